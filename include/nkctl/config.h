@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the loader sets before a load and the verifier then takes for constant: the .rodata of
+ * the programs. The frozen map stays pinned, so that every later command reads here how the
+ * programs in the kernel were configured.
+ */
+#ifndef NKCTL_CONFIG_H
+#define NKCTL_CONFIG_H
+
+#include <linux/types.h>
+
+#define NK_VERSION_SIZE 32
+
+/**
+ * struct nk_config - the configuration of a loaded set of programs.
+ * @abi_version: NK_ABI_VERSION of the build that loaded them
+ * @neigh_refresh_jiffies: how long a next hop's packets may go past the neighbour table before
+ *	one is sent through it, which keeps the entry confirmed
+ * @version: that build's version, zero-terminated
+ */
+struct nk_config {
+	__u32 abi_version;
+	__u32 neigh_refresh_jiffies;
+	char version[NK_VERSION_SIZE];
+};
+
+#endif

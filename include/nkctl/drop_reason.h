@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Why a packet was dropped: the one list behind the datapath's counters and what the program
+ * prints. A new reason is one line here; append it, so that counters of an older build keep
+ * their meaning over an upgrade.
+ *
+ * X(identifier, name, explanation)
+ */
+#ifndef NKCTL_DROP_REASON_H
+#define NKCTL_DROP_REASON_H
+
+#define NK_DROP_REASONS(X)                                                                         \
+	X(SOURCE, "source", "the source address isn't one of the endpoint's own")                  \
+	X(LINK_LOCAL, "link-local",                                                                \
+	  "link-local or unspecified source: a guest's own chatter (DAD, MLD, RS), not forwarded") \
+	X(ETHERTYPE, "ethertype", "neither IPv4 nor IPv6 (nor ARP in l2 mode)")                    \
+	X(VLAN, "vlan", "VLAN-tagged frame from a container")                                      \
+	X(TRUNCATED, "truncated", "the packet ends before its headers do")                         \
+	X(IP_HEADER, "ip-header", "malformed IP header: version, header length or total length")   \
+	X(MARTIAN, "martian", "a destination that may never be on a wire: loopback, this network") \
+	X(ARP, "arp", "ARP that isn't a question from the endpoint's own address and MAC")         \
+	X(ND, "nd", "neighbour advertisement, redirect, or solicitation for a foreign address")    \
+	X(RA, "ra", "router advertisement from a container")                                       \
+	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
+	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")
+
+enum nk_drop_reason {
+#define X(identifier, name, explanation) NK_DROP_##identifier,
+	NK_DROP_REASONS(X)
+#undef X
+	NK_DROP_REASON_COUNT
+};
+
+/* Entries of the per-CPU counter array: room for reasons that later builds append. */
+#define NK_DROP_REASONS_MAX 64
+
+#endif
