@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every packet that isn't delivered is counted under its reason. */
+#ifndef NKCTL_BPF_DROP_H
+#define NKCTL_BPF_DROP_H
+
+#include "maps.h"
+
+/* What a check returns when it finds no reason to drop the packet. */
+#define NK_KEEP NK_DROP_REASON_COUNT
+
+static __always_inline int drop(enum nk_drop_reason reason)
+{
+	__u32 key = reason;
+	__u64 *count = bpf_map_lookup_elem(&drops, &key);
+
+	if (count)
+		*count += 1; /* per CPU, and bottom halves are off: nobody else writes */
+	return NK_DROP;
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Container addresses of this node: who owns one, and the way to it. */
+#ifndef NKCTL_BPF_ENDPOINT_H
+#define NKCTL_BPF_ENDPOINT_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* Keys are read in the packet itself. */
+static __always_inline struct nk_endpoint *endpoint_find_v4(const __be32 *addr)
+{
+	return bpf_map_lookup_elem(&endpoints_v4, addr);
+}
+
+static __always_inline struct nk_endpoint *endpoint_find_v6(const struct in6_addr *addr)
+{
+	return bpf_map_lookup_elem(&endpoints_v6, addr);
+}
+
+/* Whether the container that sent the packet owns the address that @endpoint was found by. */
+static __always_inline bool endpoint_is_sender(const struct nk_endpoint *endpoint,
+					       struct __sk_buff *skb)
+{
+	return endpoint && endpoint->ifindex == skb->ifindex;
+}
+
+/* Whether the packet, or each of its segments, is one that the container's end takes. */
+static __always_inline bool endpoint_takes(const struct nk_endpoint *endpoint,
+					   struct __sk_buff *skb, __u32 l3_offset,
+					   const struct nk_upper *upper)
+{
+	if (likely(skb->len - l3_offset <= endpoint->mtu))
+		return true;
+	return packet_len(skb, l3_offset, upper) <= endpoint->mtu &&
+	       gso_fits(skb, upper, endpoint->ifindex);
+}
+
+/*
+ * Ethernet addresses of a frame to the container. The alignment is that of the map's value; in
+ * the packet it is claimed, so that the copy takes two instructions instead of twelve: every
+ * machine that BPF's JITs run on loads and stores unaligned words.
+ */
+static __always_inline void endpoint_address_frame(const struct nk_endpoint *endpoint,
+						   struct ethhdr *eth)
+{
+	__builtin_memcpy(__builtin_assume_aligned(eth, 8),
+			 __builtin_assume_aligned(endpoint->mac, 8), 2 * ETH_ALEN);
+}
+
+/* A device without MAC headers gave the packet; the container's end is an Ethernet device. */
+static __always_inline struct ethhdr *frame_push(struct __sk_buff *skb)
+{
+	struct ethhdr *eth;
+
+	if (bpf_skb_change_head(skb, ETH_HLEN, 0))
+		return NULL;
+	eth = (void *)(long)skb->data;
+	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+		return NULL;
+	eth->h_proto = skb->protocol;
+	return eth;
+}
+
+/**
+ * endpoint_redirect - send a packet, of which TTL and size are settled, into a container.
+ *
+ * bpf_redirect_peer() puts it into the container's namespace at once, but only from tc ingress
+ * (skb_do_redirect() in net/core/filter.c); from netkit it's transmitted by the primary. Pointers
+ * into the packet are invalid afterwards.
+ */
+static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
+					     struct __sk_buff *skb, void *data, enum nk_hook hook)
+{
+	struct ethhdr *eth = hook == NK_HOOK_TCX_L3 ? frame_push(skb) : data;
+
+	if (hook == NK_HOOK_TCX_L3 && !eth)
+		return NK_STACK; /* no memory: perhaps the stack has, at the price of one hop more */
+	endpoint_address_frame(endpoint, eth);
+	if (hook == NK_HOOK_NETKIT)
+		return bpf_redirect(endpoint->ifindex, 0);
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The way to other hosts, by the kernel's FIB and neighbour tables.
+ *
+ * Theory of operation: bpf_fib_lookup() gives the device and both MAC addresses, and the packet
+ * goes straight out. But a neighbour entry that only BPF reads is never confirmed: it would
+ * stay stale while the next hop's MAC changes, or never be resolved in the first place. So now
+ * and then one packet per next hop goes through bpf_redirect_neigh(), which uses the entry as
+ * the stack does.
+ *
+ * A next hop without a valid entry gets that one packet too, and the rest goes to the stack: it
+ * queues packets for the resolution under way, and when that fails it tells their sender. Always
+ * bpf_redirect_neigh() would leave the container without an answer; never would leave the
+ * neighbour unresolved on a host whose netfilter drops what it forwards.
+ */
+#ifndef NKCTL_BPF_FIB_H
+#define NKCTL_BPF_FIB_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* Next hops remembered at once. Two that share a slot only cost each other time. */
+#define NK_NEXT_HOPS_BITS 8
+#define NK_NEXT_HOPS      (1 << NK_NEXT_HOPS_BITS)
+
+/* 2^64 / golden ratio: spreads keys over the upper bits (Knuth, TAOCP 3, section 6.4). */
+#define NK_HASH_FACTOR 0x9e3779b97f4a7c15ULL
+
+/**
+ * struct nk_next_hop - when a packet last went through the neighbour table.
+ * @key: which next hop, see next_hop_key()
+ * @used_jiffies: time of that packet
+ */
+struct nk_next_hop {
+	__u64 key;
+	__u64 used_jiffies;
+};
+
+static struct nk_next_hop next_hops[NK_NEXT_HOPS];
+
+/**
+ * enum nk_route - how a packet leaves.
+ * @NK_ROUTE_STACK: the stack forwards it, answers it or is its destination
+ * @NK_ROUTE_NEIGH: by the neighbour table
+ * @NK_ROUTE_DIRECT: with the MAC addresses of the lookup
+ */
+enum nk_route { NK_ROUTE_STACK, NK_ROUTE_NEIGH, NK_ROUTE_DIRECT };
+
+/*
+ * The device and the address: for IPv4 as they are, for IPv6 hashed. Two IPv6 next hops with the
+ * same key would confirm each other, one in 2^64.
+ */
+static __always_inline __u64 next_hop_key(const struct bpf_fib_lookup *fib)
+{
+	const __u64 *addr = (const void *)fib->ipv6_dst;
+	__u64 device = (__u64)fib->ifindex << 32;
+
+	/* An IPv4 packet may have an IPv6 next hop (RFC 5549), never the other way round. */
+	if (fib->family == AF_INET)
+		return device | fib->ipv4_dst;
+	return device + (addr[0] * NK_HASH_FACTOR ^ addr[1]) * NK_HASH_FACTOR;
+}
+
+/* Whether it's time for a packet to go by the neighbour table. True once per interval. */
+static __always_inline bool next_hop_is_due(const struct bpf_fib_lookup *fib)
+{
+	__u64 key = next_hop_key(fib);
+	__u64 slot = key * NK_HASH_FACTOR >> (64 - NK_NEXT_HOPS_BITS);
+	struct nk_next_hop *hop = &next_hops[slot];
+	__u64 now_jiffies = bpf_jiffies64();
+
+	if (likely(hop->key == key &&
+		   now_jiffies - hop->used_jiffies < nk_config.neigh_refresh_jiffies))
+		return false;
+	hop->key = key;
+	hop->used_jiffies = now_jiffies;
+	return true;
+}
+
+/**
+ * fib_route - find a packet's way out.
+ * @fib: parameters of the lookup, and afterwards its results
+ *
+ * Whatever isn't plain forwarding is the stack's, that answers as Linux does: its own addresses,
+ * unreachable and prohibited destinations, no route, too big, forwarding off, tunnel
+ * encapsulation, and a route back to the device that the packet came from.
+ */
+static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf_fib_lookup *fib,
+					       const struct nk_upper *upper)
+{
+	long result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+
+	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return NK_ROUTE_STACK;
+	if (fib->ifindex == skb->ifindex || !gso_fits(skb, upper, fib->ifindex))
+		return NK_ROUTE_STACK;
+	if (next_hop_is_due(fib))
+		return NK_ROUTE_NEIGH;
+	return result == BPF_FIB_LKUP_RET_SUCCESS ? NK_ROUTE_DIRECT : NK_ROUTE_STACK;
+}
+
+static __always_inline int fib_redirect_neigh(const struct bpf_fib_lookup *fib)
+{
+	struct bpf_redir_neigh next_hop = { .nh_family = fib->family };
+
+	__builtin_memcpy(next_hop.ipv6_nh, fib->ipv6_dst, sizeof(next_hop.ipv6_nh));
+	return bpf_redirect_neigh(fib->ifindex, &next_hop, sizeof(next_hop), 0);
+}
+
+/**
+ * fib_redirect - send a packet on the way that fib_route() found, NK_ROUTE_STACK excluded.
+ *
+ * A device without MAC headers takes the frame too: __bpf_redirect_no_mac() in
+ * net/core/filter.c removes them.
+ */
+static __always_inline int fib_redirect(const struct bpf_fib_lookup *fib, struct ethhdr *eth,
+					enum nk_route route)
+{
+	if (unlikely(route == NK_ROUTE_NEIGH))
+		return fib_redirect_neigh(fib);
+	__builtin_memcpy(eth->h_dest, fib->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, fib->smac, ETH_ALEN);
+	return bpf_redirect(fib->ifindex, 0);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps of all programs, and those that only the loader uses, made and pinned with them. */
+#ifndef NKCTL_BPF_MAPS_H
+#define NKCTL_BPF_MAPS_H
+
+#include "compat.h"
+#include <nkctl/config.h>
+#include <nkctl/drop_reason.h>
+#include <nkctl/maps.h>
+
+const volatile struct nk_config nk_config = { 0 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_ENDPOINTS_MAX);
+	__type(key, struct nk_addr4);
+	__type(value, struct nk_endpoint);
+} endpoints_v4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_ENDPOINTS_MAX);
+	__type(key, struct nk_addr6);
+	__type(value, struct nk_endpoint);
+} endpoints_v6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NK_DROP_REASONS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+/* The loader's own. */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_NETWORKS_MAX);
+	__type(key, struct nk_network_key);
+	__type(value, struct nk_network);
+} networks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_NETWORKS_MAX * NK_NETWORK_SUBNETS_MAX);
+	__type(key, struct nk_subnet);
+	__type(value, struct nk_cursor);
+} cursors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_UPLINKS_MAX);
+	__type(key, __u32);
+	__type(value, struct nk_uplink);
+} uplinks SEC(".maps");
+
+#endif
