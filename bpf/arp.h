@@ -9,7 +9,7 @@
 
 #include "drop.h"
 #include "endpoint.h"
-#include "mac.h"
+#include "frame.h"
 
 #define NK_ARP_HARDWARE_ETHERNET 1
 #define NK_ARP_REQUEST           1
@@ -56,12 +56,13 @@ static __always_inline void arp_reply(struct nk_arp_frame *frame)
 {
 	__be32 asked = frame->arp.target_addr;
 
-	__builtin_memcpy(frame->eth.h_dest, frame->arp.sender_mac, ETH_ALEN);
-	__builtin_memcpy(frame->eth.h_source, gateway_mac, ETH_ALEN);
+	mac_copy(frame->eth.h_dest, frame->arp.sender_mac);
+	mac_copy(frame->eth.h_source, gateway_mac);
+	frame_protocol_set(&frame->eth, ETH_P_ARP);
 	frame->arp.operation = bpf_htons(NK_ARP_REPLY);
-	__builtin_memcpy(frame->arp.target_mac, frame->arp.sender_mac, ETH_ALEN);
+	mac_copy(frame->arp.target_mac, frame->arp.sender_mac);
 	frame->arp.target_addr = frame->arp.sender_addr;
-	__builtin_memcpy(frame->arp.sender_mac, gateway_mac, ETH_ALEN);
+	mac_copy(frame->arp.sender_mac, gateway_mac);
 	frame->arp.sender_addr = asked;
 }
 

@@ -16,6 +16,7 @@
 #ifndef NKCTL_BPF_FIB_H
 #define NKCTL_BPF_FIB_H
 
+#include "frame.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -118,8 +119,8 @@ static __always_inline int fib_redirect(const struct bpf_fib_lookup *fib, struct
 {
 	if (unlikely(route == NK_ROUTE_NEIGH))
 		return fib_redirect_neigh(fib);
-	__builtin_memcpy(eth->h_dest, fib->dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, fib->smac, ETH_ALEN);
+	mac_copy(eth->h_dest, fib->dmac);
+	mac_copy(eth->h_source, fib->smac);
 	return bpf_redirect(fib->ifindex, 0);
 }
 

@@ -46,6 +46,7 @@ static __always_inline int from_ctr_egress_v4(struct __sk_buff *skb, struct ethh
 
 	if (route == NK_ROUTE_STACK)
 		return NK_STACK;
+	frame_protocol_set(eth, ETH_P_IP);
 	ttl_decrement(ip);
 	return fib_redirect(&fib, eth, route);
 }
@@ -75,6 +76,7 @@ static __always_inline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hoo
 		return from_ctr_egress_v4(skb, linear.data, ip, &upper);
 	if (!endpoint_takes(endpoint, skb, ETH_HLEN, &upper))
 		return NK_STACK;
+	frame_protocol_set(linear.data, ETH_P_IP);
 	ttl_decrement(ip);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);
 }
@@ -98,6 +100,7 @@ static __always_inline int from_ctr_egress_v6(struct __sk_buff *skb, struct ethh
 	route = fib_route(skb, &fib, upper);
 	if (route == NK_ROUTE_STACK)
 		return NK_STACK;
+	frame_protocol_set(eth, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	return fib_redirect(&fib, eth, route);
 }
@@ -137,42 +140,25 @@ static __always_inline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hoo
 		return from_ctr_egress_v6(skb, linear.data, ip6, &upper);
 	if (!endpoint_takes(endpoint, skb, ETH_HLEN, &upper))
 		return NK_STACK;
+	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);
 }
 
-/*
- * The protocol that the frame names and the one that the kernel believes in are the same but for
- * forgeries by packet sockets, where the stack and the wire would see different packets.
- */
-static __always_inline bool protocol_is_forged(struct __sk_buff *skb)
-{
-	struct nk_linear linear = linear_get(skb);
-	struct ethhdr *eth = linear.data;
-
-	return (void *)(eth + 1) > linear.end || eth->h_proto != skb->protocol;
-}
-
-static __always_inline bool protocol_is_vlan(__be16 protocol)
-{
-	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
-}
-
 static __always_inline int from_ctr(struct __sk_buff *skb, enum nk_hook hook)
 {
-	__be16 protocol = skb->protocol;
-
-	if (skb->vlan_present || protocol_is_vlan(protocol))
+	if (skb->vlan_present)
 		return drop(NK_DROP_VLAN);
-	if (protocol_is_forged(skb))
-		return drop(NK_DROP_ETHERTYPE);
-	switch (protocol) {
+	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP):
 		return from_ctr_ipv4(skb, hook);
 	case bpf_htons(ETH_P_IPV6):
 		return from_ctr_ipv6(skb, hook);
 	case bpf_htons(ETH_P_ARP):
 		return from_ctr_arp(skb);
+	case bpf_htons(ETH_P_8021Q):
+	case bpf_htons(ETH_P_8021AD):
+		return drop(NK_DROP_VLAN);
 	default:
 		return drop(NK_DROP_ETHERTYPE);
 	}

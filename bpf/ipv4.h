@@ -73,7 +73,7 @@ static __always_inline enum nk_drop_reason ipv4_parse(struct __sk_buff *skb,
 	ret_upper->offset = ETH_HLEN + ip->ihl * 4;
 	ret_upper->protocol = ip->protocol;
 	ret_upper->has_options = ip->ihl * 4 != sizeof(*ip);
-	if (!upper_is_read(ip->protocol) || ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK))
+	if (!upper_is_read(ret_upper) || ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK))
 		return NK_KEEP;
 	if (header + NK_UPPER_LEN > linear.end)
 		return NK_DROP_TRUNCATED;

@@ -115,7 +115,7 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 	}
 	if (ipv6_is_extension(upper->protocol))
 		return NK_DROP_EXT_HEADERS;
-	if (!upper_is_read(upper->protocol))
+	if (!upper_is_read(upper))
 		return NK_KEEP;
 	if (bpf_skb_load_bytes(skb, upper->offset, upper_header, sizeof(upper_header)))
 		return NK_DROP_TRUNCATED;
@@ -141,11 +141,8 @@ static __always_inline enum nk_drop_reason ipv6_parse(struct __sk_buff *skb,
 		return NK_DROP_IP_HEADER;
 	ret_upper->offset = ETH_HLEN + sizeof(*ip6);
 	ret_upper->protocol = ip6->nexthdr;
-	if (!upper_is_read(ip6->nexthdr)) {
-		if (ipv6_is_extension(ip6->nexthdr))
-			return ipv6_extensions_parse(skb, ret_upper);
-		return NK_KEEP;
-	}
+	if (!upper_is_read(ret_upper))
+		return ipv6_extensions_parse(skb, ret_upper);
 	if ((void *)(ip6 + 1) + NK_UPPER_LEN > linear.end)
 		return NK_DROP_TRUNCATED;
 	upper_read(ret_upper, ip6 + 1);

@@ -9,8 +9,8 @@
 
 #include "drop.h"
 #include "endpoint.h"
+#include "frame.h"
 #include "ipv6.h"
-#include "mac.h"
 
 /* ICMPv6 types (RFC 4861, section 4). */
 #define NK_ND_ROUTER_SOLICITATION    133
@@ -146,7 +146,7 @@ static __always_inline void nd_answer_fill(struct nk_nd_answer *answer,
 	answer->nd.target = question->nd.target;
 	answer->target_mac.type = NK_ND_TARGET_MAC;
 	answer->target_mac.len = 1;
-	__builtin_memcpy(answer->target_mac.mac, gateway_mac, ETH_ALEN);
+	mac_copy(answer->target_mac.mac, gateway_mac);
 	answer->nd.checksum = nd_checksum(answer);
 }
 
@@ -157,8 +157,8 @@ static __always_inline int nd_answer(struct __sk_buff *skb, const struct ethhdr 
 	struct ethhdr answer_eth = { .h_proto = bpf_htons(ETH_P_IPV6) };
 	struct nk_nd_answer answer = { 0 };
 
-	__builtin_memcpy(answer_eth.h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(answer_eth.h_source, gateway_mac, ETH_ALEN);
+	mac_copy(answer_eth.h_dest, eth->h_source);
+	mac_copy(answer_eth.h_source, gateway_mac);
 	nd_answer_fill(&answer, question);
 	if (bpf_skb_change_tail(skb, ETH_HLEN + sizeof(answer), 0) ||
 	    bpf_skb_store_bytes(skb, 0, &answer_eth, sizeof(answer_eth), 0) ||

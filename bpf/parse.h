@@ -62,9 +62,10 @@ static __always_inline struct nk_linear linear_pull(struct __sk_buff *skb, __u32
 }
 
 /* Whether upper_read() has anything to read. */
-static __always_inline bool upper_is_read(__u8 protocol)
+static __always_inline bool upper_is_read(const struct nk_upper *upper)
 {
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMPV6;
+	return upper->protocol == IPPROTO_TCP || upper->protocol == IPPROTO_UDP ||
+	       upper->protocol == IPPROTO_ICMPV6;
 }
 
 /* Reads NK_UPPER_LEN bytes of the header of @upper's protocol. */
