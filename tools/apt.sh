@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # variables of tools/setup.sh
 #
 # A private apt for tools/setup.sh: the machine's own Debian suites and, beside them, the foreign
 # ones that hold the stock kernels and a few newer libraries. It shares dpkg's database with the

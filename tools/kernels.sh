@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # variables of tools/setup.sh
 #
 # Stock Debian kernels for vmtest/, unpacked from their packages into the cache. Sourced by
 # tools/setup.sh beside tools/apt.sh. A kernel is a directory $cache/kernels/VERSION of
