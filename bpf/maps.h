@@ -8,7 +8,8 @@
 #include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
 
-const volatile struct nk_config nk_config = { 0 };
+/* In a section of its own, so that its map holds this and nothing the compiler adds. */
+SEC(".rodata.config") const volatile struct nk_config nk_config = { 0 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -98,7 +98,7 @@ struct nk_cursor {
 };
 
 enum nk_uplink_flags {
-	NK_UPLINK_MANUAL = 1 << 0, /* added by hand: stays when the default route leaves it */
+	NK_UPLINK_EXCLUDED = 1 << 0, /* taken away by hand: its default route doesn't count */
 };
 
 /**

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/uapi.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "nkctl.skel.h"
+#include "nkctl/maps.h"
+
+#define CONFIG_NAME "config"
+
+/* Names in the object are the names of the pins. */
+static const char *const map_names[MAP_COUNT] = {
+	[MAP_ENDPOINTS_V4] = "endpoints_v4", [MAP_ENDPOINTS_V6] = "endpoints_v6",
+	[MAP_NETWORKS] = "networks",	     [MAP_CURSORS] = "cursors",
+	[MAP_UPLINKS] = "uplinks",	     [MAP_DROPS] = "drops",
+};
+
+static const char *const program_names[PROGRAM_COUNT] = {
+	[PROGRAM_FROM_CTR] = "nk_from_ctr",
+	[PROGRAM_FROM_CTR_VETH] = "nk_from_ctr_veth",
+	[PROGRAM_UPLINK] = "nk_uplink",
+	[PROGRAM_UPLINK_L3] = "nk_uplink_l3",
+};
+
+/* How many jiffies a next hop may go unconfirmed: half a second at HZ=1000, five at HZ=100. */
+#define NEIGH_REFRESH_JIFFIES 512
+
+/* libbpf tells why by printing: the last line it had to say, for our error. */
+static char libbpf_words[512];
+
+static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level > LIBBPF_WARN)
+		return 0;
+	(void)vsnprintf(libbpf_words, sizeof(libbpf_words), format, args);
+	libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
+	return 0;
+}
+
+const char *datapath_map_name(enum datapath_map map)
+{
+	return map_names[map];
+}
+
+const char *datapath_program_name(enum datapath_program program)
+{
+	return program_names[program];
+}
+
+bool datapath_has_netkit_hook(void)
+{
+	/* r0 = 0; exit */
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, 
+		    .expected_attach_type = (enum bpf_attach_type)NK_BPF_NETKIT_PEER);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nk_probe", "GPL", insns,
+			       ARRAY_SIZE(insns), &opts);
+
+	cleanup_close(&fd);
+	return fd >= 0;
+}
+
+
+static void pin_path(const struct datapath *datapath, const char *dir, const char *name,
+		     char ret_path[PINS_PATH_SIZE])
+{
+	char relative[64];
+
+	(void)snprintf(relative, sizeof(relative), "%s/%s", dir, name);
+	pins_path(&datapath->pins, relative, ret_path);
+}
+
+static int pin_open(const struct datapath *datapath, const char *dir, const char *name,
+		    struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+	int fd;
+
+	pin_path(datapath, dir, name, path);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;
+}
+
+int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err)
+{
+	if (datapath->map_fds[map] < 0)
+		datapath->map_fds[map] = pin_open(datapath, "maps", map_names[map], err);
+	return datapath->map_fds[map];
+}
+
+int datapath_program_fd(struct datapath *datapath, enum datapath_program program,
+			struct error *err)
+{
+	if (datapath->program_fds[program] < 0)
+		datapath->program_fds[program] =
+			pin_open(datapath, "progs", program_names[program], err);
+	return datapath->program_fds[program];
+}
+
+/* The .rodata of the programs in the kernel. Return: 0; -ENOENT where nothing is loaded. */
+static int config_read(struct datapath *datapath, struct error *err)
+{
+	_cleanup_close_ int fd = pin_open(datapath, "maps", CONFIG_NAME, err);
+	const __u32 key = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_lookup_elem(fd, &key, &datapath->config))
+		return error_sys(err, errno, "read the configuration in the kernel");
+	if (datapath->config.abi_version != NK_ABI_VERSION)
+		return error_set(err, EPROTO,
+				 "nkctl %.*s loaded maps of layout %u, this one (" NKCTL_VERSION
+				 ") has layout %d: detach the containers with that one first",
+				 NK_VERSION_SIZE, datapath->config.version,
+				 datapath->config.abi_version, NK_ABI_VERSION);
+	return 0;
+}
+
+static void skeleton_configure(struct nkctl_bpf *skeleton)
+{
+	struct nk_config *config = (struct nk_config *)&skeleton->rodata_config->nk_config;
+
+	config->abi_version = NK_ABI_VERSION;
+	config->neigh_refresh_jiffies = NEIGH_REFRESH_JIFFIES;
+	(void)snprintf(config->version, sizeof(config->version), "%s", NKCTL_VERSION);
+}
+
+/* libbpf reuses a map that is pinned at its path, and pins one that it makes. */
+static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *skeleton,
+			     struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+	struct bpf_map *map;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < MAP_COUNT; i++) {
+		map = bpf_object__find_map_by_name(skeleton->obj, map_names[i]);
+		pin_path(datapath, "maps", map_names[i], path);
+		ret = bpf_map__set_pin_path(map, path);
+	}
+	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
+}
+
+static int skeleton_load(const struct datapath *datapath, struct nkctl_bpf *skeleton,
+			 struct error *err)
+{
+	int ret = skeleton_pin_maps(datapath, skeleton, err);
+
+	if (ret)
+		return ret;
+	skeleton_configure(skeleton);
+	if (!datapath_has_netkit_hook())
+		(void)bpf_program__set_autoload(skeleton->progs.nk_from_ctr, false);
+	libbpf_words[0] = '\0';
+	ret = nkctl_bpf__load(skeleton);
+	if (ret == -EPERM || ret == -EACCES)
+		return error_set(err, ret, "load the eBPF programs: not permitted (%s)",
+				 libbpf_words);
+	if (ret)
+		return error_set(err, EOPNOTSUPP,
+				 "this kernel doesn't take the eBPF programs: %s (%s); 6.6 or "
+				 "later is needed, `nkctl doctor` tells more",
+				 strerror(-ret), libbpf_words);
+	return 0;
+}
+
+/* Put a pin in the place of an earlier one: atomically, by a rename within bpffs. */
+static int pin_replace(const struct datapath *datapath, const char *dir, const char *name, int fd,
+		       struct error *err)
+{
+	char path[PINS_PATH_SIZE], fresh[PINS_PATH_SIZE + 4];
+
+	pin_path(datapath, dir, name, path);
+	(void)snprintf(fresh, sizeof(fresh), "%s-new", path);
+	(void)unlink(fresh); /* what a killed load left */
+	if (bpf_obj_pin(fd, fresh) || rename(fresh, path))
+		return error_sys(err, errno, "pin %s", path);
+	return 0;
+}
+
+static int skeleton_pin_programs(struct datapath *datapath, struct nkctl_bpf *skeleton,
+				 struct error *err)
+{
+	struct bpf_program *program;
+	int ret = 0, fd;
+
+	for (size_t i = 0; !ret && i < PROGRAM_COUNT; i++) {
+		program = bpf_object__find_program_by_name(skeleton->obj, program_names[i]);
+		fd = bpf_program__fd(program);
+		if (fd >= 0)
+			ret = pin_replace(datapath, "progs", program_names[i], fd, err);
+		cleanup_close(&datapath->program_fds[i]); /* the earlier program's */
+	}
+	return ret;
+}
+
+int datapath_load(struct datapath *datapath, struct error *err)
+{
+	struct nkctl_bpf *skeleton;
+	int ret;
+
+	(void)libbpf_set_print(libbpf_print);
+	skeleton = nkctl_bpf__open();
+	if (!skeleton)
+		return error_sys(err, errno, "open the eBPF object");
+	ret = skeleton_load(datapath, skeleton, err);
+	if (!ret)
+		ret = skeleton_pin_programs(datapath, skeleton, err);
+	if (!ret)
+		ret = pin_replace(datapath, "maps", CONFIG_NAME,
+				  bpf_map__fd(skeleton->maps.rodata_config), err);
+	nkctl_bpf__destroy(skeleton);
+	log_step("datapath_load");
+	return ret ? ret : config_read(datapath, err);
+}
+
+/* Several attaches may come first at once: one loads, the others find it done. */
+static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, struct error *err)
+{
+	int ret = pins_relock(&datapath->pins, PINS_EXCLUSIVE, err);
+
+	if (!ret)
+		ret = config_read(datapath, err);
+	if (ret == -ENOENT) {
+		ret = pins_prepare(&datapath->pins, err);
+		ret = ret ? ret : datapath_load(datapath, err);
+	}
+	if (!ret && lock != PINS_EXCLUSIVE)
+		ret = pins_relock(&datapath->pins, lock, err);
+	return ret;
+}
+
+static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bool load,
+			      struct error *err)
+{
+	int ret = pins_open(&datapath->pins, lock, load, err);
+
+	if (!ret)
+		ret = config_read(datapath, err);
+	if (ret == -ENOENT && load)
+		ret = datapath_load_once(datapath, lock, err);
+	if (ret)
+		datapath_close(datapath);
+	return ret;
+}
+
+int datapath_open(struct datapath *ret_datapath, enum pins_lock lock, struct error *err)
+{
+	struct datapath datapath = DATAPATH_CLOSED;
+	int ret = datapath_open_pins(&datapath, lock, true, err);
+
+	if (!ret)
+		*ret_datapath = datapath;
+	return ret;
+}
+
+int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, struct error *err)
+{
+	struct datapath datapath = DATAPATH_CLOSED;
+	int ret = datapath_open_pins(&datapath, lock, false, err);
+
+	if (!ret)
+		*ret_datapath = datapath;
+	return ret;
+}
+
+void datapath_close(struct datapath *datapath)
+{
+	for (size_t i = 0; i < MAP_COUNT; i++)
+		cleanup_close(&datapath->map_fds[i]);
+	for (size_t i = 0; i < PROGRAM_COUNT; i++)
+		cleanup_close(&datapath->program_fds[i]);
+	pins_close(&datapath->pins);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The datapath in the kernel: programs and maps, loaded and pinned once, opened by every later
+ * command through their pins. The configuration's pin is made last: a directory without it holds
+ * what a killed load left, and the next load completes it.
+ */
+#ifndef NKCTL_BPF_DATAPATH_H
+#define NKCTL_BPF_DATAPATH_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bpf/pins.h"
+#include "core/error.h"
+#include "nkctl/config.h"
+
+enum datapath_map {
+	MAP_ENDPOINTS_V4,
+	MAP_ENDPOINTS_V6,
+	MAP_NETWORKS,
+	MAP_CURSORS,
+	MAP_UPLINKS,
+	MAP_DROPS,
+	MAP_COUNT
+};
+
+enum datapath_program {
+	PROGRAM_FROM_CTR,      /* netkit/peer: out of a container */
+	PROGRAM_FROM_CTR_VETH, /* tcx/ingress of a veth pair's host end: the same */
+	PROGRAM_UPLINK,        /* tcx/ingress of an uplink */
+	PROGRAM_UPLINK_L3,     /* the same, for devices without a MAC header */
+	PROGRAM_COUNT
+};
+
+/**
+ * struct datapath - the open datapath.
+ * @map_fds, @program_fds: -1 until they are needed
+ */
+struct datapath {
+	struct pins pins;
+	struct nk_config config;
+	int map_fds[MAP_COUNT];
+	int program_fds[PROGRAM_COUNT];
+};
+
+/**
+ * datapath_open() - lock and open what is pinned; load and pin it first where it isn't.
+ * @lock: kept until datapath_close()
+ *
+ * Return: 0; -EOPNOTSUPP where the kernel can't run it; -EPROTO where a build with another layout
+ * of the maps loaded what is there.
+ */
+int datapath_open(struct datapath *ret_datapath, enum pins_lock lock, struct error *err);
+
+/* datapath_open_loaded() - the same without loading: -ENOENT where nothing is loaded. */
+int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, struct error *err);
+
+/**
+ * datapath_load() - load this build's programs on the pinned maps, made where they are absent,
+ * and pin them in place of the earlier ones. Needs the exclusive lock.
+ */
+int datapath_load(struct datapath *datapath, struct error *err);
+
+void datapath_close(struct datapath *datapath);
+#define _cleanup_datapath_ __attribute__((cleanup(datapath_close)))
+#define DATAPATH_CLOSED                                                                            \
+	{                                                                                          \
+		.pins.base_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 },                     \
+		.program_fds = { [0 ... PROGRAM_COUNT - 1] = -1 }                                  \
+	}
+
+/* datapath_map_fd() - Return: descriptor that @datapath owns, or a negative errno. */
+int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err);
+
+/* datapath_program_fd() - the same; -ENOENT where the kernel was too old for that program. */
+int datapath_program_fd(struct datapath *datapath, enum datapath_program program,
+			struct error *err);
+
+/* The name of a map or a program in the object, and of its pin. */
+const char *datapath_map_name(enum datapath_map map);
+const char *datapath_program_name(enum datapath_program program);
+
+/* Whether the kernel knows the netkit hook (6.7); tried, not asked. */
+bool datapath_has_netkit_hook(void);
+
+#endif

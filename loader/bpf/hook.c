@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/hook.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/uapi.h"
+#include "core/cleanup.h"
+
+static enum bpf_attach_type hook_type(enum datapath_program program)
+{
+	return (enum bpf_attach_type)(program == PROGRAM_FROM_CTR ? NK_BPF_NETKIT_PEER
+								  : NK_BPF_TCX_INGRESS);
+}
+
+static const char *hook_name(enum datapath_program program)
+{
+	return program == PROGRAM_FROM_CTR ? "netkit" : "tcx";
+}
+
+/* EINVAL is what a kernel without the hook answers; ours passes no other invalid argument. */
+static int hook_error(int code, enum datapath_program program, const char *action, int ifindex,
+		      struct error *err)
+{
+	if (code == -EINVAL)
+		return error_set(err, EOPNOTSUPP, "this kernel has no %s hook: %s is needed",
+				 hook_name(program), program == PROGRAM_FROM_CTR ? "6.7" : "6.6");
+	return error_sys(err, code, "%s %s at the %s hook of device %d", action,
+			 datapath_program_name(program), hook_name(program), ifindex);
+}
+
+int hook_attach(struct datapath *datapath, enum datapath_program program, int ifindex,
+		struct error *err)
+{
+	int fd = datapath_program_fd(datapath, program, err), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = bpf_prog_attach_opts(fd, ifindex, hook_type(program), NULL);
+	return ret ? hook_error(ret, program, "attach", ifindex, err) : 0;
+}
+
+static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *err)
+{
+	__u32 size = sizeof(*ret_info);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	if (bpf_prog_get_info_by_fd(fd, ret_info, &size))
+		return error_sys(err, errno, "look at an eBPF program");
+	return 0;
+}
+
+/* Whether the program with an id bears the name of one of ours, which the kernel cuts. */
+static bool program_is(uint32_t id, enum datapath_program program)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info;
+
+	return fd >= 0 && !program_info(fd, &info, NULL) &&
+	       !strncmp(info.name, datapath_program_name(program), BPF_OBJ_NAME_LEN - 1);
+}
+
+int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint32_t *ret_others,
+	      struct error *err)
+{
+	uint32_t ids[HOOK_PROGRAMS_MAX], found = 0, others = 0;
+	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids, .prog_cnt = HOOK_PROGRAMS_MAX);
+	int ret = bpf_prog_query_opts(ifindex, hook_type(program), &opts);
+
+	if (ret && ret != -ENOENT)
+		return hook_error(ret, program, "look for", ifindex, err);
+	for (uint32_t i = 0; !ret && i < opts.prog_cnt; i++) {
+		if (!found && program_is(ids[i], program))
+			found = ids[i];
+		else
+			others++;
+	}
+	*ret_id = found;
+	if (ret_others)
+		*ret_others = others;
+	return 0;
+}
+
+int hook_replace(struct datapath *datapath, enum datapath_program program, int ifindex,
+		 uint32_t old_id, struct error *err)
+{
+	_cleanup_close_ int old_fd = bpf_prog_get_fd_by_id(old_id);
+	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = BPF_F_REPLACE,
+		    .replace_prog_fd = old_fd);
+	int fd = datapath_program_fd(datapath, program, err), ret;
+
+	if (fd < 0)
+		return fd;
+	if (old_fd < 0)
+		return error_sys(err, old_fd, "open the eBPF program %u", old_id);
+	ret = bpf_prog_attach_opts(fd, ifindex, hook_type(program), &opts);
+	return ret ? hook_error(ret, program, "replace", ifindex, err) : 0;
+}
+
+int hook_detach(enum datapath_program program, int ifindex, uint32_t id, struct error *err)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+	int ret;
+
+	if (fd < 0)
+		return error_sys(err, fd, "open the eBPF program %u", id);
+	ret = bpf_prog_detach_opts(fd, ifindex, hook_type(program), NULL);
+	return ret ? hook_error(ret, program, "detach", ifindex, err) : 0;
+}
+
+int program_id(struct datapath *datapath, enum datapath_program program, uint32_t *ret_id,
+	       struct error *err)
+{
+	int fd = datapath_program_fd(datapath, program, err), ret;
+	struct bpf_prog_info info;
+
+	if (fd < 0)
+		return fd;
+	ret = program_info(fd, &info, err);
+	if (!ret)
+		*ret_id = info.id;
+	return ret;
+}
+
+bool program_exists(uint32_t id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+
+	return fd >= 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Programs on devices, by the plain attach call with the multi-program API (BPF_PROG_ATTACH,
+ * kernel/bpf/mprog.c) and not by a bpf_link: they live exactly as long as the device.
+ */
+#ifndef NKCTL_BPF_HOOK_H
+#define NKCTL_BPF_HOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/datapath.h"
+
+/* Programs that a hook holds at most (BPF_MPROG_MAX, include/linux/bpf_mprog.h). */
+#define HOOK_PROGRAMS_MAX 64
+
+/**
+ * hook_attach() - attach a pinned program to the hook it is made for, behind any others.
+ * @ifindex: the primary, or the uplink
+ *
+ * The first program of a hook costs an RCU grace period under the RTNL lock.
+ *
+ * Return: 0; -EEXIST where that very program is there; -EOPNOTSUPP where the hook isn't.
+ */
+int hook_attach(struct datapath *datapath, enum datapath_program program, int ifindex,
+		struct error *err);
+
+/**
+ * hook_find() - one of our programs on a hook, of whatever build.
+ * @ret_id: its id; 0: none is attached
+ * @ret_others: how many foreign programs share the hook; may be NULL
+ */
+int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint32_t *ret_others,
+	      struct error *err);
+
+/**
+ * hook_replace() - put the pinned program in the place of the one with @old_id: atomically, and
+ * without a grace period.
+ */
+int hook_replace(struct datapath *datapath, enum datapath_program program, int ifindex,
+		 uint32_t old_id, struct error *err);
+
+/* hook_detach() - take the program with @id off. */
+int hook_detach(enum datapath_program program, int ifindex, uint32_t id, struct error *err);
+
+/* program_id() - the id of a pinned program. */
+int program_id(struct datapath *datapath, enum datapath_program program, uint32_t *ret_id,
+	       struct error *err);
+
+/* program_exists() - whether the kernel still holds a program with that id. */
+bool program_exists(uint32_t id);
+
+#endif

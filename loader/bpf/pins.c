@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "core/cleanup.h"
+#include "core/netns.h"
+
+#define INITIAL_NETNS_COOKIE 1
+#define LOCK_STRIPES         64
+
+/* An attach holds its lock for some 20 ms; hundreds in a row stay below this. */
+#define LOCK_WAIT_MS 60000
+#define LOCK_POLL_MS 2
+
+static const char *const directories[] = { "maps", "progs", "locks", "locks/node" };
+
+static int bpffs_mount(struct error *err)
+{
+	struct statfs fs;
+
+	if (!statfs(BPFFS_PATH, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount("bpf", BPFFS_PATH, "bpf", 0, "mode=0700"))
+		return error_sys(err, errno, "mount bpffs on " BPFFS_PATH);
+	return 0;
+}
+
+static int directory_make(int base_fd, const char *name, struct error *err)
+{
+	if (mkdirat(base_fd, name, 0700) && errno != EEXIST)
+		return error_sys(err, errno, "make the directory %s on bpffs", name);
+	return 0;
+}
+
+int pins_prepare(struct pins *pins, struct error *err)
+{
+	char stripe[16];
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(directories); i++)
+		ret = directory_make(pins->base_fd, directories[i], err);
+	for (unsigned int i = 0; !ret && i < LOCK_STRIPES; i++) {
+		(void)snprintf(stripe, sizeof(stripe), "locks/%02x", i);
+		ret = directory_make(pins->base_fd, stripe, err);
+	}
+	return ret;
+}
+
+/*
+ * flock() itself waits without an end, and a signal to break it would be one for the whole
+ * process: poll instead.
+ */
+static int lock_wait(int fd, int operation, bool wait, struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+
+	for (int waited_ms = 0; flock(fd, operation | LOCK_NB); waited_ms += LOCK_POLL_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_sys(err, errno, "lock a directory on bpffs");
+		if (!wait || waited_ms >= LOCK_WAIT_MS)
+			return error_set(err, EBUSY, "another nkctl is working on it; try again");
+		(void)nanosleep(&pause, NULL); /* woken early only polls early */
+	}
+	return 0;
+}
+
+static int lock_operation(enum pins_lock lock)
+{
+	return lock == PINS_SHARED ? LOCK_SH : LOCK_EX;
+}
+
+static int base_path(char ret_base[PINS_PATH_SIZE], struct error *err)
+{
+	uint64_t cookie;
+	int ret = netns_cookie(&cookie, err);
+
+	if (ret)
+		return ret;
+	if (cookie == INITIAL_NETNS_COOKIE)
+		(void)snprintf(ret_base, PINS_PATH_SIZE, BPFFS_PATH "/nkctl");
+	else
+		(void)snprintf(ret_base, PINS_PATH_SIZE, BPFFS_PATH "/nkctl-%" PRIu64, cookie);
+	return 0;
+}
+
+/* Whether the directory that was locked is still the one at its path, and not a removed one. */
+static bool base_is_current(const struct pins *pins)
+{
+	struct stat opened, named;
+
+	return !fstat(pins->base_fd, &opened) && !stat(pins->base, &named) &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+static int base_open(struct pins *pins, bool create, struct error *err)
+{
+	if (create && mkdir(pins->base, 0700) && errno != EEXIST)
+		return error_sys(err, errno, "make the directory %s", pins->base);
+	pins->base_fd = open(pins->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (pins->base_fd < 0)
+		return error_sys(err, errno, "open %s", pins->base);
+	return 0;
+}
+
+int pins_open(struct pins *ret_pins, enum pins_lock lock, bool create, struct error *err)
+{
+	struct pins pins = { .base_fd = -1 };
+	int ret;
+
+	ret = base_path(pins.base, err);
+	if (!ret && create)
+		ret = bpffs_mount(err);
+	if (ret)
+		return ret;
+	do {
+		pins_close(&pins);
+		ret = base_open(&pins, create, err);
+		if (ret == -ENOENT && create)
+			continue; /* removed between the two steps */
+		if (!ret)
+			ret = lock_wait(pins.base_fd, lock_operation(lock), true, err);
+		if (ret)
+			break;
+	} while (!base_is_current(&pins));
+	if (ret) {
+		pins_close(&pins);
+		return ret;
+	}
+	*ret_pins = pins;
+	return 0;
+}
+
+void pins_close(struct pins *pins)
+{
+	cleanup_close(&pins->base_fd);
+}
+
+int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err)
+{
+	return lock_wait(pins->base_fd, lock_operation(lock), true, err);
+}
+
+void pins_path(const struct pins *pins, const char *name, char ret_path[PINS_PATH_SIZE])
+{
+	(void)snprintf(ret_path, PINS_PATH_SIZE, "%.64s/%.60s", pins->base, name);
+}
+
+static int lock_open(const struct pins *pins, const char *name, bool wait, int *ret_fd,
+		     struct error *err)
+{
+	_cleanup_close_ int fd = openat(pins->base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return error_sys(err, errno, "open %s/%s", pins->base, name);
+	ret = lock_wait(fd, LOCK_EX, wait, err);
+	if (!ret)
+		*ret_fd = TAKE_FD(fd);
+	return ret;
+}
+
+int pins_lock_endpoint(const struct pins *pins, uint64_t hash, bool wait, int *ret_fd,
+		       struct error *err)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "locks/%02x", (unsigned int)(hash % LOCK_STRIPES));
+	return lock_open(pins, name, wait, ret_fd, err);
+}
+
+int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err)
+{
+	return lock_open(pins, "locks/node", true, ret_fd, err);
+}
+
+/* bpffs is two levels deep here, and knows nothing but directories and pins. */
+static int directory_empty(int parent_fd, const char *name, struct error *err)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int ret = 0;
+
+	if (!dir) {
+		ret = errno == ENOENT ? 0 : error_sys(err, errno, "open %s on bpffs", name);
+		cleanup_close(&fd);
+		return ret;
+	}
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (unlinkat(fd, entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0))
+			ret = error_sys(err, errno, "remove %s/%s from bpffs", name, entry->d_name);
+	}
+	(void)closedir(dir); /* closes fd; it was only read */
+	return ret;
+}
+
+int pins_remove(struct pins *pins, struct error *err)
+{
+	int ret = 0, one;
+
+	for (size_t i = ARRAY_SIZE(directories); i-- > 0;) {
+		one = directory_empty(pins->base_fd, directories[i], err);
+		ret = ret ? ret : one;
+		if (unlinkat(pins->base_fd, directories[i], AT_REMOVEDIR) && errno != ENOENT)
+			ret = error_sys(err, errno, "remove %s/%s", pins->base, directories[i]);
+	}
+	if (!ret && rmdir(pins->base))
+		ret = error_sys(err, errno, "remove %s", pins->base);
+	return ret;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The directory on bpffs under which maps and programs are pinned, and the locks of it.
+ *
+ * Theory of operation
+ *
+ * There is one directory a network namespace that plays the host: BPFFS/nkctl in the initial
+ * one, BPFFS/nkctl-COOKIE in any other, so that two hosts made of namespaces on one machine
+ * don't share addresses. It has maps/, progs/ and locks/.
+ *
+ * Locks are flock(2) on directories of it. They die with their holder and leave no file; unlike
+ * abstract unix sockets they can't be squatted by a process without privileges, since everything
+ * is mode 0700. The base directory is locked shared by whatever works on one endpoint, and
+ * exclusively by what loads, upgrades or removes everything. An endpoint is locked by one of a
+ * fixed number of stripes, chosen by the hash of its identity: two that share one wait for each
+ * other, which costs nothing, since the kernel attaches one after the other anyway.
+ */
+#ifndef NKCTL_BPF_PINS_H
+#define NKCTL_BPF_PINS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+#define BPFFS_PATH "/sys/fs/bpf"
+
+/* Longest path of a pin. */
+#define PINS_PATH_SIZE 128
+
+enum pins_lock { PINS_SHARED, PINS_EXCLUSIVE };
+
+/* struct pins - the directory, opened and locked. Zero-initialise base_fd to -1. */
+struct pins {
+	char base[PINS_PATH_SIZE];
+	int base_fd;
+};
+
+/**
+ * pins_open() - find the directory and lock it.
+ * @create: make it, empty, and mount bpffs, where they aren't there yet
+ *
+ * Return: 0; -ENOENT where nothing was ever loaded and @create is false; -EBUSY where another
+ * nkctl keeps the lock for longer than anybody would wait.
+ */
+int pins_open(struct pins *ret_pins, enum pins_lock lock, bool create, struct error *err);
+
+/* pins_prepare() - make the directories inside, before the first load. */
+int pins_prepare(struct pins *pins, struct error *err);
+
+void pins_close(struct pins *pins);
+
+/* pins_relock() - change the kind of lock. What was checked before must be checked again. */
+int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err);
+
+/* pins_path() - path of "maps/NAME" or "progs/NAME". */
+void pins_path(const struct pins *pins, const char *name, char ret_path[PINS_PATH_SIZE]);
+
+/**
+ * pins_lock_endpoint() - lock the stripe of an endpoint.
+ * @hash: identity_hash() of it
+ * @wait: false: return -EBUSY at once where somebody works on it
+ * @ret_fd: closing it unlocks
+ */
+int pins_lock_endpoint(const struct pins *pins, uint64_t hash, bool wait, int *ret_fd,
+		       struct error *err);
+
+/**
+ * pins_lock_node() - lock what concerns the node and no single endpoint: setting up uplinks,
+ * changing networks, taking away dead endpoints' claims. Held for moments.
+ * @ret_fd: closing it unlocks
+ */
+int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err);
+
+/* pins_remove() - unpin everything and remove the directory; goes on after an error. */
+int pins_remove(struct pins *pins, struct error *err);
+
+#endif

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/tables.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/cleanup.h"
+
+/* Entries a batch reads: more than a bucket of the kernel's hash tables ever holds. */
+#define BATCH_ENTRIES 4096
+
+static int table_get(struct datapath *datapath, enum datapath_map map, const void *key,
+		     void *ret_value, struct error *err)
+{
+	int fd = datapath_map_fd(datapath, map, err);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_lookup_elem(fd, key, ret_value))
+		return error_sys(err, errno, "look up an entry of %s", datapath_map_name(map));
+	return 0;
+}
+
+static int table_set(struct datapath *datapath, enum datapath_map map, const void *key,
+		     const void *value, __u64 flags, struct error *err)
+{
+	int fd = datapath_map_fd(datapath, map, err);
+
+	if (fd < 0)
+		return fd;
+	if (!bpf_map_update_elem(fd, key, value, flags))
+		return 0;
+	if (errno == E2BIG) /* how a full hash table is told */
+		return error_set(err, ENOSPC, "the table %s is full", datapath_map_name(map));
+	return error_sys(err, errno, "write an entry of %s", datapath_map_name(map));
+}
+
+static int table_delete(struct datapath *datapath, enum datapath_map map, const void *key,
+			struct error *err)
+{
+	int fd = datapath_map_fd(datapath, map, err);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_delete_elem(fd, key) && errno != ENOENT)
+		return error_sys(err, errno, "delete an entry of %s", datapath_map_name(map));
+	return 0;
+}
+
+/* struct dump - keys and values of a whole map. */
+struct dump {
+	char *keys, *values;
+	size_t count, capacity;
+};
+
+static void dump_free(struct dump *dump)
+{
+	free(dump->keys);
+	free(dump->values);
+}
+
+static int dump_grow(struct dump *dump, size_t key_size, size_t value_size)
+{
+	char *keys, *values;
+
+	dump->capacity += BATCH_ENTRIES;
+	keys = reallocarray(dump->keys, dump->capacity, key_size);
+	if (keys)
+		dump->keys = keys;
+	values = reallocarray(dump->values, dump->capacity, value_size);
+	if (values)
+		dump->values = values;
+	return keys && values ? 0 : -ENOMEM;
+}
+
+/* Read a map in batches. An entry that comes or goes meanwhile may be missed, none is doubled. */
+static int dump_read(int fd, size_t key_size, size_t value_size, struct dump *dump)
+{
+	__u32 batch, count;
+	bool first = true;
+	int ret;
+
+	do {
+		if (dump_grow(dump, key_size, value_size))
+			return -ENOMEM;
+		count = (__u32)(dump->capacity - dump->count);
+		ret = bpf_map_lookup_batch(fd, first ? NULL : &batch, &batch,
+					   dump->keys + dump->count * key_size,
+					   dump->values + dump->count * value_size, &count, NULL);
+		if (ret && ret != -ENOENT)
+			return ret;
+		dump->count += count;
+		first = false;
+	} while (!ret);
+	return 0;
+}
+
+static int table_read(struct datapath *datapath, enum datapath_map map, size_t key_size,
+		      size_t value_size, struct dump *ret_dump, struct error *err)
+{
+	struct dump dump = { 0 };
+	int fd = datapath_map_fd(datapath, map, err), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = dump_read(fd, key_size, value_size, &dump);
+	if (ret) {
+		dump_free(&dump);
+		return error_sys(err, ret, "read %s", datapath_map_name(map));
+	}
+	*ret_dump = dump;
+	return 0;
+}
+
+static enum datapath_map claim_map(uint8_t family)
+{
+	return family == AF_INET ? MAP_ENDPOINTS_V4 : MAP_ENDPOINTS_V6;
+}
+
+int claim_insert(struct datapath *datapath, const struct addr *addr,
+		 const struct nk_endpoint *endpoint, struct error *err)
+{
+	return table_set(datapath, claim_map(addr->family), addr->bytes, endpoint, BPF_NOEXIST, err);
+}
+
+int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endpoint *ret_endpoint,
+	      struct error *err)
+{
+	return table_get(datapath, claim_map(addr->family), addr->bytes, ret_endpoint, err);
+}
+
+int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
+{
+	return table_delete(datapath, claim_map(addr->family), addr->bytes, err);
+}
+
+static int claim_order(const void *a, const void *b)
+{
+	const struct claim *left = a, *right = b;
+
+	if (left->addr.family != right->addr.family)
+		return left->addr.family == AF_INET ? -1 : 1;
+	return addr_compare(&left->addr, &right->addr);
+}
+
+static int claim_list_append(struct datapath *datapath, uint8_t family, struct claim_list *list,
+			     struct error *err)
+{
+	_cleanup_(dump_free) struct dump dump = { 0 };
+	size_t key_size = addr_size(family);
+	struct claim *grown;
+	int ret;
+
+	ret = table_read(datapath, claim_map(family), key_size, sizeof(struct nk_endpoint), &dump,
+			 err);
+	if (ret)
+		return ret;
+	grown = reallocarray(list->claims, list->count + dump.count + 1, sizeof(*grown));
+	if (!grown)
+		return error_sys(err, ENOMEM, "read the addresses");
+	list->claims = grown;
+	for (size_t i = 0; i < dump.count; i++) {
+		struct claim *claim = &list->claims[list->count++];
+
+		*claim = (struct claim){ .addr.family = family };
+		memcpy(claim->addr.bytes, dump.keys + i * key_size, key_size);
+		memcpy(&claim->endpoint, dump.values + i * sizeof(claim->endpoint),
+		       sizeof(claim->endpoint));
+	}
+	return 0;
+}
+
+int claim_list_read(struct datapath *datapath, struct claim_list *ret_list, struct error *err)
+{
+	struct claim_list list = { 0 };
+	int ret = claim_list_append(datapath, AF_INET, &list, err);
+
+	if (!ret)
+		ret = claim_list_append(datapath, AF_INET6, &list, err);
+	if (ret) {
+		claim_list_free(&list);
+		return ret;
+	}
+	qsort(list.claims, list.count, sizeof(*list.claims), claim_order);
+	*ret_list = list;
+	return 0;
+}
+
+void claim_list_free(struct claim_list *list)
+{
+	free(list->claims);
+	*list = (struct claim_list){ 0 };
+}
+
+static struct nk_network_key network_key(const char *name)
+{
+	struct nk_network_key key = { 0 };
+
+	(void)strncpy(key.name, name, sizeof(key.name) - 1);
+	return key;
+}
+
+int network_get(struct datapath *datapath, const char *name, struct nk_network *ret_network,
+		struct error *err)
+{
+	struct nk_network_key key = network_key(name);
+
+	return table_get(datapath, MAP_NETWORKS, &key, ret_network, err);
+}
+
+int network_insert(struct datapath *datapath, const char *name, const struct nk_network *network,
+		   struct error *err)
+{
+	struct nk_network_key key = network_key(name);
+
+	return table_set(datapath, MAP_NETWORKS, &key, network, BPF_NOEXIST, err);
+}
+
+int network_delete(struct datapath *datapath, const char *name, struct error *err)
+{
+	struct nk_network_key key = network_key(name);
+
+	return table_delete(datapath, MAP_NETWORKS, &key, err);
+}
+
+static int network_order(const void *a, const void *b)
+{
+	const struct network_entry *left = a, *right = b;
+
+	return strcmp(left->key.name, right->key.name);
+}
+
+int network_list_read(struct datapath *datapath, struct network_list *ret_list, struct error *err)
+{
+	_cleanup_(dump_free) struct dump dump = { 0 };
+	struct network_entry *entries;
+	int ret;
+
+	ret = table_read(datapath, MAP_NETWORKS, sizeof(entries->key), sizeof(entries->network),
+			 &dump, err);
+	if (ret)
+		return ret;
+	entries = calloc(dump.count + 1, sizeof(*entries));
+	if (!entries)
+		return error_sys(err, ENOMEM, "read the networks");
+	for (size_t i = 0; i < dump.count; i++) {
+		memcpy(&entries[i].key, dump.keys + i * sizeof(entries->key), sizeof(entries->key));
+		memcpy(&entries[i].network, dump.values + i * sizeof(entries->network),
+		       sizeof(entries->network));
+	}
+	qsort(entries, dump.count, sizeof(*entries), network_order);
+	*ret_list = (struct network_list){ entries, dump.count };
+	return 0;
+}
+
+void network_list_free(struct network_list *list)
+{
+	free(list->entries);
+	*list = (struct network_list){ 0 };
+}
+
+int cursor_get(struct datapath *datapath, const struct nk_subnet *subnet, struct addr *ret_addr,
+	       struct error *err)
+{
+	struct addr addr = { .family = subnet->family };
+	struct nk_cursor cursor;
+	int ret = table_get(datapath, MAP_CURSORS, subnet, &cursor, err);
+
+	if (ret)
+		return ret;
+	memcpy(addr.bytes, cursor.addr, sizeof(cursor.addr));
+	*ret_addr = addr;
+	return 0;
+}
+
+int cursor_set(struct datapath *datapath, const struct nk_subnet *subnet, const struct addr *addr,
+	       struct error *err)
+{
+	struct nk_cursor cursor;
+
+	memcpy(cursor.addr, addr->bytes, sizeof(cursor.addr));
+	return table_set(datapath, MAP_CURSORS, subnet, &cursor, BPF_ANY, err);
+}
+
+int uplink_get(struct datapath *datapath, int ifindex, struct nk_uplink *ret_uplink,
+	       struct error *err)
+{
+	return table_get(datapath, MAP_UPLINKS, &ifindex, ret_uplink, err);
+}
+
+int uplink_set(struct datapath *datapath, int ifindex, const struct nk_uplink *uplink,
+	       struct error *err)
+{
+	return table_set(datapath, MAP_UPLINKS, &ifindex, uplink, BPF_ANY, err);
+}
+
+int uplink_delete(struct datapath *datapath, int ifindex, struct error *err)
+{
+	return table_delete(datapath, MAP_UPLINKS, &ifindex, err);
+}
+
+static int uplink_order(const void *a, const void *b)
+{
+	const struct uplink_entry *left = a, *right = b;
+
+	return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
+}
+
+int uplink_list_read(struct datapath *datapath, struct uplink_list *ret_list, struct error *err)
+{
+	_cleanup_(dump_free) struct dump dump = { 0 };
+	struct uplink_entry *entries;
+	int ret;
+
+	ret = table_read(datapath, MAP_UPLINKS, sizeof(entries->ifindex), sizeof(entries->uplink),
+			 &dump, err);
+	if (ret)
+		return ret;
+	entries = calloc(dump.count + 1, sizeof(*entries));
+	if (!entries)
+		return error_sys(err, ENOMEM, "read the uplinks");
+	for (size_t i = 0; i < dump.count; i++) {
+		memcpy(&entries[i].ifindex, dump.keys + i * sizeof(entries->ifindex),
+		       sizeof(entries->ifindex));
+		memcpy(&entries[i].uplink, dump.values + i * sizeof(entries->uplink),
+		       sizeof(entries->uplink));
+	}
+	qsort(entries, dump.count, sizeof(*entries), uplink_order);
+	*ret_list = (struct uplink_list){ entries, dump.count };
+	return 0;
+}
+
+void uplink_list_free(struct uplink_list *list)
+{
+	free(list->entries);
+	*list = (struct uplink_list){ 0 };
+}
+
+int drops_read(struct datapath *datapath, uint64_t ret_counts[NK_DROP_REASON_COUNT],
+	       struct error *err)
+{
+	uint64_t counts[NK_DROP_REASON_COUNT] = { 0 };
+	int cpus = libbpf_num_possible_cpus(), ret;
+	_cleanup_free_ uint64_t *per_cpu = NULL;
+
+	if (cpus < 0)
+		return error_sys(err, cpus, "count the CPUs");
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return error_sys(err, ENOMEM, "read the drop counters");
+	for (uint32_t reason = 0; reason < NK_DROP_REASON_COUNT; reason++) {
+		ret = table_get(datapath, MAP_DROPS, &reason, per_cpu, err);
+		if (ret)
+			return ret;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			counts[reason] += per_cpu[cpu];
+	}
+	memcpy(ret_counts, counts, sizeof(counts));
+	return 0;
+}

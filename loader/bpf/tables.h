@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The pinned maps as typed tables: claims of addresses, networks, cursors, uplinks, counters. */
+#ifndef NKCTL_BPF_TABLES_H
+#define NKCTL_BPF_TABLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/datapath.h"
+#include "core/addr.h"
+#include "nkctl/drop_reason.h"
+#include "nkctl/maps.h"
+
+/**
+ * claim_insert() - take an address for an endpoint: atomic across processes (BPF_NOEXIST).
+ *
+ * Return: 0; -EEXIST where it is taken; -ENOSPC where the table is full.
+ */
+int claim_insert(struct datapath *datapath, const struct addr *addr,
+		 const struct nk_endpoint *endpoint, struct error *err);
+
+/* claim_get() - Return: 0; -ENOENT where nobody has the address. */
+int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endpoint *ret_endpoint,
+	      struct error *err);
+
+/* claim_delete() - Return: 0, also where it was gone. */
+int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err);
+
+struct claim {
+	struct addr addr;
+	struct nk_endpoint endpoint;
+};
+
+/* struct claim_list - claims of both families, IPv4 first, each family in order. */
+struct claim_list {
+	struct claim *claims;
+	size_t count;
+};
+
+int claim_list_read(struct datapath *datapath, struct claim_list *ret_list, struct error *err);
+void claim_list_free(struct claim_list *list);
+#define _cleanup_claim_list_ _cleanup_(claim_list_free)
+
+/* network_get() - Return: 0; -ENOENT where no such network was added. */
+int network_get(struct datapath *datapath, const char *name, struct nk_network *ret_network,
+		struct error *err);
+
+/* network_insert() - Return: 0; -EEXIST; -ENOSPC where there are NK_NETWORKS_MAX. */
+int network_insert(struct datapath *datapath, const char *name, const struct nk_network *network,
+		   struct error *err);
+int network_delete(struct datapath *datapath, const char *name, struct error *err);
+
+struct network_entry {
+	struct nk_network_key key;
+	struct nk_network network;
+};
+struct network_list {
+	struct network_entry *entries;
+	size_t count;
+};
+
+/* network_list_read() - networks that were added, by name. */
+int network_list_read(struct datapath *datapath, struct network_list *ret_list, struct error *err);
+void network_list_free(struct network_list *list);
+#define _cleanup_network_list_ _cleanup_(network_list_free)
+
+/* cursor_get() - the address of a subnet that was claimed last. Return: 0; -ENOENT: none yet. */
+int cursor_get(struct datapath *datapath, const struct nk_subnet *subnet, struct addr *ret_addr,
+	       struct error *err);
+int cursor_set(struct datapath *datapath, const struct nk_subnet *subnet, const struct addr *addr,
+	       struct error *err);
+
+/* uplink_get() - Return: 0; -ENOENT. */
+int uplink_get(struct datapath *datapath, int ifindex, struct nk_uplink *ret_uplink,
+	       struct error *err);
+int uplink_set(struct datapath *datapath, int ifindex, const struct nk_uplink *uplink,
+	       struct error *err);
+int uplink_delete(struct datapath *datapath, int ifindex, struct error *err);
+
+struct uplink_entry {
+	uint32_t ifindex;
+	struct nk_uplink uplink;
+};
+struct uplink_list {
+	struct uplink_entry *entries;
+	size_t count;
+};
+
+int uplink_list_read(struct datapath *datapath, struct uplink_list *ret_list, struct error *err);
+void uplink_list_free(struct uplink_list *list);
+#define _cleanup_uplink_list_ _cleanup_(uplink_list_free)
+
+/* drops_read() - packets dropped since the load, per reason, over all CPUs. */
+int drops_read(struct datapath *datapath, uint64_t ret_counts[NK_DROP_REASON_COUNT],
+	       struct error *err);
+
+#endif

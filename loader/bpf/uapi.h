@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Parts of the kernel's bpf(2) interface (include/uapi/linux/bpf.h) that Debian 12's headers are
+ * too old to have, under names of our own.
+ */
+#ifndef NKCTL_BPF_UAPI_H
+#define NKCTL_BPF_UAPI_H
+
+enum {
+	NK_BPF_TCX_INGRESS = 46,     /* 6.6 */
+	NK_BPF_NETKIT_PRIMARY = 54,  /* 6.7 */
+	NK_BPF_NETKIT_PEER = 55,     /* 6.7 */
+};
+
+#endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+
+#define OPTIONS_MAX 24
+
+/* Ids of the options that every verb has: below those of the verbs, which are characters. */
+enum { OPTION_JSON = 1, OPTION_VERBOSE, OPTION_HELP };
+
+static const struct cli_option common_options[] = {
+	{ OPTION_JSON, "json", NULL, "print JSON" },
+	{ OPTION_VERBOSE, "verbose", NULL, "(-v) show each step's time" },
+	{ OPTION_HELP, "help", NULL, "(-h) show this help" },
+	{ 0 },
+};
+
+const struct cli_command *const cli_commands[] = {
+	&command_attach,	 &command_detach,      &command_list,	     &command_show,
+	&command_network_add,	 &command_network_list, &command_network_remove,
+	&command_uplink_list,	 &command_uplink_add,  &command_uplink_remove,
+	&command_stats,		 &command_upgrade,     &command_down,
+	&command_help,		 &command_version,     NULL,
+};
+
+static size_t options_append(const struct cli_option *from, struct option *to, size_t count)
+{
+	for (; from && from->name; from++) {
+		assert(count < OPTIONS_MAX - 1);
+		to[count++] = (struct option){
+			.name = from->name,
+			.has_arg = from->value ? required_argument : no_argument,
+			.val = from->id,
+		};
+	}
+	return count;
+}
+
+static int option_error(const struct cli *cli, int result, struct error *err)
+{
+	const char *given = cli->argv[optind - 1];
+
+	if (result == ':')
+		return error_set(err, EINVAL, "option '%s' needs a value: see `nkctl help %s`", given,
+				 cli->command->name);
+	return error_set(err, EINVAL, "unknown option '%s': see `nkctl help %s`", given,
+			 cli->command->name);
+}
+
+/* Return: true where the option was one of those that every verb has. */
+static bool option_take_common(struct cli *cli, int id)
+{
+	switch (id) {
+	case OPTION_JSON:
+		cli->json = true;
+		return true;
+	case 'v':
+	case OPTION_VERBOSE:
+		log_timing_enable();
+		return true;
+	case 'h':
+	case OPTION_HELP:
+		cli->help = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int cli_next(struct cli *cli, const char **ret_value, struct error *err)
+{
+	struct option options[OPTIONS_MAX] = { 0 };
+	int id;
+
+	(void)options_append(common_options, options,
+			     options_append(cli->command->options, options, 0));
+	opterr = 0;
+	do {
+		id = getopt_long(cli->argc, cli->argv, ":hv", options, NULL);
+	} while (option_take_common(cli, id));
+	if (id == '?' || id == ':')
+		return option_error(cli, id, err);
+	if (id > 0) {
+		*ret_value = optarg;
+		return id;
+	}
+	cli->argc -= optind;
+	cli->argv += optind;
+	if (cli->help) {
+		cli_print_help(cli->command);
+		exit(EXIT_STATUS_OK);
+	}
+	return 0;
+}
+
+int cli_options_end(struct cli *cli, struct error *err)
+{
+	const char *value;
+
+	return cli_next(cli, &value, err);
+}
+
+int cli_arguments(const struct cli *cli, int min, int max, struct error *err)
+{
+	if (cli->argc < min)
+		return error_set(err, EINVAL, "missing argument: nkctl %s %s", cli->command->name,
+				 cli->command->arguments);
+	if (cli->argc > max)
+		return error_set(err, EINVAL, "unexpected argument '%s': see `nkctl help %s`",
+				 cli->argv[max], cli->command->name);
+	return 0;
+}
+
+int cli_parse_number(const char *what, const char *text, unsigned long max,
+		     unsigned long *ret_number, struct error *err)
+{
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, NULL, 10);
+	if (!*text || strspn(text, "0123456789") != strlen(text) || errno || number > max)
+		return error_set(err, EINVAL, "%s '%s' is no number up to %lu", what, text, max);
+	*ret_number = number;
+	return 0;
+}
+
+const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words)
+{
+	char two_words[64] = "";
+
+	if (argc > 1)
+		(void)snprintf(two_words, sizeof(two_words), "%s %s", argv[0], argv[1]);
+	for (size_t i = 0; argc > 0 && cli_commands[i]; i++) {
+		*ret_words = !strcmp(cli_commands[i]->name, two_words) ? 2 : 1;
+		if (*ret_words == 2 || !strcmp(cli_commands[i]->name, argv[0]))
+			return cli_commands[i];
+	}
+	return NULL;
+}
+
+static void options_print(const struct cli_option *options)
+{
+	char name[64];
+
+	for (; options && options->name; options++) {
+		(void)snprintf(name, sizeof(name), "--%s%s%s", options->name,
+			       options->value ? " " : "", options->value ? options->value : "");
+		(void)printf("  %-22s %s\n", name, options->help);
+	}
+}
+
+static void command_print_help(const struct cli_command *command)
+{
+	(void)printf("Usage: nkctl %s%s%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
+		     command->arguments, command->options ? " [options]" : "", command->help);
+	(void)printf("\nOptions:\n");
+	options_print(command->options);
+	options_print(common_options);
+}
+
+static void all_print_help(void)
+{
+	(void)printf("Usage: nkctl VERB [options]\n\n"
+		     "Gives Linux containers the network at the cost of the host's own stack:\n"
+		     "netkit devices, eBPF programs, and nothing resident.\n\nVerbs:\n");
+	for (size_t i = 0; cli_commands[i]; i++)
+		(void)printf("  %-16s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+	(void)printf("\nEvery verb takes:\n");
+	options_print(common_options);
+	(void)printf("\nExamples:\n"
+		     "  nkctl attach --ns ctr1      put a network namespace on the network\n"
+		     "  nkctl list                  what is attached\n"
+		     "  nkctl doctor                what this kernel and host can do\n"
+		     "  nkctl help attach           more about a verb\n");
+}
+
+void cli_print_help(const struct cli_command *command)
+{
+	if (command)
+		command_print_help(command);
+	else
+		all_print_help();
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The command line: a table of verbs, each with a table of its options. From these tables come
+ * parsing, `nkctl help`, and `nkctl help --json`, which the checks hold against the man page, the
+ * completion and the README.
+ */
+#ifndef NKCTL_CLI_H
+#define NKCTL_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+/**
+ * struct cli_option - one option of a verb.
+ * @id: what cli_next() returns for it, a positive number
+ * @name: without the dashes
+ * @value: name of its argument, in capitals; NULL: it takes none
+ * @help: a line
+ */
+struct cli_option {
+	int id;
+	const char *name;
+	const char *value;
+	const char *help;
+};
+
+struct cli;
+
+/**
+ * struct cli_command - a verb.
+ * @name: "attach", or two words: "network add"
+ * @arguments: positional arguments for the usage line; "" for none
+ * @summary: a line
+ * @help: paragraphs and examples
+ * @options: ends with an entry whose name is NULL; NULL: no options of its own
+ * @run: returns 0, or a negative errno with @err set
+ */
+struct cli_command {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	const char *help;
+	const struct cli_option *options;
+	int (*run)(struct cli *cli, struct error *err);
+};
+
+/**
+ * struct cli - a command line under way.
+ * @json: print JSON
+ * @argc, @argv: what follows the verb; after cli_next() returned 0 the positional arguments
+ */
+struct cli {
+	const struct cli_command *command;
+	bool json;
+	bool help;
+	int argc;
+	char **argv;
+};
+
+/**
+ * cli_next() - the next option of the verb; those that every verb has are taken on the way.
+ * @ret_value: its argument, or NULL
+ *
+ * Return: the option's id; 0 at the end; -EINVAL for an unknown or incomplete one.
+ */
+int cli_next(struct cli *cli, const char **ret_value, struct error *err);
+
+/* cli_options_end() - for a verb without options of its own: take the common ones. */
+int cli_options_end(struct cli *cli, struct error *err);
+
+/* cli_arguments() - check the number of positional arguments. Return: 0, or -EINVAL. */
+int cli_arguments(const struct cli *cli, int min, int max, struct error *err);
+
+/* cli_parse_number() - a decimal number of up to @max. Return: 0, or -EINVAL. */
+int cli_parse_number(const char *what, const char *text, unsigned long max,
+		     unsigned long *ret_number, struct error *err);
+
+/* All verbs, in the order of the help; ends with NULL. */
+extern const struct cli_command *const cli_commands[];
+
+/* The verb that the first words of @argv name, and how many words it took; NULL: none. */
+const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words);
+
+/* cli_print_help() - of one verb, or of everything (NULL). */
+void cli_print_help(const struct cli_command *command);
+
+extern const struct cli_command command_attach, command_detach, command_list, command_show,
+	command_network_add, command_network_list, command_network_remove, command_uplink_list,
+	command_uplink_add, command_uplink_remove, command_stats, command_doctor, command_upgrade,
+	command_down, command_help, command_version;
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "core/log.h"
+#include "ops/attach.h"
+#include "output.h"
+
+static const struct cli_option options[] = {
+	{ 'n', "ns", "NS", "network namespace: a name under /run/netns, a path, or pid:N" },
+	{ 'a', "ip", "ADDR[/LEN]|auto", "an address; repeatable. Default: auto, the next free ones" },
+	{ 'f', "ifname", "NAME", "interface's name in the container (eth0)" },
+	{ 'i', "id", "ID", "container id (what --ns ends with)" },
+	{ 'w', "network", "NAME", "network (default)" },
+	{ 'm', "mtu", "N", "MTU in bytes (the default route's)" },
+	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (l3)" },
+	{ 'd', "device", "auto|netkit|veth", "kind of device pair (auto: netkit where the kernel has it)" },
+	{ 0 },
+};
+
+/* struct words - the command line's texts, until all of them are known. */
+struct words {
+	const char *id, *network, *ifname;
+};
+
+static int address_add(struct attach_request *request, const char *text, struct error *err)
+{
+	if (!strcmp(text, "auto")) {
+		request->auto_addresses = true;
+		return 0;
+	}
+	if (request->address_count == ENDPOINT_ADDRESSES_MAX)
+		return error_set(err, EINVAL, "an endpoint has at most %d addresses",
+				 ENDPOINT_ADDRESSES_MAX);
+	if (prefix_parse(text, &request->addresses[request->address_count]))
+		return error_set(err, EINVAL, "'%s' is neither an address, ADDR/LEN, nor auto", text);
+	request->address_count++;
+	return 0;
+}
+
+static int mtu_parse(struct attach_request *request, const char *text, struct error *err)
+{
+	unsigned long mtu;
+	int ret = cli_parse_number("MTU", text, MTU_MAX, &mtu, err);
+
+	if (!ret)
+		ret = mtu_check((uint32_t)mtu, false, err);
+	if (!ret)
+		request->mtu = (uint32_t)mtu;
+	return ret;
+}
+
+static int option_take(int id, const char *value, struct words *words,
+		       struct attach_request *request, struct error *err)
+{
+	enum nk_device device;
+	enum nk_mode mode;
+	int ret = 0;
+
+	switch (id) {
+	case 'n':
+		request->ns = value;
+		break;
+	case 'a':
+		return address_add(request, value, err);
+	case 'f':
+		words->ifname = value;
+		break;
+	case 'i':
+		words->id = value;
+		break;
+	case 'w':
+		words->network = value;
+		break;
+	case 'm':
+		return mtu_parse(request, value, err);
+	case 'o':
+		ret = mode_parse(value, &mode, err);
+		request->mode = ret ? request->mode : (int)mode;
+		break;
+	case 'd':
+		ret = device_parse(value, &device, err);
+		request->device = ret ? request->device : (int)device;
+		break;
+	}
+	return ret;
+}
+
+static int request_parse(struct cli *cli, struct attach_request *request, struct error *err)
+{
+	struct words words = { .network = DEFAULT_NETWORK, .ifname = DEFAULT_IFNAME };
+	char id[IDENTITY_ID_SIZE];
+	const char *value;
+	int option, ret;
+
+	while ((option = cli_next(cli, &value, err)) > 0) {
+		ret = option_take(option, value, &words, request, err);
+		if (ret)
+			return ret;
+	}
+	ret = option ? option : cli_arguments(cli, 0, 0, err);
+	if (ret)
+		return ret;
+	if (!request->ns)
+		return error_set(err, EINVAL, "--ns is missing: which network namespace?");
+	if (!request->address_count)
+		request->auto_addresses = true;
+	ret = words.id ? 0 : identity_id_from_ns(request->ns, id, err);
+	if (ret)
+		return ret;
+	return identity_init(&request->identity, words.network, words.id ? words.id : id,
+			     words.ifname, err);
+}
+
+static void warnings_print(const struct attach_result *result)
+{
+	if (result->veth_instead)
+		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per packet",
+			    result->endpoint.identity.id);
+	if (result->no_uplink)
+		log_warning("no device carries a default route: %s reaches this host and its "
+			    "containers only (`nkctl uplink add` names one)",
+			    result->endpoint.identity.id);
+}
+
+static int result_print(const struct cli *cli, const struct attach_result *result,
+			struct error *err)
+{
+	const struct endpoint *endpoint = &result->endpoint;
+	char addresses[512];
+
+	warnings_print(result);
+	if (cli->json)
+		return output_json(endpoint_to_json(endpoint), err);
+	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
+	(void)printf("%s: %s attached to network %s as %s (%s, %s, mtu %u)\n", endpoint->identity.id,
+		     endpoint->identity.ifname, endpoint->identity.network, addresses,
+		     device_name(endpoint->kind), mode_name(endpoint->mode), endpoint->link.mtu);
+	return 0;
+}
+
+static int attach_run(struct cli *cli, struct error *err)
+{
+	struct attach_request request = { .mode = ATTACH_UNSET, .device = ATTACH_UNSET };
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	struct attach_result result;
+	int ret = request_parse(cli, &request, err);
+
+	if (!ret)
+		ret = node_open(&node, PINS_SHARED, err);
+	if (!ret)
+		ret = endpoint_attach(&node, &request, &result, err);
+	if (ret)
+		return error_prefix(err, "attach%s%s", *request.identity.id ? " " : "",
+				    request.identity.id);
+	return result_print(cli, &result, err);
+}
+
+const struct cli_command command_attach = {
+	.name = "attach",
+	.arguments = "--ns NS",
+	.summary = "put a network namespace on the network",
+	.help = "Makes a netkit pair into the namespace, gives the container addresses and a default\n"
+		"route, and attaches the program that lets it send. The first attach loads the programs;\n"
+		"each further one only attaches. A failed attach leaves nothing.\n"
+		"\n"
+		"Examples:\n"
+		"  nkctl attach --ns ctr1\n"
+		"  nkctl attach --ns ctr1 --ip 10.88.0.7 --ip fd00:88::7\n"
+		"  nkctl attach --ns /proc/4711/ns/net --id web --ifname net0\n"
+		"  nkctl attach --ns vm1 --mode l2 --network lab",
+	.options = options,
+	.run = attach_run,
+};

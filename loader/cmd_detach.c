@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+
+#include "cli.h"
+#include "ops/attach.h"
+#include "output.h"
+
+static const struct cli_option options[] = {
+	{ 'n', "ns", "NS", "network namespace, as at the attach; it needn't exist any more" },
+	{ 'f', "ifname", "NAME", "interface's name in the container (eth0)" },
+	{ 'i', "id", "ID", "container id, instead of --ns or where the attach had one" },
+	{ 'w', "network", "NAME", "network (default)" },
+	{ 0 },
+};
+
+static int identity_parse(struct cli *cli, struct identity *ret_identity, struct error *err)
+{
+	const char *ns = NULL, *id = NULL, *network = DEFAULT_NETWORK, *ifname = DEFAULT_IFNAME;
+	char ns_id[IDENTITY_ID_SIZE];
+	const char *value;
+	int option, ret;
+
+	while ((option = cli_next(cli, &value, err)) > 0)
+		*(option == 'n'	  ? &ns
+		  : option == 'f' ? &ifname
+		  : option == 'i' ? &id
+				  : &network) = value;
+	ret = option ? option : cli_arguments(cli, 0, 0, err);
+	if (ret)
+		return ret;
+	if (!ns && !id)
+		return error_set(err, EINVAL, "--ns or --id is missing: which container?");
+	ret = id ? 0 : identity_id_from_ns(ns, ns_id, err);
+	return ret ? ret : identity_init(ret_identity, network, id ? id : ns_id, ifname, err);
+}
+
+/* Where nothing was ever loaded nothing is attached either: the same answer, in the same words. */
+static int detach(const struct identity *identity, struct error *err)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	int ret = node_open_loaded(&node, PINS_SHARED, err);
+
+	if (!ret)
+		ret = endpoint_detach(&node, identity, err);
+	if (ret == -ENODEV || ret == -ENOENT)
+		return error_set(err, ENODEV, "%s isn't attached to network %s (%s)", identity->id,
+				 identity->network, identity->ifname);
+	return ret;
+}
+
+static int detach_run(struct cli *cli, struct error *err)
+{
+	struct identity identity;
+	int ret = identity_parse(cli, &identity, err);
+
+	if (ret)
+		return error_prefix(err, "detach");
+	ret = detach(&identity, err);
+	if (ret)
+		return error_prefix(err, "detach %s", identity.id);
+	if (cli->json)
+		return output_json(json_pack("{ss ss ss}", "network", identity.network, "id",
+					     identity.id, "ifname", identity.ifname),
+				   err);
+	(void)printf("%s: %s detached from network %s\n", identity.id, identity.ifname,
+		     identity.network);
+	return 0;
+}
+
+const struct cli_command command_detach = {
+	.name = "detach",
+	.arguments = "--ns NS",
+	.summary = "take a network namespace off the network",
+	.help = "Gives the addresses back and deletes the device pair, and with it the program and the\n"
+		"routes. The namespace needn't exist any more.\n"
+		"\n"
+		"Examples:\n"
+		"  nkctl detach --ns ctr1\n"
+		"  nkctl detach --id web --ifname net0",
+	.options = options,
+	.run = detach_run,
+};

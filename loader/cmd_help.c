@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/datapath.h"
+#include "cli.h"
+#include "nkctl/maps.h"
+#include "output.h"
+
+static json_t *command_to_json(const struct cli_command *command)
+{
+	json_t *options = json_array();
+
+	for (const struct cli_option *option = command->options; option && option->name; option++)
+		(void)json_array_append_new(options, json_pack("{ss ss* ss}", "name", option->name,
+							       "value", option->value, "help",
+							       option->help));
+	return json_pack("{ss ss ss so}", "name", command->name, "arguments", command->arguments,
+			 "summary", command->summary, "options", options);
+}
+
+static int help_print_json(struct error *err)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; cli_commands[i]; i++)
+		(void)json_array_append_new(array, command_to_json(cli_commands[i]));
+	return output_json(array, err);
+}
+
+/* Whether a verb belongs to a group: "network" is one of "network add". */
+static bool command_is_of(const struct cli_command *command, const char *group)
+{
+	return !strncmp(command->name, group, strlen(group)) &&
+	       command->name[strlen(group)] == ' ';
+}
+
+static int help_print_group(const char *group, struct error *err)
+{
+	bool found = false;
+
+	for (size_t i = 0; cli_commands[i]; i++) {
+		if (!command_is_of(cli_commands[i], group))
+			continue;
+		if (found)
+			(void)putchar('\n');
+		cli_print_help(cli_commands[i]);
+		found = true;
+	}
+	return found ? 0
+		     : error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them", group);
+}
+
+static int help_run(struct cli *cli, struct error *err)
+{
+	const struct cli_command *command;
+	int words, ret = cli_options_end(cli, err);
+
+	if (!ret)
+		ret = cli_arguments(cli, 0, 2, err);
+	if (ret)
+		return ret;
+	if (cli->json)
+		return help_print_json(err);
+	if (!cli->argc) {
+		cli_print_help(NULL);
+		return 0;
+	}
+	command = cli_find(cli->argc, cli->argv, &words);
+	if (!command)
+		return help_print_group(cli->argv[0], err);
+	cli_print_help(command);
+	return 0;
+}
+
+const struct cli_command command_help = {
+	.name = "help",
+	.arguments = "[VERB]",
+	.summary = "explain a verb",
+	.help = "Examples:\n"
+		"  nkctl help attach\n"
+		"  nkctl help network\n"
+		"  nkctl help --json           all verbs and options, for programs",
+	.run = help_run,
+};
+
+static int version_run(struct cli *cli, struct error *err)
+{
+	int ret = cli_options_end(cli, err);
+
+	if (!ret)
+		ret = cli_arguments(cli, 0, 0, err);
+	if (ret)
+		return ret;
+	if (cli->json)
+		return output_json(json_pack("{ss si}", "version", NKCTL_VERSION, "abi",
+					     NK_ABI_VERSION),
+				   err);
+	(void)printf("nkctl " NKCTL_VERSION "\n");
+	return 0;
+}
+
+const struct cli_command command_version = {
+	.name = "version",
+	.arguments = "",
+	.summary = "show the version",
+	.help = "The version of this build, and with --json the version of its maps' layout.",
+	.run = version_run,
+};

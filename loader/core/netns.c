@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "core/netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "core/cleanup.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* include/uapi/asm-generic/socket.h, 5.14 */
+#endif
+
+#define NETNS_OWN_PATH "/proc/thread-self/ns/net"
+
+static int netns_path(const char *spec, char *path, size_t size)
+{
+	const char *pid = !strncmp(spec, "pid:", 4) ? spec + 4 : NULL;
+	int len;
+
+	if (pid && (!*pid || strspn(pid, "0123456789") != strlen(pid)))
+		return -EINVAL;
+	if (pid)
+		len = snprintf(path, size, "/proc/%s/ns/net", pid);
+	else if (strchr(spec, '/'))
+		len = snprintf(path, size, "%s", spec);
+	else if (!*spec || !strcmp(spec, ".") || !strcmp(spec, ".."))
+		return -EINVAL;
+	else
+		len = snprintf(path, size, NETNS_RUN_DIR "/%s", spec);
+	return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
+}
+
+void netns_name(const char *spec, char ret_name[NETNS_NAME_SIZE])
+{
+	static const char *const directories[] = { NETNS_RUN_DIR "/", "/var" NETNS_RUN_DIR "/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (!strncmp(spec, directories[i], strlen(directories[i])))
+			spec += strlen(directories[i]);
+	if (strchr(spec, '/') || !strncmp(spec, "pid:", 4))
+		spec = "";
+	(void)snprintf(ret_name, NETNS_NAME_SIZE, "%s", spec);
+}
+
+/* A network namespace's descriptor is on nsfs and says CLONE_NEWNET (ioctl_ns(2)). */
+static int netns_check(int fd, const char *path, struct error *err)
+{
+	_cleanup_close_ int own_fd = -1;
+	struct stat own, target;
+	struct statfs fs;
+	int ret;
+
+	if (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return error_set(err, EINVAL, "%s isn't a network namespace", path);
+	ret = netns_open_own(&own_fd, err);
+	if (ret)
+		return ret;
+	if (fstat(own_fd, &own) || fstat(fd, &target))
+		return error_sys(err, errno, "stat %s", path);
+	if (own.st_dev == target.st_dev && own.st_ino == target.st_ino)
+		return error_set(err, EINVAL,
+				 "%s is the host's own network namespace: name a container's", path);
+	return 0;
+}
+
+int netns_open(const char *spec, int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int ret;
+
+	ret = netns_path(spec, path, sizeof(path));
+	if (ret)
+		return error_set(err, ret,
+				 "'%s' names no network namespace: give a name under " NETNS_RUN_DIR
+				 ", a path or pid:N",
+				 spec);
+	/* O_NONBLOCK: a FIFO in the way must not hang us. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ENOENT, "no network namespace at %s", path);
+	if (fd < 0)
+		return error_sys(err, errno, "open network namespace %s", path);
+	ret = netns_check(fd, path, err);
+	if (ret)
+		return ret;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int netns_open_own(int *ret_fd, struct error *err)
+{
+	int fd = open(NETNS_OWN_PATH, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "open " NETNS_OWN_PATH);
+	*ret_fd = fd;
+	return 0;
+}
+
+int netns_run(int netns_fd, int (*function)(void *data, struct error *err), void *data,
+	      struct error *err)
+{
+	_cleanup_close_ int own_fd = -1;
+	int ret;
+
+	ret = netns_open_own(&own_fd, err);
+	if (ret)
+		return ret;
+	if (setns(netns_fd, CLONE_NEWNET))
+		return error_sys(err, errno, "enter the network namespace");
+	ret = function(data, err);
+	if (setns(own_fd, CLONE_NEWNET))
+		abort();
+	return ret;
+}
+
+int netns_cookie(uint64_t *ret_cookie, struct error *err)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		return error_sys(err, errno, "read the network namespace's cookie");
+	*ret_cookie = cookie;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Per-device settings under /proc/sys/net that netlink can't change. */
+#ifndef NKCTL_CORE_SYSCTL_H
+#define NKCTL_CORE_SYSCTL_H
+
+#include "core/error.h"
+
+/**
+ * sysctl_read_dev() - read net.FAMILY.conf.DEVICE.KEY in this process's network namespace.
+ * @family: "ipv4" or "ipv6"
+ *
+ * Return: 0; -ENOENT where the kernel or the device has no such setting.
+ */
+int sysctl_read_dev(const char *family, const char *device, const char *key, int *ret_value,
+		    struct error *err);
+
+/* sysctl_write_dev() - write it, unless it has that value already. */
+int sysctl_write_dev(const char *family, const char *device, const char *key, int value,
+		     struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "core/log.h"
+#include "output.h"
+
+/* The words of a failure, once: for a person on stderr, and for a program on stdout. */
+static int failure_print(const struct cli *cli, const struct error *err)
+{
+	int status = error_exit_status(err->code);
+
+	(void)fprintf(stderr, "nkctl: %s\n", err->message);
+	if (cli->json)
+		(void)output_json(json_pack("{s{ss ss si}}", "error", "message", err->message,
+					    "errno", error_symbol(err->code), "exit_status", status),
+				  NULL);
+	return status;
+}
+
+static int command_run(struct cli *cli)
+{
+	struct error err = { 0 };
+	int ret = cli->command->run(cli, &err);
+
+	if (!ret && fflush(stdout))
+		ret = error_sys(&err, errno, "print the result");
+	return ret ? failure_print(cli, &err) : EXIT_STATUS_OK;
+}
+
+static int usage_error(const struct cli *cli, const char *word)
+{
+	struct error err;
+
+	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", word);
+	return failure_print(cli, &err);
+}
+
+/* Options may stand before the verb: those that every verb has, without a value. */
+static int leading_options(struct cli *cli, int argc, char **argv)
+{
+	int first = 1;
+
+	for (; first < argc && argv[first][0] == '-'; first++) {
+		if (!strcmp(argv[first], "--json"))
+			cli->json = true;
+		else if (!strcmp(argv[first], "-v") || !strcmp(argv[first], "--verbose"))
+			log_timing_enable();
+		else
+			break;
+	}
+	return first;
+}
+
+int main(int argc, char **argv)
+{
+	const char *timing = getenv("NKCTL_TIMING");
+	struct cli cli = { 0 };
+	int first, words = 0;
+
+	if (timing && !strcmp(timing, "1"))
+		log_timing_enable();
+	first = leading_options(&cli, argc, argv);
+	if (first == argc || !strcmp(argv[first], "--help") || !strcmp(argv[first], "-h")) {
+		cli_print_help(NULL);
+		return first == argc ? EXIT_STATUS_USAGE : EXIT_STATUS_OK;
+	}
+	if (!strcmp(argv[first], "--version"))
+		argv[first] = (char[]){ "version" };
+	cli.command = cli_find(argc - first, argv + first, &words);
+	if (!cli.command)
+		return usage_error(&cli, argv[first]);
+	/* getopt_long() takes the first word for the program's name: the verb's last one. */
+	cli.argc = argc - first - words + 1;
+	cli.argv = argv + first + words - 1;
+	return command_run(&cli);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "model/identity.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ALIAS_PREFIX "nkctl:"
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+_Static_assert(sizeof(ALIAS_PREFIX) + NK_NETWORK_NAME_SIZE + IDENTITY_ID_SIZE + IF_NAMESIZE <=
+		       IDENTITY_ALIAS_SIZE,
+	       "every identity fits an alias");
+
+static int name_check(const char *what, const char *name, size_t size, struct error *err)
+{
+	if (!*name)
+		return error_set(err, EINVAL, "the %s is empty", what);
+	if (strlen(name) >= size)
+		return error_set(err, EINVAL, "the %s is longer than %zu characters", what, size - 1);
+	if (!isalnum((unsigned char)*name) || strspn(name, NAME_CHARACTERS) != strlen(name))
+		return error_set(err, EINVAL,
+				 "%s '%s' may only have letters, digits, '_', '.' and '-', and "
+				 "begins with a letter or digit",
+				 what, name);
+	return 0;
+}
+
+static bool ifname_valid(const char *name)
+{
+	if (!*name || strlen(name) >= IF_NAMESIZE || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++)
+		if (!isgraph((unsigned char)*name) || *name == '/' || *name == ':')
+			return false;
+	return true;
+}
+
+int network_name_check(const char *name, struct error *err)
+{
+	return name_check("network name", name, NK_NETWORK_NAME_SIZE, err);
+}
+
+int identity_init(struct identity *ret_identity, const char *network, const char *id,
+		  const char *ifname, struct error *err)
+{
+	struct identity identity = { 0 };
+	int ret;
+
+	ret = network_name_check(network, err);
+	if (!ret)
+		ret = name_check("container id", id, IDENTITY_ID_SIZE, err);
+	if (ret)
+		return ret;
+	if (!ifname_valid(ifname))
+		return error_set(err, EINVAL,
+				 "'%s' can't be an interface's name: 1 to %d printable characters "
+				 "without '/' and ':'",
+				 ifname, IF_NAMESIZE - 1);
+	(void)strcpy(identity.network, network); /* lengths were checked */
+	(void)strcpy(identity.id, id);
+	(void)strcpy(identity.ifname, ifname);
+	*ret_identity = identity;
+	return 0;
+}
+
+void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE])
+{
+	(void)snprintf(ret_alias, IDENTITY_ALIAS_SIZE, ALIAS_PREFIX "%s/%s/%s", identity->network,
+		       identity->id, identity->ifname);
+}
+
+int identity_from_alias(const char *alias, struct identity *ret_identity)
+{
+	char copy[IDENTITY_ALIAS_SIZE];
+	char *network = copy, *id, *ifname;
+
+	if (strncmp(alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) || strlen(alias) >= sizeof(copy))
+		return -EINVAL;
+	(void)strcpy(copy, alias + strlen(ALIAS_PREFIX));
+	id = strchr(copy, '/');
+	ifname = id ? strchr(id + 1, '/') : NULL;
+	if (!ifname)
+		return -EINVAL;
+	*id++ = '\0';
+	*ifname++ = '\0';
+	return identity_init(ret_identity, network, id, ifname, NULL);
+}
+
+int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct error *err)
+{
+	const char *slash = strrchr(ns, '/');
+	char id[IDENTITY_ID_SIZE];
+	int len, ret;
+
+	if (!strncmp(ns, "pid:", 4))
+		len = snprintf(id, sizeof(id), "pid-%s", ns + 4);
+	else
+		len = snprintf(id, sizeof(id), "%s", slash ? slash + 1 : ns);
+	if (len < 0 || (size_t)len >= sizeof(id))
+		return error_set(err, EINVAL, "'%s' is too long for a container id: give --id", ns);
+	ret = name_check("container id", id, sizeof(id), err);
+	if (ret)
+		return error_set(err, ret, "'%s' makes no container id: give --id", ns);
+	(void)strcpy(ret_id, id); /* same size */
+	return 0;
+}
+
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+	return !strcmp(a->network, b->network) && !strcmp(a->id, b->id) &&
+	       !strcmp(a->ifname, b->ifname);
+}
+
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/: plenty where a collision is told anyway. */
+uint64_t identity_hash(const struct identity *identity)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	char alias[IDENTITY_ALIAS_SIZE];
+
+	identity_alias(identity, alias);
+	for (const char *c = alias; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+	return hash;
+}
+
+void identity_device_name(const struct identity *identity, char ret_name[IF_NAMESIZE])
+{
+	(void)snprintf(ret_name, IF_NAMESIZE, "nk%012llx",
+		       (unsigned long long)(identity_hash(identity) & 0xffffffffffff));
+}
+
+void identity_mac(const struct identity *identity, uint8_t ret_mac[NK_ETH_ALEN])
+{
+	uint64_t hash = identity_hash(identity);
+
+	/* 0x06: locally administered, unicast, and never NK_GATEWAY_MAC, which begins with 0x02. */
+	ret_mac[0] = 0x06;
+	for (size_t i = 1; i < NK_ETH_ALEN; i++)
+		ret_mac[i] = (uint8_t)(hash >> (8 * (i - 1)));
+}

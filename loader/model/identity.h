@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who an endpoint is: network / container id / interface name. The primary's name is a hash of it,
+ * so that the kernel's refusal of a second device of that name decides atomically that it is
+ * attached; the device's alias holds the identity in full.
+ */
+#ifndef NKCTL_MODEL_IDENTITY_H
+#define NKCTL_MODEL_IDENTITY_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "nkctl/maps.h"
+
+#define IDENTITY_ID_SIZE    192 /* with its final zero; the alias must fit LINK_ALIAS_SIZE */
+#define IDENTITY_ALIAS_SIZE 256
+
+#define DEFAULT_NETWORK "default"
+#define DEFAULT_IFNAME  "eth0"
+
+/* Group of every primary (IFLA_GROUP): "nk" in ASCII. */
+#define NK_LINK_GROUP 0x6e6b
+
+struct identity {
+	char network[NK_NETWORK_NAME_SIZE];
+	char id[IDENTITY_ID_SIZE];
+	char ifname[IF_NAMESIZE];
+};
+
+/**
+ * identity_init() - check the three names and put them together.
+ * @network: 1 to 31 characters of A-Z a-z 0-9 _ . -, the first a letter or digit
+ * @id: 1 to 191 of the same (CNI spec 1.1.0, "CNI_CONTAINERID")
+ * @ifname: 1 to 15 characters without '/', ':' or white space, neither "." nor ".."
+ *	(dev_valid_name(), net/core/dev.c), and of printable ASCII
+ *
+ * Return: 0, or -EINVAL with an error that names the offender.
+ */
+int identity_init(struct identity *ret_identity, const char *network, const char *id,
+		  const char *ifname, struct error *err);
+
+/* network_name_check() - the first of these checks alone. */
+int network_name_check(const char *name, struct error *err);
+
+/* identity_device_name() - the primary's name: "nk" and 12 hex digits. */
+void identity_device_name(const struct identity *identity, char ret_name[IF_NAMESIZE]);
+
+/* identity_alias() - "nkctl:network/id/ifname". */
+void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE]);
+
+/* identity_from_alias() - Return: 0; -EINVAL where @alias isn't one of ours. */
+int identity_from_alias(const char *alias, struct identity *ret_identity);
+
+/**
+ * identity_id_from_ns() - the container id that stands for a namespace unless one is given: the
+ * name, the last part of the path, or "pid-N" for "pid:N".
+ *
+ * Return: 0, or -EINVAL where nothing of it can be an id.
+ */
+int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct error *err);
+
+bool identity_equal(const struct identity *a, const struct identity *b);
+
+/**
+ * identity_mac() - the container's MAC address where it has one: locally administered and always
+ * the same for an identity, so that neighbours' caches outlive a new attach.
+ */
+void identity_mac(const struct identity *identity, uint8_t ret_mac[NK_ETH_ALEN]);
+
+/* identity_hash() - 64 bits that stand for the identity. */
+uint64_t identity_hash(const struct identity *identity);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which address of a subnet to try next: the one after the last that was claimed, with
+ * wrap-around, so that a freed address isn't used again at once.
+ */
+#ifndef NKCTL_MODEL_POOL_H
+#define NKCTL_MODEL_POOL_H
+
+#include <stdbool.h>
+
+#include "core/addr.h"
+#include "nkctl/maps.h"
+
+/* struct pool - an iteration over the addresses of a subnet; private to pool_*(). */
+struct pool {
+	struct addr first, last; /* what may be given out, both included */
+	struct addr start, next; /* where the iteration began, and goes on */
+	bool started;
+};
+
+/**
+ * pool_init() - begin after the address that was claimed last.
+ * @cursor: that address; NULL or one outside the subnet: begin with the first
+ *
+ * The subnet's base address, its gateway (the one after) and, in IPv4, its broadcast address
+ * are never given out.
+ */
+void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet, const struct addr *cursor);
+
+/* pool_next() - the next candidate. Return: false after each has been given out once. */
+bool pool_next(struct pool *pool, struct addr *ret_addr);
+
+/* pool_usable() - whether an address of the subnet may be given to a container at all. */
+bool pool_usable(const struct nk_subnet *subnet, const struct addr *addr);
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "nl/inet.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void put_addr(struct nlmsghdr *header, uint16_t attr, const struct addr *addr)
+{
+	mnl_attr_put(header, attr, addr_size(addr->family), addr->bytes);
+}
+
+static struct nlmsghdr *addr_request(struct nlsock_request *request, uint16_t type, uint16_t flags,
+				     int ifindex, const struct prefix *address,
+				     struct ifaddrmsg **ret_message)
+{
+	void *family_header;
+	struct nlmsghdr *header =
+		nlsock_request_init(request, type, flags, sizeof(struct ifaddrmsg), &family_header);
+	struct ifaddrmsg *message = family_header;
+
+	message->ifa_family = address->addr.family;
+	message->ifa_prefixlen = address->len;
+	message->ifa_index = (uint32_t)ifindex;
+	put_addr(header, IFA_LOCAL, &address->addr);
+	put_addr(header, IFA_ADDRESS, &address->addr);
+	*ret_message = message;
+	return header;
+}
+
+int inet_addr_add(struct nlsock *nl, int ifindex, const struct prefix *address, uint8_t scope,
+		  struct error *err)
+{
+	struct nlsock_request request;
+	struct ifaddrmsg *message;
+	struct nlmsghdr *header = addr_request(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+					       ifindex, address, &message);
+
+	if (address->addr.family == AF_INET)
+		message->ifa_scope = scope;
+	else
+		mnl_attr_put_u32(header, IFA_FLAGS, IFA_F_NODAD);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifaddrmsg *message;
+
+	return nlsock_talk(nl, addr_request(&request, RTM_DELADDR, 0, ifindex, address, &message), NULL,
+		       NULL, err);
+}
+
+static int route_new(struct nlsock *nl, uint16_t flags, const struct inet_route *route,
+		     struct error *err)
+{
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_NEWROUTE, NLM_F_CREATE | flags,
+						  sizeof(struct rtmsg), &family_header);
+	struct rtmsg *message = family_header;
+
+	message->rtm_family = route->dst.addr.family;
+	message->rtm_dst_len = route->dst.len;
+	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_protocol = NK_ROUTE_PROTOCOL;
+	message->rtm_scope = route->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	message->rtm_type = RTN_UNICAST;
+	if (route->dst.len)
+		put_addr(header, RTA_DST, &route->dst.addr);
+	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)route->ifindex);
+	if (route->gateway)
+		put_addr(header, RTA_GATEWAY, route->gateway);
+	if (route->prefsrc)
+		put_addr(header, RTA_PREFSRC, route->prefsrc);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int inet_route_add(struct nlsock *nl, const struct inet_route *route, struct error *err)
+{
+	return route_new(nl, NLM_F_EXCL, route, err);
+}
+
+int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct error *err)
+{
+	return route_new(nl, NLM_F_REPLACE, route, err);
+}
+
+int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
+		   const uint8_t mac[NK_ETH_ALEN], struct error *err)
+{
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header =
+		nlsock_request_init(&request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+				sizeof(struct ndmsg), &family_header);
+	struct ndmsg *message = family_header;
+
+	message->ndm_family = addr->family;
+	message->ndm_ifindex = ifindex;
+	message->ndm_state = NUD_PERMANENT;
+	put_addr(header, NDA_DST, addr);
+	mnl_attr_put(header, NDA_LLADDR, NK_ETH_ALEN, mac);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+struct default_route_list {
+	struct default_route *routes;
+	size_t count, max;
+};
+
+static void default_route_add(struct default_route_list *list, int ifindex, uint32_t mtu)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->routes[i].ifindex == ifindex)
+			return;
+	if (ifindex && list->count < list->max)
+		list->routes[list->count++] = (struct default_route){ ifindex, mtu };
+}
+
+static uint32_t metrics_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, metrics)
+		if (mnl_attr_get_type(attr) == RTAX_MTU)
+			return mnl_attr_get_u32(attr);
+	return 0;
+}
+
+static void default_route_add_nexthops(struct default_route_list *list,
+				       const struct nlattr *multipath, uint32_t mtu)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
+	int len = mnl_attr_get_payload_len(multipath);
+
+	for (; RTNH_OK(hop, len); len -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		default_route_add(list, hop->rtnh_ifindex, mtu);
+}
+
+static int default_route_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr, *multipath = NULL;
+	uint32_t mtu = 0;
+	int ifindex = 0;
+
+	/* The IPv4 trie is read in the order of its keys, the IPv6 tree from its leaves. */
+	if (route->rtm_dst_len)
+		return route->rtm_family == AF_INET ? MNL_CB_STOP : MNL_CB_OK;
+	if (route->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(*route)) {
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			ifindex = (int)mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_METRICS)
+			mtu = metrics_mtu(attr);
+		else if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+			multipath = attr;
+	}
+	default_route_add(data, ifindex, mtu);
+	if (multipath)
+		default_route_add_nexthops(data, multipath, mtu);
+	return MNL_CB_OK;
+}
+
+int inet_default_routes(uint8_t family, struct default_route *routes, size_t max,
+			size_t *ret_count, struct error *err)
+{
+	struct default_route_list list = { .routes = routes, .max = max };
+	_cleanup_nlsock_ struct nlsock *nl = NULL;
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
+						  sizeof(struct rtmsg), &family_header);
+	struct rtmsg *message = family_header;
+	int ret;
+
+	ret = nlsock_open(&nl, err);
+	if (ret)
+		return ret;
+	message->rtm_family = family;
+	message->rtm_table = RT_TABLE_MAIN;
+	ret = nlsock_talk(nl, header, default_route_parse, &list, err);
+	/* An interrupted dump still told of every default route that stood when it began. */
+	if (ret && ret != -EAGAIN && ret != -ENOENT && ret != -EAFNOSUPPORT)
+		return error_prefix(err, "read the %s routes", family_name(family));
+	*ret_count = list.count;
+	return 0;
+}

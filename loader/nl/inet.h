@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Addresses, routes and neighbours, of either family. */
+#ifndef NKCTL_NL_INET_H
+#define NKCTL_NL_INET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "nkctl/maps.h"
+#include "nl/nlsock.h"
+
+/* Mark of our routes (rtm_protocol): no daemon's number in iproute2's rt_protos. */
+#define NK_ROUTE_PROTOCOL 110
+
+/**
+ * inet_addr_add() - give a device an address, usable at once (no duplicate address detection).
+ * @scope: RT_SCOPE_*; IPv4 only
+ *
+ * Return: 0; -EEXIST where the device has it.
+ */
+int inet_addr_add(struct nlsock *nl, int ifindex, const struct prefix *address, uint8_t scope,
+		  struct error *err);
+
+/* inet_addr_delete() - Return: 0; -EADDRNOTAVAIL where the device doesn't have it. */
+int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address, struct error *err);
+
+/**
+ * struct inet_route - a route to add to the main table.
+ * @dst: destination; length 0 is the default route
+ * @ifindex: device it leaves by
+ * @gateway: next hop; NULL: on the link
+ * @prefsrc: source for packets of this host; NULL: the kernel's choice
+ */
+struct inet_route {
+	struct prefix dst;
+	int ifindex;
+	const struct addr *gateway;
+	const struct addr *prefsrc;
+};
+
+/* inet_route_add() - Return: 0; -EEXIST where there is one to the same destination. */
+int inet_route_add(struct nlsock *nl, const struct inet_route *route, struct error *err);
+
+/* inet_route_replace() - add a route, in place of one to the same destination. */
+int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct error *err);
+
+/* inet_neigh_add() - a permanent neighbour entry. */
+int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
+		   const uint8_t mac[NK_ETH_ALEN], struct error *err);
+
+/**
+ * struct default_route - a device that a default route leaves by.
+ * @mtu: the route's own MTU; 0: it has none, the device's counts
+ */
+struct default_route {
+	int ifindex;
+	uint32_t mtu;
+};
+
+/**
+ * inet_default_routes() - the devices of the default routes of a family, each once.
+ * @routes: filled in the kernel's order
+ * @max: entries of @routes; further ones are left out
+ * @ret_count: entries used
+ *
+ * Uses a socket of its own, since it reads only the head of the IPv4 table, where the default
+ * route stands, and then breaks the dump off: a node with a million routes costs no more.
+ */
+int inet_default_routes(uint8_t family, struct default_route *routes, size_t max,
+			size_t *ret_count, struct error *err);
+
+#endif

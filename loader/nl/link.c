@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "nl/link.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "nl/netkit_uapi.h"
+
+static struct nlmsghdr *link_request(struct nlsock_request *request, uint16_t type, uint16_t flags,
+				     int ifindex, struct ifinfomsg **ret_info)
+{
+	void *family_header;
+	struct nlmsghdr *header =
+		nlsock_request_init(request, type, flags, sizeof(struct ifinfomsg), &family_header);
+
+	*ret_info = family_header;
+	(*ret_info)->ifi_index = ifindex;
+	return header;
+}
+
+/* What both kinds of pair share: the primary's own attributes. */
+static struct nlmsghdr *pair_request(struct nlsock_request *request, const struct pair_spec *spec)
+{
+	struct ifinfomsg *info;
+	struct nlmsghdr *header =
+		link_request(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, &info);
+
+	mnl_attr_put_strz(header, IFLA_IFNAME, spec->primary_name);
+	mnl_attr_put_u32(header, IFLA_GROUP, spec->group);
+	mnl_attr_put_u32(header, IFLA_MTU, spec->mtu);
+	return header;
+}
+
+/* The peer's attributes: a whole link message of its own, nested (rtnl_create_link()). */
+static void pair_put_peer(struct nlmsghdr *header, uint16_t attr, const struct pair_spec *spec,
+			  bool with_mac)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, attr);
+
+	(void)mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(header, IFLA_IFNAME, spec->peer_name);
+	mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)spec->peer_netns_fd);
+	mnl_attr_put_u32(header, IFLA_MTU, spec->mtu);
+	if (with_mac)
+		mnl_attr_put(header, IFLA_ADDRESS, NK_ETH_ALEN, spec->peer_mac);
+	mnl_attr_nest_end(header, nest);
+}
+
+int netkit_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err)
+{
+	bool l2 = spec->mode == NK_MODE_L2;
+	struct nlsock_request request;
+	struct nlmsghdr *header = pair_request(&request, spec);
+	struct nlattr *info, *data;
+
+	if (l2)
+		mnl_attr_put(header, IFLA_ADDRESS, NK_ETH_ALEN, spec->primary_mac);
+	info = mnl_attr_nest_start(header, IFLA_LINKINFO);
+	mnl_attr_put_strz(header, IFLA_INFO_KIND, "netkit");
+	data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+	mnl_attr_put_u32(header, NK_IFLA_NETKIT_MODE, l2 ? NK_NETKIT_L2 : NK_NETKIT_L3);
+	mnl_attr_put_u32(header, NK_IFLA_NETKIT_POLICY, NK_NETKIT_PASS);
+	mnl_attr_put_u32(header, NK_IFLA_NETKIT_PEER_POLICY, NK_NETKIT_DROP);
+	pair_put_peer(header, NK_IFLA_NETKIT_PEER_INFO, spec, l2);
+	mnl_attr_nest_end(header, data);
+	mnl_attr_nest_end(header, info);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int veth_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err)
+{
+	struct nlsock_request request;
+	struct nlmsghdr *header = pair_request(&request, spec);
+	struct nlattr *info, *data;
+
+	mnl_attr_put(header, IFLA_ADDRESS, NK_ETH_ALEN, spec->primary_mac);
+	info = mnl_attr_nest_start(header, IFLA_LINKINFO);
+	mnl_attr_put_strz(header, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+	pair_put_peer(header, NK_VETH_INFO_PEER, spec, true);
+	mnl_attr_nest_end(header, data);
+	mnl_attr_nest_end(header, info);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+static void link_parse_netkit(const struct nlattr *data, struct link_info *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, data) {
+		switch (mnl_attr_get_type(attr)) {
+		case NK_IFLA_NETKIT_MODE:
+			link->netkit_mode = mnl_attr_get_u32(attr) == NK_NETKIT_L2 ? NK_MODE_L2
+										   : NK_MODE_L3;
+			break;
+		case NK_IFLA_NETKIT_PEER_POLICY:
+			link->netkit_peer_drops = mnl_attr_get_u32(attr) == NK_NETKIT_DROP;
+			break;
+		}
+	}
+}
+
+static void link_parse_info(const struct nlattr *info, struct link_info *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, info) {
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			(void)strncpy(link->kind, mnl_attr_get_str(attr), sizeof(link->kind) - 1);
+		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && !strcmp(link->kind, "netkit"))
+			link_parse_netkit(attr, link);
+	}
+}
+
+static int link_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	struct link_info *link = data;
+	const struct nlattr *attr;
+
+	*link = (struct link_info){ .ifindex = info->ifi_index,
+				    .flags = info->ifi_flags,
+				    .type = info->ifi_type,
+				    .peer_netnsid = -1,
+				    .netkit_mode = -1 };
+	mnl_attr_for_each(attr, message, sizeof(*info)) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_IFNAME:
+			(void)strncpy(link->name, mnl_attr_get_str(attr), sizeof(link->name) - 1);
+			break;
+		case IFLA_IFALIAS:
+			(void)strncpy(link->alias, mnl_attr_get_str(attr),
+				      sizeof(link->alias) - 1);
+			break;
+		case IFLA_GROUP:
+			link->group = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_MTU:
+			link->mtu = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == NK_ETH_ALEN)
+				memcpy(link->mac, mnl_attr_get_payload(attr), NK_ETH_ALEN);
+			break;
+		case IFLA_LINK:
+			link->peer_ifindex = (int)mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINK_NETNSID:
+			link->peer_netnsid = (int)mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINKINFO:
+			link_parse_info(attr, link);
+			break;
+		}
+	}
+	return MNL_CB_OK;
+}
+
+static int link_get(struct nlsock *nl, struct nlmsghdr *header, struct link_info *ret_link,
+		    struct error *err)
+{
+	struct link_info link = { 0 };
+	int ret = nlsock_talk(nl, header, link_parse, &link, err);
+
+	if (!ret)
+		*ret_link = link;
+	return ret;
+}
+
+int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_GETLINK, 0, 0, &info);
+
+	mnl_attr_put_strz(header, IFLA_IFNAME, name);
+	return link_get(nl, header, ret_link, err);
+}
+
+int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+
+	return link_get(nl, link_request(&request, RTM_GETLINK, 0, ifindex, &info), ret_link, err);
+}
+
+int link_get_in(struct nlsock *nl, int netnsid, int ifindex, struct link_info *ret_link,
+		struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_GETLINK, 0, ifindex, &info);
+
+	mnl_attr_put_u32(header, IFLA_TARGET_NETNSID, (uint32_t)netnsid);
+	return link_get(nl, header, ret_link, err);
+}
+
+int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+	struct nlattr *spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+	struct nlattr *inet = mnl_attr_nest_start(header, AF_INET);
+	struct nlattr *conf = mnl_attr_nest_start(header, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(header, IPV4_DEVCONF_FORWARDING, on);
+	mnl_attr_nest_end(header, conf);
+	mnl_attr_nest_end(header, inet);
+	mnl_attr_nest_end(header, spec);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+	struct nlattr *spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(header, AF_INET6);
+
+	mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(header, inet6);
+	mnl_attr_nest_end(header, spec);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_up(struct nlsock *nl, int ifindex, bool noarp, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+
+	info->ifi_flags = noarp ? IFF_UP | IFF_NOARP : IFF_UP;
+	info->ifi_change = info->ifi_flags;
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+
+	mnl_attr_put_strz(header, IFLA_IFALIAS, alias);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_delete(struct nlsock *nl, int ifindex, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+
+	return nlsock_talk(nl, link_request(&request, RTM_DELLINK, 0, ifindex, &info), NULL, NULL, err);
+}
+
+static int netns_id_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *attr;
+	int *netnsid = data;
+
+	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(attr) == NETNSA_NSID)
+			*netnsid = (int)mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err)
+{
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header =
+		nlsock_request_init(&request, RTM_GETNSID, 0, sizeof(struct rtgenmsg), &family_header);
+	int netnsid = NETNSA_NSID_NOT_ASSIGNED, ret;
+
+	mnl_attr_put_u32(header, NETNSA_FD, (uint32_t)netns_fd);
+	ret = nlsock_talk(nl, header, netns_id_parse, &netnsid, err);
+	if (!ret)
+		*ret_netnsid = netnsid;
+	return ret;
+}

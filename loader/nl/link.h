@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Network devices: pairs made, devices set up, looked at and deleted. */
+#ifndef NKCTL_NL_LINK_H
+#define NKCTL_NL_LINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "nkctl/maps.h"
+#include "nl/nlsock.h"
+
+/* Longest alias that the kernel takes, with the final zero (IFALIASZ, linux/if.h). */
+#define LINK_ALIAS_SIZE 256
+#define LINK_KIND_SIZE  16
+
+/**
+ * struct pair_spec - a device pair: the primary here, its peer in a container.
+ * @primary_name, @peer_name: names of the two ends
+ * @peer_netns_fd: namespace in which the peer is born
+ * @group: of the primary
+ * @mtu: of both ends, in bytes
+ * @mode: NK_MODE_L3 or NK_MODE_L2
+ * @primary_mac, @peer_mac: MAC addresses; not used by l3 netkit, which has none
+ */
+struct pair_spec {
+	const char *primary_name;
+	const char *peer_name;
+	int peer_netns_fd;
+	uint32_t group;
+	uint32_t mtu;
+	enum nk_mode mode;
+	uint8_t primary_mac[NK_ETH_ALEN];
+	uint8_t peer_mac[NK_ETH_ALEN];
+};
+
+/**
+ * netkit_create() - make a netkit pair whose peer may send nothing until a program allows it.
+ *
+ * The peer's policy is blackhole from its first moment (drivers/net/netkit.c); the primary's is
+ * forward, since what enters a container was decided before. Both ends are down.
+ *
+ * Return: 0; -EEXIST where either name is taken; -EOPNOTSUPP where the kernel has no netkit.
+ */
+int netkit_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err);
+
+/**
+ * veth_create() - the same on a veth pair, which knows no policy: it must stay down until a
+ * program is attached. In l3 mode neither end does ARP.
+ */
+int veth_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err);
+
+/* struct link_info - what the kernel tells of a device. */
+struct link_info {
+	int ifindex;
+	char name[IF_NAMESIZE];
+	char alias[LINK_ALIAS_SIZE]; /* empty: none */
+	char kind[LINK_KIND_SIZE];   /* "netkit", "veth" ...; empty: a real device */
+	uint32_t group;
+	uint32_t mtu;
+	uint32_t flags; /* IFF_* */
+	uint16_t type;  /* ARPHRD_* */
+	uint8_t mac[NK_ETH_ALEN];
+	int peer_netnsid; /* of the peer's namespace; -1: none or this one */
+	int peer_ifindex; /* in the peer's namespace; 0: none */
+	int netkit_mode;        /* NK_MODE_*; -1: not a netkit device */
+	bool netkit_peer_drops; /* the peer's policy is blackhole */
+};
+
+/* link_get*() - one device. Return: 0; -ENODEV where there is none. */
+int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link,
+		     struct error *err);
+int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link, struct error *err);
+
+/* link_get_in() - one device of the namespace that has the id @netnsid here. */
+int link_get_in(struct nlsock *nl, int netnsid, int ifindex, struct link_info *ret_link,
+		struct error *err);
+
+/**
+ * link_forwarding_set() - IPv4 forwarding of one device, never the global switch.
+ */
+int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *err);
+
+/* link_addr_gen_none() - make no IPv6 link-local address when the device comes up. */
+int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err);
+
+/**
+ * link_up() - set a device up.
+ * @noarp: set IFF_NOARP too, which l3 netkit has by nature and l3 veth needs
+ */
+int link_up(struct nlsock *nl, int ifindex, bool noarp, struct error *err);
+
+/* link_alias_set() - @alias is shorter than LINK_ALIAS_SIZE. */
+int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct error *err);
+
+/* link_delete() - delete a device, and with it its peer. Return: 0; -ENODEV: it was gone. */
+int link_delete(struct nlsock *nl, int ifindex, struct error *err);
+
+/* netns_id() - the id by which this namespace knows another one; -1: it has none. */
+int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err);
+
+#endif

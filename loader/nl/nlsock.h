@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A rtnetlink socket and the one loop that sends a request, checks the sequence number and reads
+ * the answer up to its acknowledgement. Requests are built and parsed by libmnl.
+ */
+#ifndef NKCTL_NL_NLSOCK_H
+#define NKCTL_NL_NLSOCK_H
+
+#include <libmnl/libmnl.h>
+#include <stdint.h>
+
+#include "core/cleanup.h"
+#include "core/error.h"
+
+struct nlsock;
+
+/* A request under construction: a netlink header with room for the attributes behind it. */
+struct nlsock_request {
+	_Alignas(struct nlmsghdr) char buffer[2048];
+};
+
+/**
+ * nlsock_open() - a rtnetlink socket in this process's network namespace.
+ * @ret_nl: owned by the caller, freed by nlsock_close()
+ */
+int nlsock_open(struct nlsock **ret_nl, struct error *err);
+
+/* nlsock_open_in() - the same in another namespace, in which the socket stays. */
+int nlsock_open_in(int netns_fd, struct nlsock **ret_nl, struct error *err);
+
+void nlsock_close(struct nlsock *nl);
+
+static inline void cleanup_nlsock(struct nlsock **nl)
+{
+	nlsock_close(*nl);
+}
+#define _cleanup_nlsock_ _cleanup_(cleanup_nlsock)
+
+/**
+ * nlsock_request_init() - begin a request.
+ * @type: RTM_*
+ * @flags: NLM_F_*, beside NLM_F_REQUEST and NLM_F_ACK which are always set
+ * @family_header_size: size of the family's own header (ifinfomsg, rtmsg ...), zeroed
+ * @ret_family_header: that header
+ *
+ * Return: the netlink header, for mnl_attr_put*().
+ */
+struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t type, uint16_t flags,
+				 size_t family_header_size, void **ret_family_header);
+
+/**
+ * nlsock_talk() - send a request, hand each message of the answer to @parse, await the end.
+ * @parse: as mnl_cb_t: MNL_CB_OK goes on, MNL_CB_STOP reads no further. NULL: expects none
+ *
+ * Return: 0; the kernel's negative errno with its extended acknowledgement as the message, where
+ * it gave one; -EAGAIN where a dump was changed while it was read (NLM_F_DUMP_INTR): start over.
+ */
+int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data, struct error *err);
+
+#endif

@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Theory of operation
+ *
+ * An attach is one transaction. First comes all that can fail without having changed anything:
+ * names, namespace, network, addresses. Then, under the endpoint's lock:
+ *
+ *  1. the pair is made. The kernel refuses a second device of the same name, which makes the
+ *     identity unique, and netkit's peer may send nothing yet (a veth pair stays down instead)
+ *  2. the addresses are claimed in the endpoint maps. After the device: a claim whose device
+ *     doesn't exist is known to be dead
+ *  3. the program is attached: the one step that waits for an RCU grace period
+ *  4. the host's side is set up: forwarding, up, routes
+ *  5. the container's side is set up: up, addresses, routes
+ *  6. the alias is written. It is the commit: a device of our group without one, whose lock
+ *     nobody holds, is the remains of an attach that was killed, and the next attach of that
+ *     identity, or its detach, removes it
+ *
+ * A failure on the way deletes the claims and the pair; everything else hangs on the pair.
+ */
+#include "ops/attach.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "bpf/hook.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/netns.h"
+#include "core/sysctl.h"
+#include "model/pool.h"
+#include "nl/inet.h"
+#include "ops/collect.h"
+#include "ops/uplink.h"
+
+#define MTU_WITHOUT_UPLINK 1500 /* Ethernet's */
+
+/**
+ * struct attach - an attach under way.
+ * @container: rtnetlink socket inside the container's namespace
+ * @pair: how the device pair is made
+ * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH, or NK_DEVICE_AUTO until the pair is made
+ * @addresses: planned ones, of which the first @claimed are in the endpoint maps
+ * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
+ */
+struct attach {
+	struct node *node;
+	const struct attach_request *request;
+	struct nk_network network;
+	struct nlsock *container;
+	int netns_fd;
+	struct pair_spec pair;
+	enum nk_device kind;
+	struct prefix addresses[ENDPOINT_ADDRESSES_MAX];
+	size_t claimed;
+	int ifindex, peer_ifindex;
+	bool no_uplink, veth_instead;
+};
+
+/* Plan: nothing is changed yet ----------------------------------------------------------------- */
+
+static bool attach_wants_family(const struct attach *attach, uint8_t family)
+{
+	const struct attach_request *request = attach->request;
+
+	for (size_t i = 0; i < request->address_count; i++)
+		if (request->addresses[i].addr.family == family)
+			return true;
+	if (!request->auto_addresses || !network_has_family(&attach->network, family))
+		return false;
+	return family == AF_INET || node_has_ipv6();
+}
+
+static int address_check(const struct attach *attach, size_t index, struct error *err)
+{
+	const struct prefix *address = &attach->request->addresses[index];
+	const struct nk_subnet *subnet = network_subnet_of(&attach->network, &address->addr);
+
+	if (!subnet)
+		return error_set(err, EINVAL,
+				 "address %s is outside every subnet of network %s: `nkctl network "
+				 "list` shows them",
+				 addr_format(&address->addr).text, attach->request->identity.network);
+	if (!pool_usable(subnet, &address->addr))
+		return error_set(err, EINVAL,
+				 "address %s can't be a container's: it is its subnet's base, "
+				 "gateway or broadcast address",
+				 addr_format(&address->addr).text);
+	if (!address->len)
+		return error_set(err, EINVAL, "address %s: a prefix length of 0 leaves no network",
+				 prefix_format(address).text);
+	for (size_t i = 0; i < index; i++)
+		if (addr_equal(&attach->request->addresses[i].addr, &address->addr))
+			return error_set(err, EINVAL, "address %s is given twice",
+					 addr_format(&address->addr).text);
+	if (address->addr.family == AF_INET6 && !node_has_ipv6())
+		return error_set(err, EOPNOTSUPP, "address %s: this kernel runs without IPv6",
+				 addr_format(&address->addr).text);
+	return 0;
+}
+
+static int addresses_check(const struct attach *attach, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < attach->request->address_count; i++)
+		ret = address_check(attach, i, err);
+	return ret;
+}
+
+static int mtu_plan(struct attach *attach, uint32_t uplink_mtu, struct error *err)
+{
+	uint32_t mtu = attach->request->mtu;
+
+	if (!mtu)
+		mtu = attach->network.mtu;
+	if (!mtu)
+		mtu = uplink_mtu ? uplink_mtu : MTU_WITHOUT_UPLINK;
+	attach->pair.mtu = mtu < MTU_MAX ? mtu : MTU_MAX; /* an uplink may have more */
+	return mtu_check(mtu, attach_wants_family(attach, AF_INET6), err);
+}
+
+/*
+ * L3 netkit has no MAC addresses. An l3 veth pair has one for both ends: neither does ARP, so the
+ * kernel addresses every frame to the sender itself (arp_constructor(), net/ipv4/arp.c), and thus
+ * to the other end as well.
+ */
+static void macs_plan(struct attach *attach, enum nk_mode mode)
+{
+	static const uint8_t gateway_mac[] = NK_GATEWAY_MAC;
+
+	identity_mac(&attach->request->identity, attach->pair.peer_mac);
+	memcpy(attach->pair.primary_mac, mode == NK_MODE_L2 ? gateway_mac : attach->pair.peer_mac,
+	       NK_ETH_ALEN);
+}
+
+static void pair_plan(struct attach *attach)
+{
+	const struct attach_request *request = attach->request;
+
+	attach->pair.peer_name = request->identity.ifname;
+	attach->pair.peer_netns_fd = attach->netns_fd;
+	attach->pair.group = NK_LINK_GROUP;
+	attach->pair.mode = (enum nk_mode)(request->mode == ATTACH_UNSET ? attach->network.mode
+									 : request->mode);
+	attach->kind = (enum nk_device)(request->device == ATTACH_UNSET ? attach->network.device
+									: request->device);
+	macs_plan(attach, attach->pair.mode);
+}
+
+static int attach_plan(struct attach *attach, struct error *err)
+{
+	uint32_t uplink_mtu;
+	int ret;
+
+	ret = netns_open(attach->request->ns, &attach->netns_fd, err);
+	if (!ret)
+		ret = node_network(attach->node, attach->request->identity.network,
+				   &attach->network, err);
+	if (!ret)
+		ret = addresses_check(attach, err);
+	if (!ret && attach->request->mtu)
+		ret = mtu_plan(attach, 0, err); /* a bad MTU is told before uplinks are touched */
+	if (!ret)
+		ret = uplinks_sync(attach->node, &uplink_mtu, err);
+	if (!ret)
+		ret = mtu_plan(attach, uplink_mtu, err);
+	if (!ret)
+		ret = nlsock_open_in(attach->netns_fd, &attach->container, err);
+	if (ret)
+		return ret;
+	attach->no_uplink = !uplink_mtu;
+	pair_plan(attach);
+	log_step("plan");
+	return 0;
+}
+
+/* The device pair ------------------------------------------------------------------------------ */
+
+/* Under the endpoint's lock: what is unfinished now has no maker any more. */
+static int remains_remove(struct attach *attach, struct error *err)
+{
+	const struct identity *identity = &attach->request->identity;
+	struct link_info link;
+	int ret = endpoint_find(attach->node, identity, &link, err);
+
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	if (!*link.alias)
+		return endpoint_remove(attach->node, link.ifindex, err);
+	return error_set(err, EEXIST,
+			 "already attached to network %s by the device %s: detach it first",
+			 identity->network, link.name);
+}
+
+static int pair_make(struct attach *attach, enum nk_device kind, struct error *err)
+{
+	int ret = kind == NK_DEVICE_NETKIT ? netkit_create(attach->node->nl, &attach->pair, err)
+					   : veth_create(attach->node->nl, &attach->pair, err);
+
+	if (!ret)
+		attach->kind = kind;
+	return ret;
+}
+
+static int pair_create_kind(struct attach *attach, struct error *err)
+{
+	int ret;
+
+	if (attach->kind != NK_DEVICE_AUTO)
+		return pair_make(attach, attach->kind, err);
+	ret = pair_make(attach, NK_DEVICE_NETKIT, err);
+	if (ret != -EOPNOTSUPP)
+		return ret;
+	attach->veth_instead = true;
+	return pair_make(attach, NK_DEVICE_VETH, err);
+}
+
+static int pair_create(struct attach *attach, struct error *err)
+{
+	const char *ifname = attach->pair.peer_name;
+	struct link_info link;
+	int ret = pair_create_kind(attach, err);
+
+	/* The primary's name was free, and its lock is ours: it's the peer's that is taken. */
+	if (ret == -EEXIST)
+		return error_set(err, EEXIST,
+				 "the container has an interface %s already: choose another name "
+				 "with --ifname",
+				 ifname);
+	if (ret == -EOPNOTSUPP)
+		return error_set(err, ret, "this kernel has no %s devices: see `nkctl doctor`",
+				 device_name(attach->kind));
+	if (ret)
+		return error_prefix(err, "make the device pair %s", attach->pair.primary_name);
+	ret = link_get_by_name(attach->node->nl, attach->pair.primary_name, &link, err);
+	if (ret)
+		return error_prefix(err, "look at the new device %s", attach->pair.primary_name);
+	attach->ifindex = link.ifindex;
+	attach->peer_ifindex = link.peer_ifindex;
+	log_step("pair_create");
+	return 0;
+}
+
+/* Addresses ------------------------------------------------------------------------------------ */
+
+static struct nk_endpoint claim_value(const struct attach *attach)
+{
+	struct nk_endpoint value = { .ifindex = (__u32)attach->ifindex, .mtu = attach->pair.mtu };
+
+	if (attach->kind == NK_DEVICE_NETKIT && attach->pair.mode == NK_MODE_L3)
+		return value;
+	memcpy(value.mac, attach->pair.peer_mac, NK_ETH_ALEN);
+	memcpy(value.gateway_mac, attach->pair.primary_mac, NK_ETH_ALEN);
+	return value;
+}
+
+static int address_claim(struct attach *attach, const struct prefix *address, struct error *err)
+{
+	struct nk_endpoint value = claim_value(attach);
+	int ret;
+
+	if (attach->claimed == ENDPOINT_ADDRESSES_MAX)
+		return error_set(err, E2BIG, "an endpoint has at most %d addresses",
+				 ENDPOINT_ADDRESSES_MAX);
+	ret = claim_insert(&attach->node->datapath, &address->addr, &value, err);
+	if (!ret)
+		attach->addresses[attach->claimed++] = *address;
+	return ret;
+}
+
+static int address_claim_given(struct attach *attach, const struct prefix *address,
+			       struct error *err)
+{
+	struct link_info owner;
+	int ret = address_claim(attach, address, err);
+
+	if (ret != -EEXIST)
+		return ret;
+	ret = collect_address(attach->node, &address->addr, &owner, err);
+	if (!ret)
+		ret = address_claim(attach, address, err);
+	if (ret != -EEXIST)
+		return ret;
+	return error_set(err, EADDRINUSE, "address %s is taken by %s (%s)",
+			 addr_format(&address->addr).text,
+			 *owner.alias ? owner.alias : "an attach under way", owner.name);
+}
+
+/* Return: 0; -ENOSPC where each address of the subnet is taken. */
+static int address_claim_next(struct attach *attach, const struct nk_subnet *subnet,
+			      struct error *err)
+{
+	struct addr cursor;
+	struct prefix address = { .len = addr_bits(subnet->family) };
+	struct pool pool;
+	int ret = cursor_get(&attach->node->datapath, subnet, &cursor, err);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	pool_init(&pool, subnet, ret ? NULL : &cursor);
+	while (pool_next(&pool, &address.addr)) {
+		ret = address_claim(attach, &address, err);
+		if (!ret)
+			return cursor_set(&attach->node->datapath, subnet, &address.addr, err);
+		if (ret != -EEXIST)
+			return ret;
+	}
+	return error_set(err, ENOSPC, "no address of network %s is free any more",
+			 attach->request->identity.network);
+}
+
+static int address_claim_family(struct attach *attach, uint8_t family, struct error *err)
+{
+	int ret = -ENOSPC;
+
+	for (size_t i = 0; ret == -ENOSPC && i < attach->network.subnet_count; i++)
+		if (attach->network.subnets[i].family == family)
+			ret = address_claim_next(attach, &attach->network.subnets[i], err);
+	return ret;
+}
+
+/* The dead keep their claims until somebody needs them: an exhausted pool is that moment. */
+static int address_claim_auto(struct attach *attach, uint8_t family, struct error *err)
+{
+	size_t freed;
+	int ret = address_claim_family(attach, family, err);
+
+	if (ret != -ENOSPC)
+		return ret;
+	ret = collect_claims(attach->node, &freed, err);
+	return ret ? ret : address_claim_family(attach, family, err);
+}
+
+static bool attach_has_family(const struct attach *attach, uint8_t family)
+{
+	for (size_t i = 0; i < attach->claimed; i++)
+		if (attach->addresses[i].addr.family == family)
+			return true;
+	return false;
+}
+
+static int addresses_claim(struct attach *attach, struct error *err)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	const struct attach_request *request = attach->request;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < request->address_count; i++)
+		ret = address_claim_given(attach, &request->addresses[i], err);
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++)
+		if (attach_wants_family(attach, families[i]) &&
+		    !attach_has_family(attach, families[i]))
+			ret = address_claim_auto(attach, families[i], err);
+	log_step("addresses_claim");
+	return ret;
+}
+
+/* The program ---------------------------------------------------------------------------------- */
+
+static int program_attach(struct attach *attach, struct error *err)
+{
+	int ret = hook_attach(&attach->node->datapath,
+			      attach->kind == NK_DEVICE_NETKIT ? PROGRAM_FROM_CTR
+							       : PROGRAM_FROM_CTR_VETH,
+			      attach->ifindex, err);
+
+	log_step("program_attach");
+	return ret;
+}
+
+/* The host's side ------------------------------------------------------------------------------ */
+
+static bool attach_is_noarp(const struct attach *attach)
+{
+	return attach->pair.mode == NK_MODE_L3;
+}
+
+/* bpf_fib_lookup() and the stack both want forwarding on the device a packet comes in by. */
+static int primary_forward(struct attach *attach, struct error *err)
+{
+	const char *name = attach->pair.primary_name;
+	int ret = link_forwarding_set(attach->node->nl, attach->ifindex, true, err);
+
+	if (ret)
+		return error_prefix(err, "turn IPv4 forwarding on for %s", name);
+	if (!attach_has_family(attach, AF_INET6))
+		return 0;
+	ret = link_addr_gen_none(attach->node->nl, attach->ifindex, err);
+	if (ret)
+		return error_prefix(err, "set %s's address generation", name);
+	return sysctl_write_dev("ipv6", name, "forwarding", 1, err);
+}
+
+/*
+ * The gateway address is the host's own as containers see it: on the loopback device, where it
+ * serves all of them, and with scope link, so that the kernel never chooses it for other traffic.
+ */
+static int gateway_ensure(struct attach *attach, const struct addr *gateway, struct error *err)
+{
+	struct prefix address = { *gateway, addr_bits(gateway->family) };
+	int ret = inet_addr_add(attach->node->nl, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
+
+	if (ret && ret != -EEXIST)
+		return error_prefix(err, "give the host the gateway address %s",
+				    addr_format(gateway).text);
+	return 0;
+}
+
+static int host_route_add(struct attach *attach, const struct addr *addr, bool with_source,
+			  struct error *err)
+{
+	const struct nk_subnet *subnet = network_subnet_of(&attach->network, addr);
+	struct addr gateway = subnet_gateway(subnet);
+	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
+				    .ifindex = attach->ifindex,
+				    .prefsrc = with_source ? &gateway : NULL };
+	int ret = gateway_ensure(attach, &gateway, err);
+
+	if (!ret)
+		ret = inet_route_replace(attach->node->nl, &route, err);
+	return ret ? error_prefix(err, "route %s to the container", addr_format(addr).text) : 0;
+}
+
+/* In l2 mode the host knows the container's MAC address from us, and never asks for it. */
+static int host_neigh_add(struct attach *attach, const struct addr *addr, struct error *err)
+{
+	if (attach_is_noarp(attach))
+		return 0;
+	return inet_neigh_add(attach->node->nl, attach->ifindex, addr, attach->pair.peer_mac, err);
+}
+
+static int host_setup(struct attach *attach, struct error *err)
+{
+	struct link_info loopback;
+	int ret = primary_forward(attach, err);
+
+	if (!ret)
+		ret = link_up(attach->node->nl, attach->ifindex, attach_is_noarp(attach), err);
+	if (!ret)
+		ret = link_get_by_index(attach->node->nl, LOOPBACK_IFINDEX, &loopback, err);
+	for (size_t i = 0; !ret && i < attach->claimed; i++) {
+		const struct addr *addr = &attach->addresses[i].addr;
+
+		/* Addresses of a loopback device that is down are no source for a route. */
+		ret = host_route_add(attach, addr, loopback.flags & IFF_UP, err);
+		if (!ret)
+			ret = host_neigh_add(attach, addr, err);
+	}
+	log_step("host_setup");
+	return ret;
+}
+
+/* The container's side ------------------------------------------------------------------------- */
+
+static int container_enable_ipv6(void *data, struct error *err)
+{
+	return sysctl_write_dev("ipv6", data, "disable_ipv6", 0, err);
+}
+
+/* Runtimes may hand over a namespace with IPv6 turned off: an address asks for it on. */
+static int container_prepare_ipv6(struct attach *attach, struct error *err)
+{
+	char ifname[IF_NAMESIZE];
+	int ret;
+
+	if (!attach_has_family(attach, AF_INET6))
+		return 0;
+	(void)strcpy(ifname, attach->pair.peer_name); /* identity_init() checked its length */
+	ret = netns_run(attach->netns_fd, container_enable_ipv6, ifname, err);
+	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
+	if (!ret && attach_is_noarp(attach))
+		ret = link_addr_gen_none(attach->container, attach->peer_ifindex, err);
+	return ret;
+}
+
+static int container_address_add(struct attach *attach, const struct prefix *address,
+				 struct error *err)
+{
+	int ret = inet_addr_add(attach->container, attach->peer_ifindex, address, RT_SCOPE_UNIVERSE,
+				err);
+
+	return ret ? error_prefix(err, "give the container the address %s",
+				  prefix_format(address).text)
+		   : 0;
+}
+
+/* A second interface of a container leaves its default route alone and serves its own subnet. */
+static int container_route_default(struct attach *attach, const struct nk_subnet *subnet,
+				   const struct addr *gateway, struct error *err)
+{
+	struct inet_route route = { .dst.addr.family = subnet->family,
+				    .ifindex = attach->peer_ifindex,
+				    .gateway = gateway };
+	int ret = inet_route_add(attach->container, &route, err);
+
+	if (ret != -EEXIST)
+		return ret;
+	route.dst = subnet_prefix(subnet);
+	return inet_route_replace(attach->container, &route, err);
+}
+
+static int container_route(struct attach *attach, const struct addr *addr, struct error *err)
+{
+	const struct nk_subnet *subnet = network_subnet_of(&attach->network, addr);
+	struct addr gateway = subnet_gateway(subnet);
+	struct inet_route link = { .dst = { gateway, addr_bits(gateway.family) },
+				   .ifindex = attach->peer_ifindex };
+	int ret = 0;
+
+	if (!attach_is_noarp(attach))
+		ret = inet_route_replace(attach->container, &link, err);
+	if (!ret)
+		ret = container_route_default(attach, subnet,
+					      attach_is_noarp(attach) ? NULL : &gateway, err);
+	return ret ? error_prefix(err, "give the container its %s routes",
+				  family_name(subnet->family))
+		   : 0;
+}
+
+static int container_setup(struct attach *attach, struct error *err)
+{
+	int ret = container_prepare_ipv6(attach, err);
+
+	if (!ret)
+		ret = link_up(attach->container, LOOPBACK_IFINDEX, false, err);
+	if (!ret)
+		ret = link_up(attach->container, attach->peer_ifindex, attach_is_noarp(attach), err);
+	for (size_t i = 0; !ret && i < attach->claimed; i++)
+		ret = container_address_add(attach, &attach->addresses[i], err);
+	for (size_t i = 0; !ret && i < attach->claimed; i++)
+		ret = container_route(attach, &attach->addresses[i].addr, err);
+	log_step("container_setup");
+	return ret;
+}
+
+/* The transaction ------------------------------------------------------------------------------ */
+
+static int attach_commit(struct attach *attach, struct error *err)
+{
+	char alias[IDENTITY_ALIAS_SIZE];
+	int ret;
+
+	identity_alias(&attach->request->identity, alias);
+	ret = link_alias_set(attach->node->nl, attach->ifindex, alias, err);
+	log_step("commit");
+	return ret ? error_prefix(err, "name the device %s", attach->pair.primary_name) : 0;
+}
+
+/* Its own errors are less than the one that led here: what stays is removed by the next attach. */
+static void attach_undo(struct attach *attach)
+{
+	for (size_t i = 0; i < attach->claimed; i++)
+		(void)claim_delete(&attach->node->datapath, &attach->addresses[i].addr, NULL);
+	if (attach->ifindex)
+		(void)link_delete(attach->node->nl, attach->ifindex, NULL);
+}
+
+static int attach_do(struct attach *attach, struct error *err)
+{
+	static int (*const steps[])(struct attach *, struct error *) = {
+		remains_remove, pair_create,	 addresses_claim, program_attach,
+		host_setup,	container_setup, attach_commit,
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
+		ret = steps[i](attach, err);
+	if (ret)
+		attach_undo(attach);
+	return ret;
+}
+
+static int attach_locked(struct attach *attach, struct error *err)
+{
+	const struct identity *identity = &attach->request->identity;
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_endpoint(&attach->node->datapath.pins, identity_hash(identity), true,
+				     &lock_fd, err);
+
+	return ret ? ret : attach_do(attach, err);
+}
+
+/* From what is known: reading back the way `list` does would cost more with every endpoint. */
+static int attach_report(struct attach *attach, struct attach_result *ret_result, struct error *err)
+{
+	struct nk_endpoint value = claim_value(attach);
+	struct endpoint *endpoint = &ret_result->endpoint;
+	int ret;
+
+	*ret_result = (struct attach_result){
+		.endpoint = { .identity = attach->request->identity,
+			      .kind = attach->kind,
+			      .mode = attach->pair.mode,
+			      .state = ENDPOINT_OK },
+		.no_uplink = attach->no_uplink,
+		.veth_instead = attach->veth_instead,
+	};
+	netns_name(attach->request->ns, endpoint->netns);
+	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
+	for (size_t i = 0; i < attach->claimed; i++)
+		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
+	ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
+	if (!ret)
+		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
+				&endpoint->program_id, NULL, err);
+	log_step("report");
+	return ret ? error_prefix(err, "look at the new endpoint") : 0;
+}
+
+int endpoint_attach(struct node *node, const struct attach_request *request,
+		    struct attach_result *ret_result, struct error *err)
+{
+	char primary_name[IF_NAMESIZE];
+	struct attach attach = { .node = node,
+				 .request = request,
+				 .netns_fd = -1,
+				 .pair.primary_name = primary_name };
+	int ret;
+
+	identity_device_name(&request->identity, primary_name);
+	ret = attach_plan(&attach, err);
+	if (!ret)
+		ret = attach_locked(&attach, err);
+	if (!ret)
+		ret = attach_report(&attach, ret_result, err);
+	nlsock_close(attach.container);
+	cleanup_close(&attach.netns_fd);
+	return ret;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Theory of operation
+ *
+ * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
+ * is dead, and stays so. Only its deletion needs care: between looking and deleting, another
+ * process may have freed the address and a third one claimed it. So whoever frees dead claims
+ * holds the node's lock and looks again under it; a living owner deletes its own claims alone.
+ */
+#include "ops/collect.h"
+
+#include <errno.h>
+
+#include "core/cleanup.h"
+#include "model/identity.h"
+#include "nl/observe.h"
+
+static int owner_get(struct node *node, const struct nk_endpoint *claim, struct link_info *ret_link,
+		     struct error *err)
+{
+	struct link_info link;
+	int ret = link_get_by_index(node->nl, (int)claim->ifindex, &link, err);
+
+	if (!ret && link.group != NK_LINK_GROUP)
+		return -ENODEV; /* somebody chose that index for a device of his own */
+	if (!ret)
+		*ret_link = link;
+	return ret;
+}
+
+static int collect_address_locked(struct node *node, const struct addr *addr,
+				  struct link_info *ret_owner, struct error *err)
+{
+	struct nk_endpoint claim;
+	int ret = claim_get(&node->datapath, addr, &claim, err);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ret = owner_get(node, &claim, ret_owner, err);
+	if (ret == -ENODEV)
+		return claim_delete(&node->datapath, addr, err);
+	return ret ? ret : -EEXIST;
+}
+
+int collect_address(struct node *node, const struct addr *addr, struct link_info *ret_owner,
+		    struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	return ret ? ret : collect_address_locked(node, addr, ret_owner, err);
+}
+
+/* The claims are read before the devices: a claim that is newer than its device isn't seen. */
+int collect_claims(struct node *node, size_t *ret_freed, struct error *err)
+{
+	_cleanup_claim_list_ struct claim_list claims = { 0 };
+	_cleanup_link_list_ struct link_list links = { 0 };
+	struct link_info owner;
+	size_t freed = 0;
+	int ret;
+
+	ret = claim_list_read(&node->datapath, &claims, err);
+	if (!ret)
+		ret = link_list_read(NK_LINK_GROUP, &links, err);
+	for (size_t i = 0; !ret && i < claims.count; i++) {
+		if (link_list_find(&links, (int)claims.claims[i].endpoint.ifindex))
+			continue;
+		ret = collect_address(node, &claims.claims[i].addr, &owner, err);
+		freed += !ret;
+		ret = ret == -EEXIST ? 0 : ret;
+	}
+	*ret_freed = freed;
+	return ret;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking away what the dead left. When a namespace dies, its pair, routes and program die with it;
+ * only its claims stay in the endpoint maps, and are free from then on, since their device is
+ * gone and its index isn't used again.
+ */
+#ifndef NKCTL_OPS_COLLECT_H
+#define NKCTL_OPS_COLLECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "nl/link.h"
+#include "ops/node.h"
+
+/**
+ * collect_address() - free one address if the endpoint that claimed it is dead.
+ * @ret_owner: the primary that has it, where it lives
+ *
+ * Return: 0 where the address is free now; -EEXIST where its owner lives.
+ */
+int collect_address(struct node *node, const struct addr *addr, struct link_info *ret_owner,
+		    struct error *err);
+
+/**
+ * collect_claims() - free the addresses of all dead endpoints.
+ * @ret_freed: how many
+ */
+int collect_claims(struct node *node, size_t *ret_freed, struct error *err);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/attach.h"
+
+#include <errno.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+
+/*
+ * Killed after the claims are gone, it leaves an endpoint that can't send: its source addresses
+ * aren't its own any more. The next detach ends the work.
+ */
+int endpoint_remove(struct node *node, int ifindex, struct error *err)
+{
+	int ret = endpoint_release_claims(node, ifindex, err);
+
+	log_step("claims_release");
+	if (ret)
+		return ret;
+	ret = link_delete(node->nl, ifindex, err);
+	log_step("link_delete");
+	if (ret && ret != -ENODEV)
+		return error_prefix(err, "delete the device pair");
+	return 0;
+}
+
+int endpoint_detach(struct node *node, const struct identity *identity, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	struct link_info link;
+	int ret;
+
+	ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true, &lock_fd, err);
+	if (!ret)
+		ret = endpoint_find(node, identity, &link, err);
+	return ret ? ret : endpoint_remove(node, link.ifindex, err);
+}

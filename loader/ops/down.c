@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/lifecycle.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bpf/hook.h"
+#include "model/identity.h"
+#include "nl/observe.h"
+#include "ops/network.h"
+#include "ops/uplink.h"
+
+/* The kernel frees programs after an RCU grace period, tens of milliseconds. */
+#define PROGRAMS_GONE_WAIT_MS 5000
+#define PROGRAMS_GONE_POLL_MS 5
+
+/* Keep the first error and its words: @one may overwrite @err only while there is none. */
+static void error_keep(int *ret, struct error *err, int one, const struct error *one_err)
+{
+	if (one && !*ret) {
+		*ret = one;
+		*err = *one_err;
+	}
+}
+
+static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	struct error one_err = { 0 };
+	int ret = link_list_read(NK_LINK_GROUP, &links, err), one;
+
+	for (size_t i = 0; i < links.count; i++) {
+		one = link_delete(node->nl, links.links[i].ifindex, &one_err);
+		error_keep(&ret, err, one == -ENODEV ? 0 : one, &one_err);
+		*ret_count += !one;
+	}
+	return ret;
+}
+
+static int networks_remove(struct node *node, size_t *ret_count, struct error *err)
+{
+	_cleanup_network_list_ struct network_list networks = { 0 };
+	struct error one_err = { 0 };
+	int ret = networks_read(node, &networks, err);
+
+	for (size_t i = 0; i < networks.count; i++)
+		error_keep(&ret, err, gateways_remove(node, &networks.entries[i].network, &one_err),
+			   &one_err);
+	*ret_count = networks.count;
+	return ret;
+}
+
+/* Ids of the pinned programs; 0 where one was never loaded. */
+static void programs_read(struct node *node, uint32_t ids[PROGRAM_COUNT])
+{
+	for (int program = 0; program < PROGRAM_COUNT; program++)
+		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program], NULL))
+			ids[program] = 0;
+}
+
+static int programs_wait_gone(const uint32_t ids[PROGRAM_COUNT], struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = PROGRAMS_GONE_POLL_MS * 1000000L };
+	int waited_ms = 0;
+
+	for (int program = 0; program < PROGRAM_COUNT; program++) {
+		while (ids[program] && program_exists(ids[program])) {
+			if (waited_ms >= PROGRAMS_GONE_WAIT_MS)
+				return error_set(err, EBUSY,
+						 "the eBPF program %s (id %u) is still in use: "
+						 "`bpftool net` tells by what",
+						 datapath_program_name((enum datapath_program)program),
+						 ids[program]);
+			(void)nanosleep(&pause, NULL); /* woken early only polls early */
+			waited_ms += PROGRAMS_GONE_POLL_MS;
+		}
+	}
+	return 0;
+}
+
+static int down_verify(const char *base, const uint32_t ids[PROGRAM_COUNT], struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	int ret = link_list_read(NK_LINK_GROUP, &links, err);
+
+	if (ret)
+		return ret;
+	if (links.count)
+		return error_set(err, EBUSY, "%zu devices are still there, %s the first",
+				 links.count, links.links[0].name);
+	if (!access(base, F_OK))
+		return error_set(err, EBUSY, "%s is still there", base);
+	return programs_wait_gone(ids, err);
+}
+
+int datapath_down(struct node *node, struct down_report *ret_report, struct error *err)
+{
+	struct error one_err = { 0 };
+	struct down_report report = { 0 };
+	uint32_t ids[PROGRAM_COUNT];
+	struct pins *pins = &node->datapath.pins;
+	char base[PINS_PATH_SIZE];
+	int ret = 0;
+
+	programs_read(node, ids);
+	error_keep(&ret, err, endpoints_remove(node, &report.endpoints, &one_err), &one_err);
+	error_keep(&ret, err, uplinks_remove_all(node, &report.uplinks, &one_err), &one_err);
+	error_keep(&ret, err, networks_remove(node, &report.networks, &one_err), &one_err);
+	pins_path(pins, ".", base);
+	error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
+	node_close(node); /* our own descriptors would keep the programs alive */
+	if (!ret)
+		ret = down_verify(base, ids, err);
+	*ret_report = report;
+	return ret;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/hook.h"
+#include "core/cleanup.h"
+#include "nl/observe.h"
+
+static const struct {
+	const char *name, *explanation;
+} states[] = {
+#define X(identifier, name, explanation) [ENDPOINT_##identifier] = { name, explanation },
+	ENDPOINT_STATES(X)
+#undef X
+};
+
+const char *endpoint_state_name(enum endpoint_state state)
+{
+	return states[state].name;
+}
+
+const char *endpoint_state_explanation(enum endpoint_state state)
+{
+	return states[state].explanation;
+}
+
+static enum nk_device link_kind(const struct link_info *link)
+{
+	return strcmp(link->kind, "netkit") ? NK_DEVICE_VETH : NK_DEVICE_NETKIT;
+}
+
+enum datapath_program endpoint_program(const struct link_info *link)
+{
+	return link_kind(link) == NK_DEVICE_NETKIT ? PROGRAM_FROM_CTR : PROGRAM_FROM_CTR_VETH;
+}
+
+int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
+		  struct error *err)
+{
+	char name[IF_NAMESIZE];
+	struct identity found;
+	struct link_info link;
+	int ret;
+
+	identity_device_name(identity, name);
+	ret = link_get_by_name(node->nl, name, &link, err);
+	if (ret == -ENODEV)
+		return error_set(err, ENODEV, "not attached: %s/%s/%s has no device", identity->network,
+				 identity->id, identity->ifname);
+	if (ret)
+		return ret;
+	if (link.group != NK_LINK_GROUP)
+		return error_set(err, EEXIST, "the device %s isn't nkctl's: rename or delete it", name);
+	if (*link.alias &&
+	    (identity_from_alias(link.alias, &found) || !identity_equal(&found, identity)))
+		return error_set(err, EEXIST,
+				 "the device %s belongs to '%s', which has the same hash: use "
+				 "another --id",
+				 name, link.alias);
+	*ret_link = link;
+	return 0;
+}
+
+int endpoint_release_claims(struct node *node, int ifindex, struct error *err)
+{
+	_cleanup_claim_list_ struct claim_list claims = { 0 };
+	int ret = claim_list_read(&node->datapath, &claims, err);
+
+	for (size_t i = 0; !ret && i < claims.count; i++)
+		if (claims.claims[i].endpoint.ifindex == (uint32_t)ifindex)
+			ret = claim_delete(&node->datapath, &claims.claims[i].addr, err);
+	return ret;
+}
+
+/* An l3 device, of either kind, does no ARP: that is how the kernel shows the mode. */
+static enum nk_mode link_mode(const struct link_info *link)
+{
+	return link->flags & IFF_NOARP ? NK_MODE_L3 : NK_MODE_L2;
+}
+
+static enum endpoint_state endpoint_state(const struct endpoint *endpoint)
+{
+	if (!*endpoint->identity.id)
+		return ENDPOINT_UNFINISHED;
+	if (!endpoint->program_id)
+		return ENDPOINT_NO_PROGRAM;
+	if (!endpoint->address_count)
+		return ENDPOINT_NO_ADDRESS;
+	return endpoint->link.flags & IFF_UP ? ENDPOINT_OK : ENDPOINT_DOWN;
+}
+
+static bool endpoint_has_gateway(const struct endpoint *endpoint, const struct addr *gateway)
+{
+	for (size_t i = 0; i < endpoint->gateway_count; i++)
+		if (addr_equal(&endpoint->gateways[i], gateway))
+			return true;
+	return false;
+}
+
+void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *network,
+			  const struct addr *addr)
+{
+	const struct nk_subnet *subnet = network_subnet_of(network, addr);
+	struct addr gateway;
+
+	if (endpoint->address_count == ENDPOINT_ADDRESSES_MAX)
+		return;
+	endpoint->addresses[endpoint->address_count++] = *addr;
+	if (!subnet)
+		return; /* the network was changed since */
+	gateway = subnet_gateway(subnet);
+	if (!endpoint_has_gateway(endpoint, &gateway))
+		endpoint->gateways[endpoint->gateway_count++] = gateway;
+}
+
+static void endpoint_take_claims(struct node *node, struct endpoint *endpoint,
+				 const struct claim_list *claims)
+{
+	struct nk_network network = { 0 };
+
+	/* Unfinished, or its network is gone: there is no gateway to name. */
+	(void)node_network(node, endpoint->identity.network, &network, NULL);
+	for (size_t i = 0; i < claims->count; i++) {
+		const struct claim *claim = &claims->claims[i];
+
+		if (claim->endpoint.ifindex != (uint32_t)endpoint->link.ifindex)
+			continue;
+		endpoint_add_address(endpoint, &network, &claim->addr);
+		memcpy(endpoint->mac, claim->endpoint.mac, NK_ETH_ALEN);
+	}
+}
+
+static int endpoint_read(struct node *node, const struct link_info *link,
+			 const struct claim_list *claims, const struct netns_name_list *names,
+			 struct endpoint *endpoint, struct error *err)
+{
+	const char *netns = netns_name_find(names, link->peer_netnsid);
+	int ret;
+
+	*endpoint = (struct endpoint){ .link = *link, .kind = link_kind(link), .mode = link_mode(link) };
+	(void)identity_from_alias(link->alias, &endpoint->identity); /* none: it is unfinished */
+	if (netns)
+		(void)strncpy(endpoint->netns, netns, sizeof(endpoint->netns) - 1);
+	ret = hook_find(endpoint_program(link), link->ifindex, &endpoint->program_id, NULL, err);
+	if (ret)
+		return ret;
+	endpoint_take_claims(node, endpoint, claims);
+	endpoint->state = endpoint_state(endpoint);
+	return 0;
+}
+
+static int endpoint_order(const void *a, const void *b)
+{
+	const struct endpoint *left = a, *right = b;
+	int order = strcmp(left->identity.network, right->identity.network);
+
+	if (!order)
+		order = strcmp(left->identity.id, right->identity.id);
+	return order ? order : strcmp(left->identity.ifname, right->identity.ifname);
+}
+
+static int endpoint_list_fill(struct node *node, const struct link_list *links,
+			      const struct claim_list *claims, const struct netns_name_list *names,
+			      struct endpoint_list *list, struct error *err)
+{
+	int ret;
+
+	list->endpoints = calloc(links->count + 1, sizeof(*list->endpoints));
+	if (!list->endpoints)
+		return error_sys(err, ENOMEM, "read the endpoints");
+	for (size_t i = 0; i < links->count; i++) {
+		ret = endpoint_read(node, &links->links[i], claims, names,
+				    &list->endpoints[list->count], err);
+		if (!ret)
+			list->count++;
+		else if (if_indextoname((unsigned int)links->links[i].ifindex, (char[IF_NAMESIZE]){ 0 }))
+			return ret; /* not just a device that went away meanwhile */
+	}
+	qsort(list->endpoints, list->count, sizeof(*list->endpoints), endpoint_order);
+	return 0;
+}
+
+int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct error *err)
+{
+	_cleanup_netns_name_list_ struct netns_name_list names = { 0 };
+	_cleanup_claim_list_ struct claim_list claims = { 0 };
+	_cleanup_link_list_ struct link_list links = { 0 };
+	struct endpoint_list list = { 0 };
+	int ret;
+
+	ret = link_list_read(NK_LINK_GROUP, &links, err);
+	if (!ret)
+		ret = claim_list_read(&node->datapath, &claims, err);
+	if (!ret)
+		ret = netns_name_list_read(node->nl, &names, err);
+	if (!ret)
+		ret = endpoint_list_fill(node, &links, &claims, &names, &list, err);
+	if (ret) {
+		endpoint_list_free(&list);
+		return ret;
+	}
+	*ret_list = list;
+	return 0;
+}
+
+void endpoint_list_free(struct endpoint_list *list)
+{
+	free(list->endpoints);
+	*list = (struct endpoint_list){ 0 };
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Endpoints as the kernel has them: what attach returns and list shows. */
+#ifndef NKCTL_OPS_ENDPOINT_H
+#define NKCTL_OPS_ENDPOINT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "core/netns.h"
+#include "model/identity.h"
+#include "nl/link.h"
+#include "ops/node.h"
+
+/* Addresses that one endpoint may have. */
+#define ENDPOINT_ADDRESSES_MAX 16
+
+/*
+ * X(identifier, name, explanation): what an endpoint can be, the worst first.
+ */
+#define ENDPOINT_STATES(X)                                                                         \
+	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again")    \
+	X(NO_PROGRAM, "no-program", "its program was taken off: nothing leaves the container")     \
+	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")                \
+	X(DOWN, "down", "the host's end of the pair is down")                                      \
+	X(OK, "ok", "attached, with its program and its addresses")
+
+enum endpoint_state {
+#define X(identifier, name, explanation) ENDPOINT_##identifier,
+	ENDPOINT_STATES(X)
+#undef X
+};
+
+const char *endpoint_state_name(enum endpoint_state state);
+const char *endpoint_state_explanation(enum endpoint_state state);
+
+/**
+ * struct endpoint - one container interface.
+ * @identity: network, id and ifname; empty where @state is unfinished
+ * @netns: the name of the container's namespace under /run/netns; empty: it has none
+ * @link: the primary
+ * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH
+ * @mac: of the container's end; zero: it has none
+ * @program_id: of the attached program; 0: none
+ */
+struct endpoint {
+	struct identity identity;
+	char netns[NETNS_NAME_SIZE];
+	struct link_info link;
+	enum nk_device kind;
+	enum nk_mode mode;
+	uint8_t mac[NK_ETH_ALEN];
+	struct addr addresses[ENDPOINT_ADDRESSES_MAX];
+	size_t address_count;
+	struct addr gateways[ENDPOINT_ADDRESSES_MAX];
+	size_t gateway_count;
+	uint32_t program_id;
+	enum endpoint_state state;
+};
+
+struct endpoint_list {
+	struct endpoint *endpoints;
+	size_t count;
+};
+
+/* endpoint_list_read() - all of the node, by identity. Freed by endpoint_list_free(). */
+int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct error *err);
+void endpoint_list_free(struct endpoint_list *list);
+#define _cleanup_endpoint_list_ _cleanup_(endpoint_list_free)
+
+/**
+ * endpoint_find() - the primary of an identity.
+ *
+ * Return: 0; -ENODEV where it isn't attached; -EEXIST where a foreign device or another
+ * identity of the same hash bears its name.
+ */
+int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
+		  struct error *err);
+
+/* endpoint_add_address() - list an address of it, and the gateway of that address's subnet. */
+void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *network,
+			  const struct addr *addr);
+
+/* endpoint_release_claims() - give back every address that a primary holds. */
+int endpoint_release_claims(struct node *node, int ifindex, struct error *err);
+
+/* The program that lets an endpoint's container send. */
+enum datapath_program endpoint_program(const struct link_info *link);
+
+#endif

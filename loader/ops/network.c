@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/network.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "model/identity.h"
+#include "nl/inet.h"
+#include "ops/endpoint.h"
+
+int networks_read(struct node *node, struct network_list *ret_list, struct error *err)
+{
+	struct network_list list = { 0 };
+	struct network_entry *grown;
+	int ret = network_list_read(&node->datapath, &list, err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < list.count; i++) {
+		if (!strcmp(list.entries[i].key.name, DEFAULT_NETWORK)) {
+			*ret_list = list;
+			return 0;
+		}
+	}
+	grown = reallocarray(list.entries, list.count + 1, sizeof(*grown));
+	if (!grown) {
+		network_list_free(&list);
+		return error_sys(err, ENOMEM, "read the networks");
+	}
+	memmove(grown + 1, grown, list.count * sizeof(*grown));
+	grown[0] = (struct network_entry){ .key.name = DEFAULT_NETWORK };
+	network_default(&grown[0].network);
+	*ret_list = (struct network_list){ grown, list.count + 1 };
+	return 0;
+}
+
+static int endpoints_of(struct node *node, const char *name, const char *action, struct error *err)
+{
+	_cleanup_endpoint_list_ struct endpoint_list list = { 0 };
+	int ret = endpoint_list_read(node, &list, err);
+
+	for (size_t i = 0; !ret && i < list.count; i++)
+		if (!strcmp(list.endpoints[i].identity.network, name))
+			return error_set(err, EBUSY,
+					 "network %s is in use by %s: detach it before you %s", name,
+					 list.endpoints[i].identity.id, action);
+	return ret;
+}
+
+static int network_check_overlap(const struct network_list *networks, const char *name,
+				 const struct nk_network *network, struct error *err)
+{
+	for (size_t i = 0; i < networks->count; i++) {
+		const struct network_entry *other = &networks->entries[i];
+		const struct nk_subnet *overlap = network_overlap(network, &other->network);
+		struct prefix prefix;
+
+		if (!overlap || !strcmp(other->key.name, name))
+			continue;
+		prefix = subnet_prefix(overlap);
+		return error_set(err, EEXIST, "subnet %s overlaps network %s",
+				 prefix_format(&prefix).text, other->key.name);
+	}
+	return 0;
+}
+
+static int network_add_locked(struct node *node, const char *name,
+			      const struct nk_network *network, struct error *err)
+{
+	_cleanup_network_list_ struct network_list networks = { 0 };
+	int ret = networks_read(node, &networks, err);
+
+	if (!ret)
+		ret = network_check_overlap(&networks, name, network, err);
+	if (!ret && !strcmp(name, DEFAULT_NETWORK))
+		ret = endpoints_of(node, name, "change it", err);
+	if (ret)
+		return ret;
+	ret = network_insert(&node->datapath, name, network, err);
+	if (ret == -EEXIST)
+		return error_set(err, EEXIST, "network %s exists: remove it before you change it",
+				 name);
+	return ret;
+}
+
+int network_add(struct node *node, const char *name, const struct nk_network *network,
+		struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	return ret ? ret : network_add_locked(node, name, network, err);
+}
+
+int gateways_remove(struct node *node, const struct nk_network *network, struct error *err)
+{
+	struct prefix address;
+	int ret = 0, one;
+
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		address.addr = subnet_gateway(&network->subnets[i]);
+		address.len = addr_bits(address.addr.family);
+		one = inet_addr_delete(node->nl, LOOPBACK_IFINDEX, &address, err);
+		if (one && one != -EADDRNOTAVAIL)
+			ret = error_prefix(err, "take %s off the host",
+					   addr_format(&address.addr).text);
+	}
+	return ret;
+}
+
+int network_remove(struct node *node, const char *name, struct error *err)
+{
+	struct nk_network network;
+	int ret = network_get(&node->datapath, name, &network, err);
+
+	if (ret == -ENOENT)
+		return error_set(err, ENOENT, "there is no network '%s' that was added", name);
+	if (!ret)
+		ret = endpoints_of(node, name, "remove it", err);
+	if (!ret)
+		ret = network_delete(&node->datapath, name, err);
+	return ret ? ret : gateways_remove(node, &network, err);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Adding, listing and removing named networks, which live in a pinned map. */
+#ifndef NKCTL_OPS_NETWORK_H
+#define NKCTL_OPS_NETWORK_H
+
+#include "core/error.h"
+#include "ops/node.h"
+
+/**
+ * network_add() - make a network, or change "default" before it is used.
+ *
+ * Return: 0; -EEXIST where the name is taken or a subnet overlaps another network's.
+ */
+int network_add(struct node *node, const char *name, const struct nk_network *network,
+		struct error *err);
+
+/**
+ * network_remove() - forget a network and take its gateway addresses off the host.
+ *
+ * @node must hold the exclusive lock, so that no attach is under way.
+ *
+ * Return: 0; -ENOENT; -EBUSY where endpoints use it.
+ */
+int network_remove(struct node *node, const char *name, struct error *err);
+
+/* networks_read() - all networks, "default" among them even when nobody added it. */
+int networks_read(struct node *node, struct network_list *ret_list, struct error *err);
+
+/* gateways_remove() - take a network's gateway addresses off the host; absent ones are fine. */
+int gateways_remove(struct node *node, const struct nk_network *network, struct error *err);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/node.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "model/identity.h"
+
+static int node_check_privilege(struct error *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	return error_set(err, EPERM, "must be run as root: it changes devices and eBPF programs");
+}
+
+int node_open(struct node *node, enum pins_lock lock, struct error *err)
+{
+	int ret = node_check_privilege(err);
+
+	if (!ret)
+		ret = datapath_open(&node->datapath, lock, err);
+	if (!ret)
+		ret = nlsock_open(&node->nl, err);
+	log_step("node_open");
+	return ret;
+}
+
+int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err)
+{
+	int ret = node_check_privilege(err);
+
+	if (!ret)
+		ret = datapath_open_loaded(&node->datapath, lock, err);
+	if (!ret)
+		ret = nlsock_open(&node->nl, err);
+	return ret;
+}
+
+void node_close(struct node *node)
+{
+	nlsock_close(node->nl);
+	node->nl = NULL;
+	datapath_close(&node->datapath);
+}
+
+int node_network(struct node *node, const char *name, struct nk_network *ret_network,
+		 struct error *err)
+{
+	int ret = network_get(&node->datapath, name, ret_network, err);
+
+	if (ret == -ENOENT && !strcmp(name, DEFAULT_NETWORK)) {
+		network_default(ret_network);
+		return 0;
+	}
+	if (ret == -ENOENT)
+		return error_set(err, ENOENT,
+				 "there is no network '%s': `nkctl network add %s --subnet ...` "
+				 "makes one",
+				 name, name);
+	return ret;
+}
+
+bool node_has_ipv6(void)
+{
+	return access("/proc/sys/net/ipv6", F_OK) == 0;
+}

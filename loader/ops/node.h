@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every operation works with: the host's rtnetlink socket and the datapath. */
+#ifndef NKCTL_OPS_NODE_H
+#define NKCTL_OPS_NODE_H
+
+#include <stdbool.h>
+
+#include "bpf/datapath.h"
+#include "bpf/tables.h"
+#include "model/network.h"
+#include "nl/nlsock.h"
+
+struct node {
+	struct nlsock *nl;
+	struct datapath datapath;
+};
+
+#define NODE_CLOSED { .datapath = DATAPATH_CLOSED }
+
+/* node_open() - with the datapath loaded, if need be now. */
+int node_open(struct node *node, enum pins_lock lock, struct error *err);
+
+/* node_open_loaded() - Return: 0; -ENOENT where nothing is loaded, so that nothing is attached. */
+int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err);
+
+void node_close(struct node *node);
+#define _cleanup_node_ __attribute__((cleanup(node_close)))
+
+/**
+ * node_network() - a network by its name; "default" exists also when nobody added it.
+ *
+ * Return: 0; -ENOENT.
+ */
+int node_network(struct node *node, const char *name, struct nk_network *ret_network,
+		 struct error *err);
+
+/* Whether this kernel speaks IPv6 at all (it can be booted without). */
+bool node_has_ipv6(void);
+
+/* The index of the loopback device is 1 in every network namespace (net/core/dev.c). */
+#define LOOPBACK_IFINDEX 1
+
+#endif

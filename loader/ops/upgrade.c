@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/lifecycle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/hook.h"
+#include "model/identity.h"
+#include "nl/observe.h"
+#include "ops/endpoint.h"
+#include "ops/uplink.h"
+
+static int endpoint_upgrade(struct node *node, const struct link_info *link, size_t *replaced,
+			    struct error *err)
+{
+	enum datapath_program program = endpoint_program(link);
+	uint32_t id, current;
+	int ret = hook_find(program, link->ifindex, &id, NULL, err);
+
+	if (!ret)
+		ret = program_id(&node->datapath, program, &current, err);
+	if (ret || !id || id == current)
+		return ret; /* none: somebody took it off, and `list` tells */
+	ret = hook_replace(&node->datapath, program, link->ifindex, id, err);
+	if (!ret)
+		(*replaced)++;
+	return ret;
+}
+
+static int endpoints_upgrade(struct node *node, size_t *ret_replaced, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	size_t replaced = 0;
+	int ret = link_list_read(NK_LINK_GROUP, &links, err);
+
+	for (size_t i = 0; !ret && i < links.count; i++) {
+		ret = endpoint_upgrade(node, &links.links[i], &replaced, err);
+		if (ret && !if_indextoname((unsigned int)links.links[i].ifindex,
+					   (char[IF_NAMESIZE]){ 0 }))
+			ret = 0; /* its namespace died meanwhile */
+	}
+	*ret_replaced = replaced;
+	return ret;
+}
+
+int datapath_upgrade(struct node *node, struct upgrade_report *ret_report, struct error *err)
+{
+	struct upgrade_report report = { 0 };
+	int ret;
+
+	memcpy(report.from, node->datapath.config.version, sizeof(report.from));
+	ret = datapath_load(&node->datapath, err);
+	if (!ret)
+		ret = endpoints_upgrade(node, &report.endpoints, err);
+	if (!ret)
+		ret = uplinks_upgrade(node, &report.uplinks, err);
+	if (!ret)
+		*ret_report = report;
+	return ret;
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/uplink.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/hook.h"
+#include "core/log.h"
+#include "core/sysctl.h"
+#include "nl/inet.h"
+#include "nl/link.h"
+
+#define DEFAULT_ROUTES_MAX 32
+
+/* What a setting is recorded as that was left as found. */
+#define UNCHANGED (-1)
+
+/* struct default_devices - devices of the default routes of both families, IPv4 first. */
+struct default_devices {
+	struct default_route routes[2 * DEFAULT_ROUTES_MAX];
+	size_t count;
+};
+
+static int default_devices_read(struct default_devices *ret_devices, struct error *err)
+{
+	struct default_devices devices = { 0 };
+	size_t count;
+	int ret;
+
+	ret = inet_default_routes(AF_INET, devices.routes, DEFAULT_ROUTES_MAX, &devices.count, err);
+	if (!ret)
+		ret = inet_default_routes(AF_INET6, devices.routes + devices.count,
+					  DEFAULT_ROUTES_MAX, &count, err);
+	if (ret)
+		return ret;
+	devices.count += count;
+	*ret_devices = devices;
+	return 0;
+}
+
+static bool default_devices_have(const struct default_devices *devices, int ifindex)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->routes[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+enum datapath_program uplink_program(uint16_t arphrd_type)
+{
+	return arphrd_type == ARPHRD_ETHER ? PROGRAM_UPLINK : PROGRAM_UPLINK_L3;
+}
+
+/*
+ * The settings of an uplink, in the order in which they are made; undone the other way round.
+ *
+ * accept_ra comes first: turning IPv6 forwarding on at any device throws away the default routes
+ * that router advertisements made, on every device whose accept_ra isn't 2
+ * (addrconf_fixup_forwarding(), net/ipv6/addrconf.c).
+ */
+static const struct setting {
+	const char *family, *key;
+	int from, to; /* changed only where it is @from */
+	size_t saved; /* offset in struct nk_uplink of what it was */
+} settings[] = {
+	{ "ipv6", "accept_ra", 1, 2, offsetof(struct nk_uplink, accept_ra) },
+	{ "ipv4", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v4) },
+	{ "ipv6", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v6) },
+};
+
+static __s8 *setting_saved(const struct setting *setting, struct nk_uplink *uplink)
+{
+	return (__s8 *)uplink + setting->saved;
+}
+
+/* Note in the record what will have to be changed. Return: 0, also where there is no such setting. */
+static int setting_record(const struct setting *setting, const char *device,
+			  struct nk_uplink *uplink, struct error *err)
+{
+	int found, ret = sysctl_read_dev(setting->family, device, setting->key, &found, err);
+
+	if (!ret && found == setting->from)
+		*setting_saved(setting, uplink) = (__s8)found;
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static int settings_record(const char *device, struct nk_uplink *uplink, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(settings); i++)
+		ret = setting_record(&settings[i], device, uplink, err);
+	return ret;
+}
+
+static int settings_apply(const char *device, struct nk_uplink *uplink, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(settings); i++)
+		if (*setting_saved(&settings[i], uplink) != UNCHANGED)
+			ret = sysctl_write_dev(settings[i].family, device, settings[i].key,
+					       settings[i].to, err);
+	return ret;
+}
+
+static int settings_restore(const char *device, struct nk_uplink *uplink, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = ARRAY_SIZE(settings); !ret && i-- > 0;)
+		if (*setting_saved(&settings[i], uplink) != UNCHANGED)
+			ret = sysctl_write_dev(settings[i].family, device, settings[i].key,
+					       settings[i].from, err);
+	return ret;
+}
+
+static int uplink_attach(struct node *node, const struct link_info *link, struct error *err)
+{
+	enum datapath_program program = uplink_program(link->type);
+	uint32_t id;
+	int ret = hook_find(program, link->ifindex, &id, NULL, err);
+
+	if (!ret && !id)
+		ret = hook_attach(&node->datapath, program, link->ifindex, err);
+	return ret == -EEXIST ? 0 : ret; /* another attach was as quick */
+}
+
+/*
+ * The record goes first, since it holds what the settings were: whatever is killed after it, the
+ * next sync completes, and `down` restores.
+ */
+static int uplink_setup_locked(struct node *node, const struct link_info *link, struct error *err)
+{
+	struct nk_uplink uplink = { .forwarding_v4 = UNCHANGED,
+				    .forwarding_v6 = UNCHANGED,
+				    .accept_ra = UNCHANGED };
+	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	uplink.flags &= ~(__u32)NK_UPLINK_EXCLUDED;
+	ret = settings_record(link->name, &uplink, err);
+	if (!ret)
+		ret = uplink_set(&node->datapath, link->ifindex, &uplink, err);
+	if (!ret)
+		ret = settings_apply(link->name, &uplink, err);
+	if (!ret)
+		ret = uplink_attach(node, link, err);
+	return ret ? error_prefix(err, "use %s as an uplink", link->name) : 0;
+}
+
+static int uplink_setup(struct node *node, const struct link_info *link, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	return ret ? ret : uplink_setup_locked(node, link, err);
+}
+
+/* What nearly every attach finds: nothing to do, and nothing to lock for it. */
+static bool uplink_is_ready(struct node *node, const struct link_info *link)
+{
+	struct nk_uplink uplink;
+	uint32_t id;
+
+	return !uplink_get(&node->datapath, link->ifindex, &uplink, NULL) &&
+	       !(uplink.flags & NK_UPLINK_EXCLUDED) &&
+	       !hook_find(uplink_program(link->type), link->ifindex, &id, NULL, NULL) && id;
+}
+
+static int uplinks_forget_gone(struct node *node, struct error *err)
+{
+	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	char name[IF_NAMESIZE];
+	int ret = uplink_list_read(&node->datapath, &list, err);
+
+	for (size_t i = 0; !ret && i < list.count; i++)
+		if (!if_indextoname(list.entries[i].ifindex, name) && errno == ENXIO)
+			ret = uplink_delete(&node->datapath, (int)list.entries[i].ifindex, err);
+	return ret;
+}
+
+static bool uplink_excluded(struct node *node, int ifindex)
+{
+	struct nk_uplink uplink;
+
+	return !uplink_get(&node->datapath, ifindex, &uplink, NULL) &&
+	       (uplink.flags & NK_UPLINK_EXCLUDED);
+}
+
+int uplinks_sync(struct node *node, uint32_t *ret_mtu, struct error *err)
+{
+	struct default_devices devices;
+	struct link_info link;
+	uint32_t mtu = 0;
+	int ret = default_devices_read(&devices, err);
+
+	if (!ret)
+		ret = uplinks_forget_gone(node, err);
+	for (size_t i = 0; !ret && i < devices.count; i++) {
+		ret = link_get_by_index(node->nl, devices.routes[i].ifindex, &link, err);
+		if (ret)
+			break;
+		if (!mtu)
+			mtu = devices.routes[i].mtu ? devices.routes[i].mtu : link.mtu;
+		if (!uplink_excluded(node, link.ifindex) && !uplink_is_ready(node, &link))
+			ret = uplink_setup(node, &link, err);
+	}
+	log_step("uplinks_sync");
+	if (ret)
+		return ret;
+	*ret_mtu = mtu;
+	return 0;
+}
+
+static int uplink_link(struct node *node, const char *device, struct link_info *ret_link,
+		       struct error *err)
+{
+	int ret = link_get_by_name(node->nl, device, ret_link, err);
+
+	return ret == -ENODEV ? error_set(err, ENODEV, "there is no device '%s'", device) : ret;
+}
+
+int uplink_add(struct node *node, const char *device, struct error *err)
+{
+	struct link_info link;
+	int ret = uplink_link(node, device, &link, err);
+
+	if (ret)
+		return ret;
+	if (link.flags & IFF_LOOPBACK)
+		return error_set(err, EINVAL, "the loopback device can't be an uplink");
+	return uplink_setup(node, &link, err);
+}
+
+static int uplink_detach(int ifindex, uint16_t type, struct error *err)
+{
+	enum datapath_program program = uplink_program(type);
+	uint32_t id;
+	int ret = hook_find(program, ifindex, &id, NULL, err);
+
+	return ret || !id ? ret : hook_detach(program, ifindex, id, err);
+}
+
+static int uplink_teardown(struct node *node, const struct link_info *link,
+			   struct nk_uplink *uplink, struct error *err)
+{
+	int ret = uplink_detach(link->ifindex, link->type, err);
+
+	if (!ret)
+		ret = settings_restore(link->name, uplink, err);
+	if (!ret)
+		ret = uplink_delete(&node->datapath, link->ifindex, err);
+	return ret ? error_prefix(err, "stop using %s as an uplink", link->name) : 0;
+}
+
+int uplink_remove(struct node *node, const char *device, struct error *err)
+{
+	struct nk_uplink excluded = { NK_UPLINK_EXCLUDED, UNCHANGED, UNCHANGED, UNCHANGED, 0 };
+	struct default_devices devices;
+	struct nk_uplink uplink;
+	struct link_info link;
+	int ret = uplink_link(node, device, &link, err);
+
+	if (!ret)
+		ret = default_devices_read(&devices, err);
+	if (ret)
+		return ret;
+	ret = uplink_get(&node->datapath, link.ifindex, &uplink, err);
+	if (ret == -ENOENT || (!ret && (uplink.flags & NK_UPLINK_EXCLUDED)))
+		return error_set(err, ENOENT, "%s is no uplink", device);
+	if (!ret)
+		ret = uplink_teardown(node, &link, &uplink, err);
+	if (!ret && default_devices_have(&devices, link.ifindex))
+		ret = uplink_set(&node->datapath, link.ifindex, &excluded, err);
+	return ret;
+}
+
+int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err)
+{
+	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	struct link_info link;
+	int ret = uplink_list_read(&node->datapath, &list, err), one;
+
+	for (size_t i = 0; i < list.count; i++) {
+		one = link_get_by_index(node->nl, (int)list.entries[i].ifindex, &link, err);
+		if (one == -ENODEV)
+			continue;
+		if (!one)
+			one = uplink_teardown(node, &link, &list.entries[i].uplink, err);
+		*ret_removed += !one;
+		ret = ret ? ret : one;
+	}
+	return ret;
+}
+
+static int uplink_upgrade(struct node *node, int ifindex, size_t *replaced, struct error *err)
+{
+	enum datapath_program program;
+	struct link_info link;
+	uint32_t id, current;
+	int ret = link_get_by_index(node->nl, ifindex, &link, err);
+
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	program = uplink_program(link.type);
+	ret = hook_find(program, ifindex, &id, NULL, err);
+	if (!ret)
+		ret = program_id(&node->datapath, program, &current, err);
+	if (ret || id == current)
+		return ret;
+	if (id)
+		ret = hook_replace(&node->datapath, program, ifindex, id, err);
+	else
+		ret = hook_attach(&node->datapath, program, ifindex, err);
+	if (!ret)
+		(*replaced)++;
+	return ret ? error_prefix(err, "upgrade the uplink %s", link.name) : 0;
+}
+
+int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err)
+{
+	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	size_t replaced = 0;
+	int ret = uplink_list_read(&node->datapath, &list, err);
+
+	for (size_t i = 0; !ret && i < list.count; i++)
+		if (!(list.entries[i].uplink.flags & NK_UPLINK_EXCLUDED))
+			ret = uplink_upgrade(node, (int)list.entries[i].ifindex, &replaced, err);
+	*ret_replaced = replaced;
+	return ret;
+}
+
+static int uplink_observe(struct node *node, const struct uplink_entry *entry,
+			  const struct default_devices *devices, struct uplink_state *state,
+			  struct error *err)
+{
+	struct link_info link;
+	uint32_t id;
+	int ret = link_get_by_index(node->nl, (int)entry->ifindex, &link, err);
+
+	if (ret)
+		return ret;
+	ret = hook_find(uplink_program(link.type), link.ifindex, &id, &state->others, err);
+	if (ret)
+		return ret;
+	(void)strcpy(state->name, link.name); /* both IF_NAMESIZE */
+	state->ifindex = link.ifindex;
+	state->mtu = link.mtu;
+	state->attached = id != 0;
+	state->excluded = entry->uplink.flags & NK_UPLINK_EXCLUDED;
+	state->default_route = default_devices_have(devices, link.ifindex);
+	return 0;
+}
+
+int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t *ret_count,
+		    struct error *err)
+{
+	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	_cleanup_free_ struct uplink_state *states = NULL;
+	struct default_devices devices;
+	size_t count = 0;
+	int ret = uplink_list_read(&node->datapath, &list, err);
+
+	if (!ret)
+		ret = default_devices_read(&devices, err);
+	if (ret)
+		return ret;
+	states = calloc(list.count + 1, sizeof(*states));
+	if (!states)
+		return error_sys(err, ENOMEM, "look at the uplinks");
+	for (size_t i = 0; i < list.count; i++) {
+		ret = uplink_observe(node, &list.entries[i], &devices, &states[count], err);
+		if (ret && ret != -ENODEV)
+			return ret;
+		count += !ret;
+	}
+	*ret_states = TAKE_PTR(states);
+	*ret_count = count;
+	return 0;
+}

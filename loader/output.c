@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "output.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int output_json(json_t *value, struct error *err)
+{
+	int failed = !value || json_dumpf(value, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
+
+	json_decref(value);
+	return failed ? error_set(err, EIO, "print the result") : 0;
+}
+
+struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN])
+{
+	struct mac_text ret;
+
+	(void)snprintf(ret.text, sizeof(ret.text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		       mac[2], mac[3], mac[4], mac[5]);
+	return ret;
+}
+
+json_t *addr_to_json(const struct addr *addr)
+{
+	return addr ? json_string(addr_format(addr).text) : json_null();
+}
+
+static json_t *addresses_to_json(const struct endpoint *endpoint)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < endpoint->address_count; i++) {
+		struct prefix prefix = { endpoint->addresses[i],
+					 addr_bits(endpoint->addresses[i].family) };
+
+		(void)json_array_append_new(array, json_string(prefix_format(&prefix).text));
+	}
+	return array;
+}
+
+static json_t *gateways_to_json(const struct endpoint *endpoint)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < endpoint->gateway_count; i++)
+		(void)json_array_append_new(array, addr_to_json(&endpoint->gateways[i]));
+	return array;
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return *text ? json_string(text) : json_null();
+}
+
+static json_t *mac_or_null(const uint8_t mac[NK_ETH_ALEN])
+{
+	static const uint8_t none[NK_ETH_ALEN];
+
+	return memcmp(mac, none, NK_ETH_ALEN) ? json_string(mac_format(mac).text) : json_null();
+}
+
+json_t *endpoint_to_json(const struct endpoint *endpoint)
+{
+	return json_pack("{so so so so ss ss ss si si so so so si ss}",
+			 "network", text_or_null(endpoint->identity.network),
+			 "id", text_or_null(endpoint->identity.id),
+			 "ifname", text_or_null(endpoint->identity.ifname),
+			 "netns", text_or_null(endpoint->netns),
+			 "device", device_name(endpoint->kind),
+			 "mode", mode_name(endpoint->mode),
+			 "host_device", endpoint->link.name,
+			 "host_ifindex", endpoint->link.ifindex,
+			 "mtu", (int)endpoint->link.mtu,
+			 "mac", mac_or_null(endpoint->mac),
+			 "addresses", addresses_to_json(endpoint),
+			 "gateways", gateways_to_json(endpoint),
+			 "program_id", (int)endpoint->program_id,
+			 "state", endpoint_state_name(endpoint->state));
+}
+
+void endpoint_addresses_text(const struct endpoint *endpoint, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < endpoint->address_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
+					 addr_format(&endpoint->addresses[i]).text);
+}
+
+const char *or_dash(const char *text)
+{
+	return *text ? text : "-";
+}
+
+static char *cell_copy(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *c = copy; c && *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	return copy;
+}
+
+void table_add_row(struct table *table, const char *const *texts)
+{
+	char **grown = reallocarray(table->texts, table->cells + table->columns, sizeof(*grown));
+
+	if (!grown)
+		return;
+	table->texts = grown;
+	for (size_t i = 0; i < table->columns; i++)
+		grown[table->cells++] = cell_copy(texts[i]);
+}
+
+static size_t column_width(const struct table *table, size_t column)
+{
+	size_t width = 0;
+
+	for (size_t i = column; i < table->cells; i += table->columns)
+		if (table->texts[i] && strlen(table->texts[i]) > width)
+			width = strlen(table->texts[i]);
+	return width;
+}
+
+static void table_free(struct table *table)
+{
+	for (size_t i = 0; i < table->cells; i++)
+		free(table->texts[i]);
+	free(table->texts);
+}
+
+#define TABLE_COLUMNS_MAX 16
+
+void table_print(struct table *table)
+{
+	size_t widths[TABLE_COLUMNS_MAX];
+
+	assert(table->columns <= TABLE_COLUMNS_MAX);
+	for (size_t i = 0; i < table->columns; i++)
+		widths[i] = column_width(table, i);
+	for (size_t i = 0; i < table->cells; i++) {
+		size_t column = i % table->columns;
+		const char *text = table->texts[i] ? table->texts[i] : "";
+
+		if (column == table->columns - 1)
+			(void)printf("%s\n", text);
+		else
+			(void)printf("%-*s  ", (int)widths[column], text);
+	}
+	table_free(table);
+}

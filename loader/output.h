@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How results are shown: JSON for programs, tables for people. */
+#ifndef NKCTL_OUTPUT_H
+#define NKCTL_OUTPUT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "ops/endpoint.h"
+
+/* output_json() - print a value and a newline, and drop the reference to it. */
+int output_json(json_t *value, struct error *err);
+
+/* An endpoint as every verb shows it; a new reference. */
+json_t *endpoint_to_json(const struct endpoint *endpoint);
+
+/* An address, or null for a NULL pointer; a new reference. */
+json_t *addr_to_json(const struct addr *addr);
+
+/* "aa:bb:cc:dd:ee:ff". */
+#define MAC_TEXT_SIZE 18
+struct mac_text {
+	char text[MAC_TEXT_SIZE];
+};
+struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN]);
+
+/* The addresses of an endpoint, separated by spaces; at most @size - 1 characters. */
+void endpoint_addresses_text(const struct endpoint *endpoint, char *text, size_t size);
+
+/* Empty text shown as a dash. */
+const char *or_dash(const char *text);
+
+/**
+ * struct table - rows of text, printed with columns as wide as their widest cell.
+ *
+ * Cells are copied; control characters in them are shown as '?'.
+ */
+struct table {
+	size_t columns, cells;
+	char **texts;
+};
+
+/* table_add_row() - @columns strings. Out of memory, the row is left out of what's printed. */
+void table_add_row(struct table *table, const char *const *texts);
+
+/* table_print() - print and free all. */
+void table_print(struct table *table);
+
+#endif
