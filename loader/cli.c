@@ -24,11 +24,10 @@ static const struct cli_option common_options[] = {
 };
 
 const struct cli_command *const cli_commands[] = {
-	&command_attach,	 &command_detach,      &command_list,	     &command_show,
-	&command_network_add,	 &command_network_list, &command_network_remove,
-	&command_uplink_list,	 &command_uplink_add,  &command_uplink_remove,
-	&command_stats,		 &command_upgrade,     &command_down,
-	&command_help,		 &command_version,     NULL,
+	&command_attach,      &command_detach,        &command_list,           &command_show,
+	&command_network_add, &command_network_list,  &command_network_remove, &command_uplink_list,
+	&command_uplink_add,  &command_uplink_remove, &command_stats,          &command_upgrade,
+	&command_down,        &command_help,          &command_version,        NULL,
 };
 
 static size_t options_append(const struct cli_option *from, struct option *to, size_t count)
@@ -49,8 +48,8 @@ static int option_error(const struct cli *cli, int result, struct error *err)
 	const char *given = cli->argv[optind - 1];
 
 	if (result == ':')
-		return error_set(err, EINVAL, "option '%s' needs a value: see `nkctl help %s`", given,
-				 cli->command->name);
+		return error_set(err, EINVAL, "option '%s' needs a value: see `nkctl help %s`",
+				 given, cli->command->name);
 	return error_set(err, EINVAL, "unknown option '%s': see `nkctl help %s`", given,
 			 cli->command->name);
 }

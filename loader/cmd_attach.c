@@ -10,13 +10,15 @@
 
 static const struct cli_option options[] = {
 	{ 'n', "ns", "NS", "network namespace: a name under /run/netns, a path, or pid:N" },
-	{ 'a', "ip", "ADDR[/LEN]|auto", "an address; repeatable. Default: auto, the next free ones" },
+	{ 'a', "ip", "ADDR[/LEN]|auto",
+	  "an address; repeatable. Default: auto, the next free ones" },
 	{ 'f', "ifname", "NAME", "interface's name in the container (eth0)" },
 	{ 'i', "id", "ID", "container id (what --ns ends with)" },
 	{ 'w', "network", "NAME", "network (default)" },
 	{ 'm', "mtu", "N", "MTU in bytes (the default route's)" },
 	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (l3)" },
-	{ 'd', "device", "auto|netkit|veth", "kind of device pair (auto: netkit where the kernel has it)" },
+	{ 'd', "device", "auto|netkit|veth",
+	  "kind of device pair (auto: netkit where the kernel has it)" },
 	{ 0 },
 };
 
@@ -35,7 +37,8 @@ static int address_add(struct attach_request *request, const char *text, struct 
 		return error_set(err, EINVAL, "an endpoint has at most %d addresses",
 				 ENDPOINT_ADDRESSES_MAX);
 	if (prefix_parse(text, &request->addresses[request->address_count]))
-		return error_set(err, EINVAL, "'%s' is neither an address, ADDR/LEN, nor auto", text);
+		return error_set(err, EINVAL, "'%s' is neither an address, ADDR/LEN, nor auto",
+				 text);
 	request->address_count++;
 	return 0;
 }
@@ -117,7 +120,8 @@ static int request_parse(struct cli *cli, struct attach_request *request, struct
 static void warnings_print(const struct attach_result *result)
 {
 	if (result->veth_instead)
-		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per packet",
+		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per "
+			    "packet",
 			    result->endpoint.identity.id);
 	if (result->no_uplink)
 		log_warning("no device carries a default route: %s reaches this host and its "
@@ -135,9 +139,10 @@ static int result_print(const struct cli *cli, const struct attach_result *resul
 	if (cli->json)
 		return output_json(endpoint_to_json(endpoint), err);
 	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
-	(void)printf("%s: %s attached to network %s as %s (%s, %s, mtu %u)\n", endpoint->identity.id,
-		     endpoint->identity.ifname, endpoint->identity.network, addresses,
-		     device_name(endpoint->kind), mode_name(endpoint->mode), endpoint->link.mtu);
+	(void)printf("%s: %s attached to network %s as %s (%s, %s, mtu %u)\n",
+		     endpoint->identity.id, endpoint->identity.ifname, endpoint->identity.network,
+		     addresses, device_name(endpoint->kind), mode_name(endpoint->mode),
+		     endpoint->link.mtu);
 	return 0;
 }
 
@@ -162,8 +167,10 @@ const struct cli_command command_attach = {
 	.name = "attach",
 	.arguments = "--ns NS",
 	.summary = "put a network namespace on the network",
-	.help = "Makes a netkit pair into the namespace, gives the container addresses and a default\n"
-		"route, and attaches the program that lets it send. The first attach loads the programs;\n"
+	.help = "Makes a netkit pair into the namespace, gives the container addresses and a "
+		"default\n"
+		"route, and attaches the program that lets it send. The first attach loads the "
+		"programs;\n"
 		"each further one only attaches. A failed attach leaves nothing.\n"
 		"\n"
 		"Examples:\n"

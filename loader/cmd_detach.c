@@ -22,7 +22,7 @@ static int identity_parse(struct cli *cli, struct identity *ret_identity, struct
 	int option, ret;
 
 	while ((option = cli_next(cli, &value, err)) > 0)
-		*(option == 'n'	  ? &ns
+		*(option == 'n'   ? &ns
 		  : option == 'f' ? &ifname
 		  : option == 'i' ? &id
 				  : &network) = value;
@@ -72,7 +72,8 @@ const struct cli_command command_detach = {
 	.name = "detach",
 	.arguments = "--ns NS",
 	.summary = "take a network namespace off the network",
-	.help = "Gives the addresses back and deletes the device pair, and with it the program and the\n"
+	.help = "Gives the addresses back and deletes the device pair, and with it the program and "
+		"the\n"
 		"routes. The namespace needn't exist any more.\n"
 		"\n"
 		"Examples:\n"

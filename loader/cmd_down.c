@@ -39,8 +39,10 @@ const struct cli_command command_down = {
 	.name = "down",
 	.arguments = "",
 	.summary = "detach everything and remove every trace",
-	.help = "Deletes all endpoints, takes the programs off the uplinks and gives these their earlier\n"
-		"settings back, removes networks, gateway addresses and pins, and looks that nothing is left.\n"
+	.help = "Deletes all endpoints, takes the programs off the uplinks and gives these their "
+		"earlier\n"
+		"settings back, removes networks, gateway addresses and pins, and looks that "
+		"nothing is left.\n"
 		"Does nothing where nothing is.\n"
 		"\n"
 		"Example:\n"

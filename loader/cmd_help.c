@@ -13,9 +13,9 @@ static json_t *command_to_json(const struct cli_command *command)
 	json_t *options = json_array();
 
 	for (const struct cli_option *option = command->options; option && option->name; option++)
-		(void)json_array_append_new(options, json_pack("{ss ss* ss}", "name", option->name,
-							       "value", option->value, "help",
-							       option->help));
+		(void)json_array_append_new(options,
+					    json_pack("{ss ss* ss}", "name", option->name, "value",
+						      option->value, "help", option->help));
 	return json_pack("{ss ss ss so}", "name", command->name, "arguments", command->arguments,
 			 "summary", command->summary, "options", options);
 }
@@ -32,8 +32,7 @@ static int help_print_json(struct error *err)
 /* Whether a verb belongs to a group: "network" is one of "network add". */
 static bool command_is_of(const struct cli_command *command, const char *group)
 {
-	return !strncmp(command->name, group, strlen(group)) &&
-	       command->name[strlen(group)] == ' ';
+	return !strncmp(command->name, group, strlen(group)) && command->name[strlen(group)] == ' ';
 }
 
 static int help_print_group(const char *group, struct error *err)
@@ -49,7 +48,8 @@ static int help_print_group(const char *group, struct error *err)
 		found = true;
 	}
 	return found ? 0
-		     : error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them", group);
+		     : error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them",
+				 group);
 }
 
 static int help_run(struct cli *cli, struct error *err)
@@ -94,9 +94,8 @@ static int version_run(struct cli *cli, struct error *err)
 	if (ret)
 		return ret;
 	if (cli->json)
-		return output_json(json_pack("{ss si}", "version", NKCTL_VERSION, "abi",
-					     NK_ABI_VERSION),
-				   err);
+		return output_json(
+			json_pack("{ss si}", "version", NKCTL_VERSION, "abi", NK_ABI_VERSION), err);
 	(void)printf("nkctl " NKCTL_VERSION "\n");
 	return 0;
 }

@@ -24,12 +24,12 @@ static void endpoint_add_row(struct table *table, const struct endpoint *endpoin
 
 	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
 	(void)snprintf(mtu, sizeof(mtu), "%u", endpoint->link.mtu);
-	table_add_row(table, (const char *const[]){
-				     or_dash(endpoint->identity.network),
-				     or_dash(endpoint->identity.id),
-				     or_dash(endpoint->identity.ifname), endpoint->link.name,
-				     device_name(endpoint->kind), mode_name(endpoint->mode), mtu,
-				     or_dash(addresses), endpoint_state_name(endpoint->state) });
+	table_add_row(table,
+		      (const char *const[]){
+			      or_dash(endpoint->identity.network), or_dash(endpoint->identity.id),
+			      or_dash(endpoint->identity.ifname), endpoint->link.name,
+			      device_name(endpoint->kind), mode_name(endpoint->mode), mtu,
+			      or_dash(addresses), endpoint_state_name(endpoint->state) });
 }
 
 static int list_print_json(const struct endpoint_list *list, struct error *err)
@@ -45,8 +45,9 @@ static void list_print_table(const struct endpoint_list *list)
 {
 	struct table table = { .columns = 9 };
 
-	table_add_row(&table, (const char *const[]){ "NETWORK", "ID", "IFNAME", "HOST DEVICE",
-						     "DEVICE", "MODE", "MTU", "ADDRESSES", "STATE" });
+	table_add_row(&table,
+		      (const char *const[]){ "NETWORK", "ID", "IFNAME", "HOST DEVICE", "DEVICE",
+					     "MODE", "MTU", "ADDRESSES", "STATE" });
 	for (size_t i = 0; i < list->count; i++)
 		endpoint_add_row(&table, &list->endpoints[i]);
 	table_print(&table);
@@ -105,12 +106,13 @@ static int endpoint_choose(const struct endpoint_list *list, const char *id, con
 		if (!endpoint_matches(&list->endpoints[i], id, network, ifname))
 			continue;
 		if (found)
-			return error_set(err, EINVAL,
-					 "it has several interfaces (%s on %s, %s on %s): choose with "
-					 "--network and --ifname",
-					 found->identity.ifname, found->identity.network,
-					 list->endpoints[i].identity.ifname,
-					 list->endpoints[i].identity.network);
+			return error_set(
+				err, EINVAL,
+				"it has several interfaces (%s on %s, %s on %s): choose with "
+				"--network and --ifname",
+				found->identity.ifname, found->identity.network,
+				list->endpoints[i].identity.ifname,
+				list->endpoints[i].identity.network);
 		found = &list->endpoints[i];
 	}
 	if (!found)

@@ -88,9 +88,8 @@ static json_t *network_to_json(const char *name, const struct nk_network *networ
 		(void)json_array_append_new(gateways, addr_to_json(&gateway));
 	}
 	return json_pack("{ss so so so ss ss}", "name", name, "subnets", subnets, "gateways",
-			 gateways, "mtu",
-			 network->mtu ? json_integer(network->mtu) : json_null(), "mode",
-			 mode_name((enum nk_mode)network->mode), "device",
+			 gateways, "mtu", network->mtu ? json_integer(network->mtu) : json_null(),
+			 "mode", mode_name((enum nk_mode)network->mode), "device",
 			 device_name((enum nk_device)network->device));
 }
 
@@ -116,8 +115,10 @@ const struct cli_command command_network_add = {
 	.name = "network add",
 	.arguments = "NAME --subnet CIDR",
 	.summary = "name a network and its subnets",
-	.help = "The network is kept in the kernel, in a pinned map: it lives until it is removed, `nkctl\n"
-		"down`, or a reboot. \"default\" exists by itself with 10.88.0.0/16 and fd00:88::/64; add it\n"
+	.help = "The network is kept in the kernel, in a pinned map: it lives until it is removed, "
+		"`nkctl\n"
+		"down`, or a reboot. \"default\" exists by itself with 10.88.0.0/16 and "
+		"fd00:88::/64; add it\n"
 		"under that name to give it others.\n"
 		"\n"
 		"Examples:\n"
@@ -159,18 +160,16 @@ static void network_add_row(struct table *table, const struct network_entry *ent
 	}
 	if (network->mtu)
 		(void)snprintf(mtu, sizeof(mtu), "%u", network->mtu);
-	table_add_row(table, (const char *const[]){ entry->key.name,
-						    device_name((enum nk_device)network->device),
-						    mode_name((enum nk_mode)network->mode), mtu,
-						    subnets });
+	table_add_row(table, (const char *const[]){
+				     entry->key.name, device_name((enum nk_device)network->device),
+				     mode_name((enum nk_mode)network->mode), mtu, subnets });
 }
 
 static void networks_print_table(const struct network_list *list)
 {
 	struct table table = { .columns = 5 };
 
-	table_add_row(&table,
-		      (const char *const[]){ "NAME", "DEVICE", "MODE", "MTU", "SUBNETS" });
+	table_add_row(&table, (const char *const[]){ "NAME", "DEVICE", "MODE", "MTU", "SUBNETS" });
 	for (size_t i = 0; i < list->count; i++)
 		network_add_row(&table, &list->entries[i]);
 	table_print(&table);
@@ -236,7 +235,8 @@ const struct cli_command command_network_remove = {
 	.name = "network remove",
 	.arguments = "NAME",
 	.summary = "forget a network that nothing uses",
-	.help = "Refused while a container is attached to it. Removing \"default\" gives it its own subnets\n"
+	.help = "Refused while a container is attached to it. Removing \"default\" gives it its "
+		"own subnets\n"
 		"back.\n"
 		"\n"
 		"Example:\n"

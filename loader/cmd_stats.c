@@ -32,7 +32,8 @@ static int stats_print_json(const uint64_t counts[NK_DROP_REASON_COUNT], struct 
 	json_t *drops = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
-		(void)json_object_set_new(drops, reasons[i].name, json_integer((json_int_t)counts[i]));
+		(void)json_object_set_new(drops, reasons[i].name,
+					  json_integer((json_int_t)counts[i]));
 	return output_json(json_pack("{so}", "drops", drops), err);
 }
 
@@ -71,7 +72,8 @@ const struct cli_command command_stats = {
 	.name = "stats",
 	.arguments = "",
 	.summary = "count what was dropped, and why",
-	.help = "Packets that the programs dropped since they were loaded, by reason. Whatever else doesn't\n"
+	.help = "Packets that the programs dropped since they were loaded, by reason. Whatever "
+		"else doesn't\n"
 		"arrive was handed to the host's stack, which answers and counts as Linux does.\n"
 		"\n"
 		"Example:\n"

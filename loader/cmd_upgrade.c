@@ -31,8 +31,9 @@ static int upgrade_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = node_open_loaded(&node, PINS_EXCLUSIVE, err);
 	if (ret == -ENOENT)
-		return error_set(err, ENOENT,
-				 "upgrade: nothing is loaded; the first attach will load this build");
+		return error_set(
+			err, ENOENT,
+			"upgrade: nothing is loaded; the first attach will load this build");
 	if (!ret)
 		ret = datapath_upgrade(&node, &report, err);
 	return ret ? error_prefix(err, "upgrade") : upgrade_print(cli, &report, err);
@@ -42,7 +43,8 @@ const struct cli_command command_upgrade = {
 	.name = "upgrade",
 	.arguments = "",
 	.summary = "replace the loaded programs by this build's, under load",
-	.help = "Loads the programs on the live maps and replaces each attached one atomically: no packet is\n"
+	.help = "Loads the programs on the live maps and replaces each attached one atomically: no "
+		"packet is\n"
 		"lost, no connection breaks. A build with another layout of the maps is refused.\n"
 		"\n"
 		"Example:\n"

@@ -40,10 +40,10 @@ static void list_print_table(const struct uplink_state *states, size_t count)
 
 		(void)snprintf(mtu, sizeof(mtu), "%u", states[i].mtu);
 		(void)snprintf(others, sizeof(others), "%u", states[i].others);
-		table_add_row(&table, (const char *const[]){
-					      states[i].name, mtu,
-					      states[i].default_route ? "yes" : "no", others,
-					      uplink_state_name(&states[i]) });
+		table_add_row(&table,
+			      (const char *const[]){ states[i].name, mtu,
+						     states[i].default_route ? "yes" : "no", others,
+						     uplink_state_name(&states[i]) });
 	}
 	table_print(&table);
 }
@@ -81,7 +81,8 @@ const struct cli_command command_uplink_list = {
 	.name = "uplink list",
 	.arguments = "",
 	.summary = "show the devices that container traffic comes in by",
-	.help = "By default these are the devices that carry a default route; each attach looks again.\n"
+	.help = "By default these are the devices that carry a default route; each attach looks "
+		"again.\n"
 		"\n"
 		"Example:\n"
 		"  nkctl uplink list",
@@ -121,7 +122,8 @@ const struct cli_command command_uplink_add = {
 	.name = "uplink add",
 	.arguments = "DEVICE",
 	.summary = "take container traffic in by a device",
-	.help = "Attaches the program at the device's tcx ingress and turns forwarding on for it. For devices\n"
+	.help = "Attaches the program at the device's tcx ingress and turns forwarding on for it. "
+		"For devices\n"
 		"without a default route: VXLAN, WireGuard, bonds, VLANs, a second wire.\n"
 		"\n"
 		"Example:\n"
@@ -139,7 +141,8 @@ const struct cli_command command_uplink_remove = {
 	.name = "uplink remove",
 	.arguments = "DEVICE",
 	.summary = "stop taking container traffic in by a device",
-	.help = "Takes the program off and gives the device its earlier settings back. A device with a\n"
+	.help = "Takes the program off and gives the device its earlier settings back. A device "
+		"with a\n"
 		"default route stays excluded until `nkctl uplink add`.\n"
 		"\n"
 		"Example:\n"

@@ -17,7 +17,8 @@ static int failure_print(const struct cli *cli, const struct error *err)
 	(void)fprintf(stderr, "nkctl: %s\n", err->message);
 	if (cli->json)
 		(void)output_json(json_pack("{s{ss ss si}}", "error", "message", err->message,
-					    "errno", error_symbol(err->code), "exit_status", status),
+					    "errno", error_symbol(err->code), "exit_status",
+					    status),
 				  NULL);
 	return status;
 }

@@ -24,12 +24,9 @@
 	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
 	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")
 
-enum nk_drop_reason {
 #define X(identifier, name, explanation) NK_DROP_##identifier,
-	NK_DROP_REASONS(X)
+enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };
 #undef X
-	NK_DROP_REASON_COUNT
-};
 
 /* Entries of the per-CPU counter array: room for reasons that later builds append. */
 #define NK_DROP_REASONS_MAX 64

@@ -17,7 +17,10 @@
  * The MAC address of the host's end of every l2 endpoint: one for all, so that the datapath
  * answers ARP and ND without a look-up. Locally administered; the last bytes spell "nkctl".
  */
-#define NK_GATEWAY_MAC { 0x02, 0x6e, 0x6b, 0x63, 0x74, 0x6c }
+#define NK_GATEWAY_MAC                             \
+	{                                          \
+		0x02, 0x6e, 0x6b, 0x63, 0x74, 0x6c \
+	}
 
 /* Endpoint addresses per family on a node. Entries are allocated as they are needed. */
 #define NK_ENDPOINTS_MAX 65536

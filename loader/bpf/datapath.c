@@ -19,8 +19,8 @@
 /* Names in the object are the names of the pins. */
 static const char *const map_names[MAP_COUNT] = {
 	[MAP_ENDPOINTS_V4] = "endpoints_v4", [MAP_ENDPOINTS_V6] = "endpoints_v6",
-	[MAP_NETWORKS] = "networks",	     [MAP_CURSORS] = "cursors",
-	[MAP_UPLINKS] = "uplinks",	     [MAP_DROPS] = "drops",
+	[MAP_NETWORKS] = "networks",         [MAP_CURSORS] = "cursors",
+	[MAP_UPLINKS] = "uplinks",           [MAP_DROPS] = "drops",
 };
 
 static const char *const program_names[PROGRAM_COUNT] = {
@@ -62,15 +62,13 @@ bool datapath_has_netkit_hook(void)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, 
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type = (enum bpf_attach_type)NK_BPF_NETKIT_PEER);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nk_probe", "GPL", insns,
-			       ARRAY_SIZE(insns), &opts);
+	_cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nk_probe", "GPL", insns,
+					       ARRAY_SIZE(insns), &opts);
 
-	cleanup_close(&fd);
 	return fd >= 0;
 }
-
 
 static void pin_path(const struct datapath *datapath, const char *dir, const char *name,
 		     char ret_path[PINS_PATH_SIZE])
@@ -99,8 +97,7 @@ int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct err
 	return datapath->map_fds[map];
 }
 
-int datapath_program_fd(struct datapath *datapath, enum datapath_program program,
-			struct error *err)
+int datapath_program_fd(struct datapath *datapath, enum datapath_program program, struct error *err)
 {
 	if (datapath->program_fds[program] < 0)
 		datapath->program_fds[program] =

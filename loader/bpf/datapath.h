@@ -64,10 +64,11 @@ int datapath_load(struct datapath *datapath, struct error *err);
 
 void datapath_close(struct datapath *datapath);
 #define _cleanup_datapath_ __attribute__((cleanup(datapath_close)))
-#define DATAPATH_CLOSED                                                                            \
-	{                                                                                          \
-		.pins.base_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 },                     \
-		.program_fds = { [0 ... PROGRAM_COUNT - 1] = -1 }                                  \
+#define DATAPATH_CLOSED                                                                         \
+	{                                                                                       \
+		.pins.base_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 }, .program_fds = { \
+			[0 ... PROGRAM_COUNT - 1] = -1                                          \
+		}                                                                               \
 	}
 
 /* datapath_map_fd() - Return: descriptor that @datapath owns, or a negative errno. */

@@ -87,8 +87,7 @@ int hook_replace(struct datapath *datapath, enum datapath_program program, int i
 		 uint32_t old_id, struct error *err)
 {
 	_cleanup_close_ int old_fd = bpf_prog_get_fd_by_id(old_id);
-	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = BPF_F_REPLACE,
-		    .replace_prog_fd = old_fd);
+	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = BPF_F_REPLACE, .replace_prog_fd = old_fd);
 	int fd = datapath_program_fd(datapath, program, err), ret;
 
 	if (fd < 0)

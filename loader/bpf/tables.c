@@ -124,7 +124,8 @@ static enum datapath_map claim_map(uint8_t family)
 int claim_insert(struct datapath *datapath, const struct addr *addr,
 		 const struct nk_endpoint *endpoint, struct error *err)
 {
-	return table_set(datapath, claim_map(addr->family), addr->bytes, endpoint, BPF_NOEXIST, err);
+	return table_set(datapath, claim_map(addr->family), addr->bytes, endpoint, BPF_NOEXIST,
+			 err);
 }
 
 int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endpoint *ret_endpoint,

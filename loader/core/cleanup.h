@@ -25,18 +25,18 @@ static inline void cleanup_free(void *pointer)
 #define _cleanup_close_     _cleanup_(cleanup_close)
 #define _cleanup_free_      _cleanup_(cleanup_free)
 
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int taken_fd_ = (fd);                                                              \
-		(fd) = -1;                                                                         \
-		taken_fd_;                                                                         \
+#define TAKE_FD(fd)                   \
+	({                            \
+		int taken_fd_ = (fd); \
+		(fd) = -1;            \
+		taken_fd_;            \
 	})
 
-#define TAKE_PTR(pointer)                                                                          \
-	({                                                                                         \
-		__typeof__(pointer) taken_ptr_ = (pointer);                                        \
-		(pointer) = NULL;                                                                  \
-		taken_ptr_;                                                                        \
+#define TAKE_PTR(pointer)                                   \
+	({                                                  \
+		__typeof__(pointer) taken_ptr_ = (pointer); \
+		(pointer) = NULL;                           \
+		taken_ptr_;                                 \
 	})
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names and messages of foreign origin may hold escape sequences: they must not reach a terminal. */
+/* Names and messages of foreign origin may hold escape sequences: they must not reach a terminal.
+ */
 static void message_sanitize(char *message)
 {
 	for (; *message; message++)

@@ -28,14 +28,14 @@ struct error {
  *
  * Return: @code as a negative errno, to be returned by the caller.
  */
-__attribute__((format(printf, 3, 4))) int error_set(struct error *err, int code,
-						    const char *format, ...);
+__attribute__((format(printf, 3, 4))) int error_set(struct error *err, int code, const char *format,
+						    ...);
 
 /**
  * error_sys() - error_set() with ": " and the words for @code at the end.
  */
-__attribute__((format(printf, 3, 4))) int error_sys(struct error *err, int code,
-						    const char *format, ...);
+__attribute__((format(printf, 3, 4))) int error_sys(struct error *err, int code, const char *format,
+						    ...);
 
 /**
  * error_prefix() - put context before the message: "context: message".

@@ -70,7 +70,8 @@ static int netns_check(int fd, const char *path, struct error *err)
 		return error_sys(err, errno, "stat %s", path);
 	if (own.st_dev == target.st_dev && own.st_ino == target.st_ino)
 		return error_set(err, EINVAL,
-				 "%s is the host's own network namespace: name a container's", path);
+				 "%s is the host's own network namespace: name a container's",
+				 path);
 	return 0;
 }
 

@@ -19,7 +19,8 @@ static int name_check(const char *what, const char *name, size_t size, struct er
 	if (!*name)
 		return error_set(err, EINVAL, "the %s is empty", what);
 	if (strlen(name) >= size)
-		return error_set(err, EINVAL, "the %s is longer than %zu characters", what, size - 1);
+		return error_set(err, EINVAL, "the %s is longer than %zu characters", what,
+				 size - 1);
 	if (!isalnum((unsigned char)*name) || strspn(name, NAME_CHARACTERS) != strlen(name))
 		return error_set(err, EINVAL,
 				 "%s '%s' may only have letters, digits, '_', '.' and '-', and "

@@ -167,7 +167,7 @@ int mtu_check(uint32_t mtu, bool with_v6, struct error *err)
 	uint32_t min = with_v6 ? MTU_MIN_V6 : MTU_MIN;
 
 	if (mtu < min || mtu > MTU_MAX)
-		return error_set(err, EINVAL, "MTU %u is out of range: %u to %u%s", mtu, min, MTU_MAX,
-				 with_v6 ? " with IPv6" : "");
+		return error_set(err, EINVAL, "MTU %u is out of range: %u to %u%s", mtu, min,
+				 MTU_MAX, with_v6 ? " with IPv6" : "");
 	return 0;
 }

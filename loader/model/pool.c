@@ -33,7 +33,8 @@ void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet, const stru
 	struct pool pool = { 0 };
 
 	pool_bounds(&pool, subnet);
-	pool.start = cursor && pool_contains(&pool, cursor) ? pool_after(&pool, cursor) : pool.first;
+	pool.start =
+		cursor && pool_contains(&pool, cursor) ? pool_after(&pool, cursor) : pool.first;
 	pool.next = pool.start;
 	*ret_pool = pool;
 }

@@ -46,13 +46,14 @@ int inet_addr_add(struct nlsock *nl, int ifindex, const struct prefix *address, 
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
-int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address, struct error *err)
+int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address,
+		     struct error *err)
 {
 	struct nlsock_request request;
 	struct ifaddrmsg *message;
 
-	return nlsock_talk(nl, addr_request(&request, RTM_DELADDR, 0, ifindex, address, &message), NULL,
-		       NULL, err);
+	return nlsock_talk(nl, addr_request(&request, RTM_DELADDR, 0, ifindex, address, &message),
+			   NULL, NULL, err);
 }
 
 static int route_new(struct nlsock *nl, uint16_t flags, const struct inet_route *route,
@@ -61,7 +62,7 @@ static int route_new(struct nlsock *nl, uint16_t flags, const struct inet_route 
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_NEWROUTE, NLM_F_CREATE | flags,
-						  sizeof(struct rtmsg), &family_header);
+						      sizeof(struct rtmsg), &family_header);
 	struct rtmsg *message = family_header;
 
 	message->rtm_family = route->dst.addr.family;
@@ -97,7 +98,7 @@ int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
 	void *family_header;
 	struct nlmsghdr *header =
 		nlsock_request_init(&request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-				sizeof(struct ndmsg), &family_header);
+				    sizeof(struct ndmsg), &family_header);
 	struct ndmsg *message = family_header;
 
 	message->ndm_family = addr->family;
@@ -126,7 +127,7 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, metrics)
+	mnl_attr_for_each_nested (attr, metrics)
 		if (mnl_attr_get_type(attr) == RTAX_MTU)
 			return mnl_attr_get_u32(attr);
 	return 0;
@@ -154,7 +155,7 @@ static int default_route_parse(const struct nlmsghdr *message, void *data)
 		return route->rtm_family == AF_INET ? MNL_CB_STOP : MNL_CB_OK;
 	if (route->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, message, sizeof(*route)) {
+	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_OIF)
 			ifindex = (int)mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == RTA_METRICS)
@@ -168,15 +169,15 @@ static int default_route_parse(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int inet_default_routes(uint8_t family, struct default_route *routes, size_t max,
-			size_t *ret_count, struct error *err)
+int inet_default_routes(uint8_t family, struct default_route *routes, size_t max, size_t *ret_count,
+			struct error *err)
 {
 	struct default_route_list list = { .routes = routes, .max = max };
 	_cleanup_nlsock_ struct nlsock *nl = NULL;
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
-						  sizeof(struct rtmsg), &family_header);
+						      sizeof(struct rtmsg), &family_header);
 	struct rtmsg *message = family_header;
 	int ret;
 

@@ -25,7 +25,8 @@ int inet_addr_add(struct nlsock *nl, int ifindex, const struct prefix *address, 
 		  struct error *err);
 
 /* inet_addr_delete() - Return: 0; -EADDRNOTAVAIL where the device doesn't have it. */
-int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address, struct error *err);
+int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *address,
+		     struct error *err);
 
 /**
  * struct inet_route - a route to add to the main table.
@@ -69,7 +70,7 @@ struct default_route {
  * Uses a socket of its own, since it reads only the head of the IPv4 table, where the default
  * route stands, and then breaks the dump off: a node with a million routes costs no more.
  */
-int inet_default_routes(uint8_t family, struct default_route *routes, size_t max,
-			size_t *ret_count, struct error *err);
+int inet_default_routes(uint8_t family, struct default_route *routes, size_t max, size_t *ret_count,
+			struct error *err);
 
 #endif

@@ -92,11 +92,11 @@ static void link_parse_netkit(const struct nlattr *data, struct link_info *link)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, data) {
+	mnl_attr_for_each_nested (attr, data) {
 		switch (mnl_attr_get_type(attr)) {
 		case NK_IFLA_NETKIT_MODE:
-			link->netkit_mode = mnl_attr_get_u32(attr) == NK_NETKIT_L2 ? NK_MODE_L2
-										   : NK_MODE_L3;
+			link->netkit_mode =
+				mnl_attr_get_u32(attr) == NK_NETKIT_L2 ? NK_MODE_L2 : NK_MODE_L3;
 			break;
 		case NK_IFLA_NETKIT_PEER_POLICY:
 			link->netkit_peer_drops = mnl_attr_get_u32(attr) == NK_NETKIT_DROP;
@@ -109,7 +109,7 @@ static void link_parse_info(const struct nlattr *info, struct link_info *link)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, info) {
+	mnl_attr_for_each_nested (attr, info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
 			(void)strncpy(link->kind, mnl_attr_get_str(attr), sizeof(link->kind) - 1);
 		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && !strcmp(link->kind, "netkit"))
@@ -128,14 +128,13 @@ static int link_parse(const struct nlmsghdr *message, void *data)
 				    .type = info->ifi_type,
 				    .peer_netnsid = -1,
 				    .netkit_mode = -1 };
-	mnl_attr_for_each(attr, message, sizeof(*info)) {
+	mnl_attr_for_each (attr, message, sizeof(*info)) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			(void)strncpy(link->name, mnl_attr_get_str(attr), sizeof(link->name) - 1);
 			break;
 		case IFLA_IFALIAS:
-			(void)strncpy(link->alias, mnl_attr_get_str(attr),
-				      sizeof(link->alias) - 1);
+			(void)strncpy(link->alias, mnl_attr_get_str(attr), sizeof(link->alias) - 1);
 			break;
 		case IFLA_GROUP:
 			link->group = mnl_attr_get_u32(attr);
@@ -172,7 +171,8 @@ static int link_get(struct nlsock *nl, struct nlmsghdr *header, struct link_info
 	return ret;
 }
 
-int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link, struct error *err)
+int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link,
+		     struct error *err)
 {
 	struct nlsock_request request;
 	struct ifinfomsg *info;
@@ -257,7 +257,8 @@ int link_delete(struct nlsock *nl, int ifindex, struct error *err)
 	struct nlsock_request request;
 	struct ifinfomsg *info;
 
-	return nlsock_talk(nl, link_request(&request, RTM_DELLINK, 0, ifindex, &info), NULL, NULL, err);
+	return nlsock_talk(nl, link_request(&request, RTM_DELLINK, 0, ifindex, &info), NULL, NULL,
+			   err);
 }
 
 static int netns_id_parse(const struct nlmsghdr *message, void *data)
@@ -265,7 +266,7 @@ static int netns_id_parse(const struct nlmsghdr *message, void *data)
 	const struct nlattr *attr;
 	int *netnsid = data;
 
-	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg))
+	mnl_attr_for_each (attr, message, sizeof(struct rtgenmsg))
 		if (mnl_attr_get_type(attr) == NETNSA_NSID)
 			*netnsid = (int)mnl_attr_get_u32(attr);
 	return MNL_CB_OK;
@@ -275,8 +276,8 @@ int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *er
 {
 	struct nlsock_request request;
 	void *family_header;
-	struct nlmsghdr *header =
-		nlsock_request_init(&request, RTM_GETNSID, 0, sizeof(struct rtgenmsg), &family_header);
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETNSID, 0,
+						      sizeof(struct rtgenmsg), &family_header);
 	int netnsid = NETNSA_NSID_NOT_ASSIGNED, ret;
 
 	mnl_attr_put_u32(header, NETNSA_FD, (uint32_t)netns_fd);

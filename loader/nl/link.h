@@ -62,8 +62,8 @@ struct link_info {
 	uint32_t flags; /* IFF_* */
 	uint16_t type;  /* ARPHRD_* */
 	uint8_t mac[NK_ETH_ALEN];
-	int peer_netnsid; /* of the peer's namespace; -1: none or this one */
-	int peer_ifindex; /* in the peer's namespace; 0: none */
+	int peer_netnsid;       /* of the peer's namespace; -1: none or this one */
+	int peer_ifindex;       /* in the peer's namespace; 0: none */
 	int netkit_mode;        /* NK_MODE_*; -1: not a netkit device */
 	bool netkit_peer_drops; /* the peer's policy is blackhole */
 };
@@ -71,7 +71,8 @@ struct link_info {
 /* link_get*() - one device. Return: 0; -ENODEV where there is none. */
 int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link,
 		     struct error *err);
-int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link, struct error *err);
+int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link,
+		      struct error *err);
 
 /* link_get_in() - one device of the namespace that has the id @netnsid here. */
 int link_get_in(struct nlsock *nl, int netnsid, int ifindex, struct link_info *ret_link,

@@ -20,7 +20,7 @@ struct nlsock {
 };
 
 static int nlsock_option_enable(struct mnl_socket *socket, int option, const char *what,
-			    struct error *err)
+				struct error *err)
 {
 	int one = 1;
 
@@ -86,7 +86,7 @@ void nlsock_close(struct nlsock *nl)
 }
 
 struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t type, uint16_t flags,
-				 size_t family_header_size, void **ret_family_header)
+				     size_t family_header_size, void **ret_family_header)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request->buffer);
 
@@ -143,7 +143,7 @@ static int done_read(const struct nlmsghdr *message, struct error *err)
 
 /* Read one datagram. Return: 1 while more is to come, 0 at the end, a negative errno. */
 static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *interrupted,
-		      struct error *err)
+			  struct error *err)
 {
 	ssize_t received = mnl_socket_recvfrom(nl->socket, nl->receive_buffer, NL_RECEIVE_SIZE);
 	const struct nlmsghdr *message = (const struct nlmsghdr *)nl->receive_buffer;
@@ -166,7 +166,8 @@ static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *i
 	return 1;
 }
 
-int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data, struct error *err)
+int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data,
+		struct error *err)
 {
 	bool interrupted = false;
 	int ret;

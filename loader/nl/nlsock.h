@@ -46,7 +46,7 @@ static inline void cleanup_nlsock(struct nlsock **nl)
  * Return: the netlink header, for mnl_attr_put*().
  */
 struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t type, uint16_t flags,
-				 size_t family_header_size, void **ret_family_header);
+				     size_t family_header_size, void **ret_family_header);
 
 /**
  * nlsock_talk() - send a request, hand each message of the answer to @parse, await the end.
@@ -55,6 +55,7 @@ struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t ty
  * Return: 0; the kernel's negative errno with its extended acknowledgement as the message, where
  * it gave one; -EAGAIN where a dump was changed while it was read (NLM_F_DUMP_INTR): start over.
  */
-int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data, struct error *err);
+int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data,
+		struct error *err);
 
 #endif

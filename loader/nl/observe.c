@@ -87,7 +87,8 @@ const struct link_info *link_list_find(const struct link_list *list, int ifindex
 	return NULL;
 }
 
-static int netns_name_add(struct nlsock *nl, int dir_fd, const char *name, struct netns_name_list *list)
+static int netns_name_add(struct nlsock *nl, int dir_fd, const char *name,
+			  struct netns_name_list *list)
 {
 	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct netns_name *grown;

@@ -82,7 +82,8 @@ static int address_check(const struct attach *attach, size_t index, struct error
 		return error_set(err, EINVAL,
 				 "address %s is outside every subnet of network %s: `nkctl network "
 				 "list` shows them",
-				 addr_format(&address->addr).text, attach->request->identity.network);
+				 addr_format(&address->addr).text,
+				 attach->request->identity.network);
 	if (!pool_usable(subnet, &address->addr))
 		return error_set(err, EINVAL,
 				 "address %s can't be a container's: it is its subnet's base, "
@@ -527,7 +528,8 @@ static int container_setup(struct attach *attach, struct error *err)
 	if (!ret)
 		ret = link_up(attach->container, LOOPBACK_IFINDEX, false, err);
 	if (!ret)
-		ret = link_up(attach->container, attach->peer_ifindex, attach_is_noarp(attach), err);
+		ret = link_up(attach->container, attach->peer_ifindex, attach_is_noarp(attach),
+			      err);
 	for (size_t i = 0; !ret && i < attach->claimed; i++)
 		ret = container_address_add(attach, &attach->addresses[i], err);
 	for (size_t i = 0; !ret && i < attach->claimed; i++)
@@ -561,8 +563,8 @@ static void attach_undo(struct attach *attach)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,	 addresses_claim, program_attach,
-		host_setup,	container_setup, attach_commit,
+		remains_remove, pair_create,     addresses_claim, program_attach,
+		host_setup,     container_setup, attach_commit,
 	};
 	int ret = 0;
 
@@ -614,10 +616,9 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 		    struct attach_result *ret_result, struct error *err)
 {
 	char primary_name[IF_NAMESIZE];
-	struct attach attach = { .node = node,
-				 .request = request,
-				 .netns_fd = -1,
-				 .pair.primary_name = primary_name };
+	struct attach attach = {
+		.node = node, .request = request, .netns_fd = -1, .pair.primary_name = primary_name
+	};
 	int ret;
 
 	identity_device_name(&request->identity, primary_name);

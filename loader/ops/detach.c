@@ -30,7 +30,8 @@ int endpoint_detach(struct node *node, const struct identity *identity, struct e
 	struct link_info link;
 	int ret;
 
-	ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true, &lock_fd, err);
+	ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true, &lock_fd,
+				 err);
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
 	return ret ? ret : endpoint_remove(node, link.ifindex, err);

@@ -55,7 +55,8 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 static void programs_read(struct node *node, uint32_t ids[PROGRAM_COUNT])
 {
 	for (int program = 0; program < PROGRAM_COUNT; program++)
-		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program], NULL))
+		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program],
+			       NULL))
 			ids[program] = 0;
 }
 
@@ -67,11 +68,12 @@ static int programs_wait_gone(const uint32_t ids[PROGRAM_COUNT], struct error *e
 	for (int program = 0; program < PROGRAM_COUNT; program++) {
 		while (ids[program] && program_exists(ids[program])) {
 			if (waited_ms >= PROGRAMS_GONE_WAIT_MS)
-				return error_set(err, EBUSY,
-						 "the eBPF program %s (id %u) is still in use: "
-						 "`bpftool net` tells by what",
-						 datapath_program_name((enum datapath_program)program),
-						 ids[program]);
+				return error_set(
+					err, EBUSY,
+					"the eBPF program %s (id %u) is still in use: "
+					"`bpftool net` tells by what",
+					datapath_program_name((enum datapath_program)program),
+					ids[program]);
 			(void)nanosleep(&pause, NULL); /* woken early only polls early */
 			waited_ms += PROGRAMS_GONE_POLL_MS;
 		}

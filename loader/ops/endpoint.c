@@ -48,12 +48,13 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 	identity_device_name(identity, name);
 	ret = link_get_by_name(node->nl, name, &link, err);
 	if (ret == -ENODEV)
-		return error_set(err, ENODEV, "not attached: %s/%s/%s has no device", identity->network,
-				 identity->id, identity->ifname);
+		return error_set(err, ENODEV, "not attached: %s/%s/%s has no device",
+				 identity->network, identity->id, identity->ifname);
 	if (ret)
 		return ret;
 	if (link.group != NK_LINK_GROUP)
-		return error_set(err, EEXIST, "the device %s isn't nkctl's: rename or delete it", name);
+		return error_set(err, EEXIST, "the device %s isn't nkctl's: rename or delete it",
+				 name);
 	if (*link.alias &&
 	    (identity_from_alias(link.alias, &found) || !identity_equal(&found, identity)))
 		return error_set(err, EEXIST,
@@ -140,7 +141,9 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 	const char *netns = netns_name_find(names, link->peer_netnsid);
 	int ret;
 
-	*endpoint = (struct endpoint){ .link = *link, .kind = link_kind(link), .mode = link_mode(link) };
+	*endpoint = (struct endpoint){ .link = *link,
+				       .kind = link_kind(link),
+				       .mode = link_mode(link) };
 	(void)identity_from_alias(link->alias, &endpoint->identity); /* none: it is unfinished */
 	if (netns)
 		(void)strncpy(endpoint->netns, netns, sizeof(endpoint->netns) - 1);
@@ -176,7 +179,8 @@ static int endpoint_list_fill(struct node *node, const struct link_list *links,
 				    &list->endpoints[list->count], err);
 		if (!ret)
 			list->count++;
-		else if (if_indextoname((unsigned int)links->links[i].ifindex, (char[IF_NAMESIZE]){ 0 }))
+		else if (if_indextoname((unsigned int)links->links[i].ifindex,
+					(char[IF_NAMESIZE]){ 0 }))
 			return ret; /* not just a device that went away meanwhile */
 	}
 	qsort(list->endpoints, list->count, sizeof(*list->endpoints), endpoint_order);

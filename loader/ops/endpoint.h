@@ -21,11 +21,11 @@
 /*
  * X(identifier, name, explanation): what an endpoint can be, the worst first.
  */
-#define ENDPOINT_STATES(X)                                                                         \
-	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again")    \
-	X(NO_PROGRAM, "no-program", "its program was taken off: nothing leaves the container")     \
-	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")                \
-	X(DOWN, "down", "the host's end of the pair is down")                                      \
+#define ENDPOINT_STATES(X)                                                                      \
+	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again") \
+	X(NO_PROGRAM, "no-program", "its program was taken off: nothing leaves the container")  \
+	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")             \
+	X(DOWN, "down", "the host's end of the pair is down")                                   \
 	X(OK, "ok", "attached, with its program and its addresses")
 
 enum endpoint_state {

@@ -44,8 +44,8 @@ static int endpoints_of(struct node *node, const char *name, const char *action,
 	for (size_t i = 0; !ret && i < list.count; i++)
 		if (!strcmp(list.endpoints[i].identity.network, name))
 			return error_set(err, EBUSY,
-					 "network %s is in use by %s: detach it before you %s", name,
-					 list.endpoints[i].identity.id, action);
+					 "network %s is in use by %s: detach it before you %s",
+					 name, list.endpoints[i].identity.id, action);
 	return ret;
 }
 
@@ -66,8 +66,8 @@ static int network_check_overlap(const struct network_list *networks, const char
 	return 0;
 }
 
-static int network_add_locked(struct node *node, const char *name,
-			      const struct nk_network *network, struct error *err)
+static int network_add_locked(struct node *node, const char *name, const struct nk_network *network,
+			      struct error *err)
 {
 	_cleanup_network_list_ struct network_list networks = { 0 };
 	int ret = networks_read(node, &networks, err);

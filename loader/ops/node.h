@@ -15,7 +15,10 @@ struct node {
 	struct datapath datapath;
 };
 
-#define NODE_CLOSED { .datapath = DATAPATH_CLOSED }
+#define NODE_CLOSED                         \
+	{                                   \
+		.datapath = DATAPATH_CLOSED \
+	}
 
 /* node_open() - with the datapath loaded, if need be now. */
 int node_open(struct node *node, enum pins_lock lock, struct error *err);

@@ -35,8 +35,8 @@ static int endpoints_upgrade(struct node *node, size_t *ret_replaced, struct err
 
 	for (size_t i = 0; !ret && i < links.count; i++) {
 		ret = endpoint_upgrade(node, &links.links[i], &replaced, err);
-		if (ret && !if_indextoname((unsigned int)links.links[i].ifindex,
-					   (char[IF_NAMESIZE]){ 0 }))
+		if (ret &&
+		    !if_indextoname((unsigned int)links.links[i].ifindex, (char[IF_NAMESIZE]){ 0 }))
 			ret = 0; /* its namespace died meanwhile */
 	}
 	*ret_replaced = replaced;

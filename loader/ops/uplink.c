@@ -77,7 +77,8 @@ static __s8 *setting_saved(const struct setting *setting, struct nk_uplink *upli
 	return (__s8 *)uplink + setting->saved;
 }
 
-/* Note in the record what will have to be changed. Return: 0, also where there is no such setting. */
+/* Note in the record what will have to be changed. Return: 0, also where there is no such setting.
+ */
 static int setting_record(const struct setting *setting, const char *device,
 			  struct nk_uplink *uplink, struct error *err)
 {
