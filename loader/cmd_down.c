@@ -31,7 +31,7 @@ static int down_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = datapath_down(&node, &report, err);
 	else if (ret == -ENOENT)
-		ret = 0; /* nothing was loaded: it is down */
+		ret = datapath_down_unfinished(err);
 	return ret ? error_prefix(err, "down") : down_print(cli, &report, err);
 }
 

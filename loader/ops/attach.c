@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <signal.h>
 #include <string.h>
 
 #include "bpf/hook.h"
@@ -560,18 +561,36 @@ static void attach_undo(struct attach *attach)
 		(void)link_delete(attach->node->nl, attach->ifindex, NULL);
 }
 
+/*
+ * Ctrl-C waits until the transaction has ended, one way or the other. What nobody can block,
+ * SIGKILL, leaves an unfinished device for the next attach or detach.
+ */
+static void signals_hold(sigset_t *ret_before)
+{
+	sigset_t held;
+
+	(void)sigemptyset(&held); /* these fail only for signals that don't exist */
+	(void)sigaddset(&held, SIGINT);
+	(void)sigaddset(&held, SIGTERM);
+	(void)sigaddset(&held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
 		remains_remove, pair_create,     addresses_claim, program_attach,
 		host_setup,     container_setup, attach_commit,
 	};
+	sigset_t before;
 	int ret = 0;
 
+	signals_hold(&before);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
 		ret = steps[i](attach, err);
 	if (ret)
 		attach_undo(attach);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
 

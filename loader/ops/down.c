@@ -96,6 +96,17 @@ static int down_verify(const char *base, const uint32_t ids[PROGRAM_COUNT], stru
 	return programs_wait_gone(ids, err);
 }
 
+int datapath_down_unfinished(struct error *err)
+{
+	struct pins pins = { .base_fd = -1 };
+	int ret = pins_open(&pins, PINS_EXCLUSIVE, false, err);
+
+	if (!ret)
+		ret = pins_remove(&pins, err);
+	pins_close(&pins);
+	return ret == -ENOENT ? 0 : ret;
+}
+
 int datapath_down(struct node *node, struct down_report *ret_report, struct error *err)
 {
 	struct error one_err = { 0 };

@@ -43,4 +43,7 @@ struct down_report {
  */
 int datapath_down(struct node *node, struct down_report *ret_report, struct error *err);
 
+/* datapath_down_unfinished() - remove what a load that was killed left, where nothing is loaded. */
+int datapath_down_unfinished(struct error *err);
+
 #endif
