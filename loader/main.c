@@ -59,6 +59,7 @@ static int leading_options(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	static char version[] = "version"; /* getopt_long() may move words, hence not const */
 	const char *timing = getenv("NKCTL_TIMING");
 	struct cli cli = { 0 };
 	int first, words = 0;
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
 		return first == argc ? EXIT_STATUS_USAGE : EXIT_STATUS_OK;
 	}
 	if (!strcmp(argv[first], "--version"))
-		argv[first] = (char[]){ "version" };
+		argv[first] = version;
 	cli.command = cli_find(argc - first, argv + first, &words);
 	if (!cli.command)
 		return usage_error(&cli, argv[first]);
