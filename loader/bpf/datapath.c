@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/probe.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/log.h"
@@ -57,15 +58,7 @@ const char *datapath_program_name(enum datapath_program program)
 
 bool datapath_has_netkit_hook(void)
 {
-	/* r0 = 0; exit */
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = (enum bpf_attach_type)NK_BPF_NETKIT_PEER);
-	_cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nk_probe", "GPL", insns,
-					       ARRAY_SIZE(insns), &opts);
+	_cleanup_close_ int fd = probe_program_load(NK_BPF_NETKIT_PEER, NULL);
 
 	return fd >= 0;
 }
@@ -149,13 +142,10 @@ static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
 }
 
-static int skeleton_load(const struct datapath *datapath, struct nkctl_bpf *skeleton,
-			 struct error *err)
+static int skeleton_load(struct nkctl_bpf *skeleton, struct error *err)
 {
-	int ret = skeleton_pin_maps(datapath, skeleton, err);
+	int ret;
 
-	if (ret)
-		return ret;
 	skeleton_configure(skeleton);
 	if (!datapath_has_netkit_hook())
 		(void)bpf_program__set_autoload(skeleton->progs.nk_from_ctr, false);
@@ -202,16 +192,23 @@ static int skeleton_pin_programs(struct datapath *datapath, struct nkctl_bpf *sk
 	return ret;
 }
 
+static int skeleton_open(struct nkctl_bpf **ret_skeleton, struct error *err)
+{
+	(void)libbpf_set_print(libbpf_print);
+	*ret_skeleton = nkctl_bpf__open();
+	return *ret_skeleton ? 0 : error_sys(err, errno, "open the eBPF object");
+}
+
 int datapath_load(struct datapath *datapath, struct error *err)
 {
 	struct nkctl_bpf *skeleton;
-	int ret;
+	int ret = skeleton_open(&skeleton, err);
 
-	(void)libbpf_set_print(libbpf_print);
-	skeleton = nkctl_bpf__open();
-	if (!skeleton)
-		return error_sys(err, errno, "open the eBPF object");
-	ret = skeleton_load(datapath, skeleton, err);
+	if (ret)
+		return ret;
+	ret = skeleton_pin_maps(datapath, skeleton, err);
+	if (!ret)
+		ret = skeleton_load(skeleton, err);
 	if (!ret)
 		ret = skeleton_pin_programs(datapath, skeleton, err);
 	if (!ret)
@@ -220,6 +217,18 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	nkctl_bpf__destroy(skeleton);
 	log_step("datapath_load");
 	return ret ? ret : config_read(datapath, err);
+}
+
+int datapath_try(struct error *err)
+{
+	struct nkctl_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = skeleton_load(skeleton, err);
+	nkctl_bpf__destroy(skeleton);
+	return ret;
 }
 
 /* Several attaches may come first at once: one loads, the others find it done. */

@@ -82,6 +82,14 @@ int datapath_program_fd(struct datapath *datapath, enum datapath_program program
 const char *datapath_map_name(enum datapath_map map);
 const char *datapath_program_name(enum datapath_program program);
 
+/**
+ * datapath_try() - load this build's programs into the kernel, with maps of their own, and let
+ * them go again: what the verifier says, and no trace.
+ *
+ * Return: as datapath_open().
+ */
+int datapath_try(struct error *err);
+
 /* Whether the kernel knows the netkit hook (6.7); tried, not asked. */
 bool datapath_has_netkit_hook(void);
 

@@ -52,28 +52,63 @@ static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *er
 	return 0;
 }
 
-/* Whether the program with an id bears the name of one of ours, which the kernel cuts. */
-static bool program_is(uint32_t id, enum datapath_program program)
+/* The kernel cuts names. A program that went meanwhile, or isn't ours to open, has none. */
+static void entry_read(uint32_t id, struct hook_entry *entry)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info;
 
-	return fd >= 0 && !program_info(fd, &info, NULL) &&
-	       !strncmp(info.name, datapath_program_name(program), BPF_OBJ_NAME_LEN - 1);
+	*entry = (struct hook_entry){ .id = id };
+	if (fd >= 0 && !program_info(fd, &info, NULL))
+		memcpy(entry->name, info.name, sizeof(entry->name));
+}
+
+int hook_read(enum datapath_program program, int ifindex,
+	      struct hook_entry entries[HOOK_PROGRAMS_MAX], size_t *ret_count, struct error *err)
+{
+	uint32_t ids[HOOK_PROGRAMS_MAX];
+	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids, .prog_cnt = HOOK_PROGRAMS_MAX);
+	int ret = bpf_prog_query_opts(ifindex, hook_type(program), &opts);
+
+	if (ret == -ENOENT)
+		opts.prog_cnt = 0;
+	else if (ret)
+		return hook_error(ret, program, "look for", ifindex, err);
+	for (uint32_t i = 0; i < opts.prog_cnt; i++) {
+		entry_read(ids[i], &entries[i]);
+		entries[i].ours = !strncmp(entries[i].name, datapath_program_name(program),
+					   BPF_OBJ_NAME_LEN - 1);
+	}
+	*ret_count = opts.prog_cnt;
+	return 0;
+}
+
+int hook_read_xdp(int ifindex, struct hook_entry *ret_entry, struct error *err)
+{
+	uint32_t id;
+	int ret = bpf_xdp_query_id(ifindex, 0, &id);
+
+	if (ret)
+		return error_sys(err, ret, "look for an XDP program on device %d", ifindex);
+	*ret_entry = (struct hook_entry){ 0 };
+	if (id)
+		entry_read(id, ret_entry);
+	return 0;
 }
 
 int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint32_t *ret_others,
 	      struct error *err)
 {
-	uint32_t ids[HOOK_PROGRAMS_MAX], found = 0, others = 0;
-	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids, .prog_cnt = HOOK_PROGRAMS_MAX);
-	int ret = bpf_prog_query_opts(ifindex, hook_type(program), &opts);
+	struct hook_entry entries[HOOK_PROGRAMS_MAX];
+	uint32_t found = 0, others = 0;
+	size_t count;
+	int ret = hook_read(program, ifindex, entries, &count, err);
 
-	if (ret && ret != -ENOENT)
-		return hook_error(ret, program, "look for", ifindex, err);
-	for (uint32_t i = 0; !ret && i < opts.prog_cnt; i++) {
-		if (!found && program_is(ids[i], program))
-			found = ids[i];
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < count; i++) {
+		if (!found && entries[i].ours)
+			found = entries[i].id;
 		else
 			others++;
 	}

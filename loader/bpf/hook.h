@@ -26,6 +26,28 @@ int hook_attach(struct datapath *datapath, enum datapath_program program, int if
 		struct error *err);
 
 /**
+ * struct hook_entry - a program on a hook.
+ * @name: empty where the kernel doesn't tell
+ * @ours: it bears the name of the one of ours that the hook is made for
+ */
+struct hook_entry {
+	uint32_t id;
+	char name[BPF_OBJ_NAME_LEN];
+	bool ours;
+};
+
+/**
+ * hook_read() - all programs on the hook that one of ours is made for, in the order in which
+ * they run.
+ * @entries: filled
+ */
+int hook_read(enum datapath_program program, int ifindex,
+	      struct hook_entry entries[HOOK_PROGRAMS_MAX], size_t *ret_count, struct error *err);
+
+/* hook_read_xdp() - the XDP program of a device. @ret_entry: its id is 0 where there is none. */
+int hook_read_xdp(int ifindex, struct hook_entry *ret_entry, struct error *err);
+
+/**
  * hook_find() - one of our programs on a hook, of whatever build.
  * @ret_id: its id; 0: none is attached
  * @ret_others: how many foreign programs share the hook; may be NULL

@@ -12,4 +12,15 @@ enum {
 	NK_BPF_NETKIT_PEER = 55,    /* 6.7 */
 };
 
+/* Flags of bpf_fib_lookup(). */
+enum {
+	NK_BPF_FIB_LOOKUP_TBID = 1 << 3, /* 6.5 */
+	NK_BPF_FIB_LOOKUP_SRC = 1 << 4,  /* 6.7 */
+	NK_BPF_FIB_LOOKUP_MARK = 1 << 5, /* 6.10 */
+	NK_BPF_FIB_LOOKUP_VLAN = 1 << 6, /* 7.x */
+};
+
+/* Flag of bpf_redirect_peer(): out by the peer, instead of in at it. */
+enum { NK_BPF_F_EGRESS = 1 << 1 }; /* 7.x */
+
 #endif

@@ -110,6 +110,22 @@ int netns_open_own(int *ret_fd, struct error *err)
 	return 0;
 }
 
+int netns_create(int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int own_fd = -1;
+	int ret;
+
+	ret = netns_open_own(&own_fd, err);
+	if (ret)
+		return ret;
+	if (unshare(CLONE_NEWNET))
+		return error_sys(err, errno, "make a network namespace");
+	ret = netns_open_own(ret_fd, err);
+	if (setns(own_fd, CLONE_NEWNET))
+		abort();
+	return ret;
+}
+
 int netns_run(int netns_fd, int (*function)(void *data, struct error *err), void *data,
 	      struct error *err)
 {

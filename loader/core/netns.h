@@ -31,6 +31,13 @@ void netns_name(const char *spec, char ret_name[NETNS_NAME_SIZE]);
 int netns_open_own(int *ret_fd, struct error *err);
 
 /**
+ * netns_create() - make a namespace that has no name and lives no longer than its descriptor, and
+ * sockets and processes in it, do.
+ * @ret_fd: descriptor of the namespace; the caller closes it
+ */
+int netns_create(int *ret_fd, struct error *err);
+
+/**
  * netns_run() - call @function inside a network namespace and come back.
  * @netns_fd: namespace to enter
  *

@@ -29,15 +29,15 @@ static int nlsock_option_enable(struct mnl_socket *socket, int option, const cha
 	return 0;
 }
 
-static int nlsock_socket_open(struct mnl_socket **ret_socket, struct error *err)
+static int nlsock_socket_open(int protocol, struct mnl_socket **ret_socket, struct error *err)
 {
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct mnl_socket *socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	int ret;
 
 	if (!socket)
-		return error_sys(err, errno, "open a rtnetlink socket");
+		return error_sys(err, errno, "open a netlink socket");
 	ret = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID)
-		      ? error_sys(err, errno, "bind a rtnetlink socket")
+		      ? error_sys(err, errno, "bind a netlink socket")
 		      : nlsock_option_enable(socket, NETLINK_EXT_ACK, "extended acks", err);
 	if (!ret)
 		ret = nlsock_option_enable(socket, NETLINK_GET_STRICT_CHK, "strict checking", err);
@@ -51,20 +51,30 @@ static int nlsock_socket_open(struct mnl_socket **ret_socket, struct error *err)
 	return 0;
 }
 
-int nlsock_open(struct nlsock **ret_nl, struct error *err)
+static int nlsock_open_protocol(int protocol, struct nlsock **ret_nl, struct error *err)
 {
 	struct nlsock *nl = calloc(1, sizeof(*nl));
 	int ret;
 
 	if (!nl)
-		return error_sys(err, ENOMEM, "open a rtnetlink socket");
-	ret = nlsock_socket_open(&nl->socket, err);
+		return error_sys(err, ENOMEM, "open a netlink socket");
+	ret = nlsock_socket_open(protocol, &nl->socket, err);
 	if (ret) {
 		free(nl);
 		return ret;
 	}
 	*ret_nl = nl;
 	return 0;
+}
+
+int nlsock_open(struct nlsock **ret_nl, struct error *err)
+{
+	return nlsock_open_protocol(NETLINK_ROUTE, ret_nl, err);
+}
+
+int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err)
+{
+	return nlsock_open_protocol(NETLINK_NETFILTER, ret_nl, err);
 }
 
 static int nlsock_open_here(void *data, struct error *err)
@@ -150,7 +160,7 @@ static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *i
 	int len = (int)received;
 
 	if (received < 0)
-		return errno == EINTR ? 1 : error_sys(err, errno, "receive from rtnetlink");
+		return errno == EINTR ? 1 : error_sys(err, errno, "receive from netlink");
 	for (; mnl_nlmsg_ok(message, len); message = mnl_nlmsg_next(message, &len)) {
 		if (message->nlmsg_seq != nl->seq)
 			continue; /* the rest of an answer that somebody stopped reading */
@@ -174,7 +184,7 @@ int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, voi
 
 	request->nlmsg_seq = ++nl->seq;
 	if (mnl_socket_sendto(nl->socket, request, request->nlmsg_len) < 0)
-		return error_sys(err, errno, "send to rtnetlink");
+		return error_sys(err, errno, "send to netlink");
 	do {
 		ret = nlsock_receive(nl, parse, data, &interrupted, err);
 	} while (ret == 1);

@@ -25,7 +25,10 @@ struct nlsock_request {
  */
 int nlsock_open(struct nlsock **ret_nl, struct error *err);
 
-/* nlsock_open_in() - the same in another namespace, in which the socket stays. */
+/* nlsock_open_netfilter() - a nfnetlink socket, which is talked to in the same way. */
+int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err);
+
+/* nlsock_open_in() - a rtnetlink socket in another namespace, in which it stays. */
 int nlsock_open_in(int netns_fd, struct nlsock **ret_nl, struct error *err);
 
 void nlsock_close(struct nlsock *nl);

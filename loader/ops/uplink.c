@@ -337,22 +337,31 @@ int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err)
 	return ret;
 }
 
+static struct uplink_state uplink_state_of(const struct link_info *link)
+{
+	struct uplink_state state = { .ifindex = link->ifindex,
+				      .mtu = link->mtu,
+				      .type = link->type };
+
+	(void)strcpy(state.name, link->name); /* both IF_NAMESIZE */
+	return state;
+}
+
 static int uplink_observe(struct node *node, const struct uplink_entry *entry,
 			  const struct default_devices *devices, struct uplink_state *state,
 			  struct error *err)
 {
 	struct link_info link;
-	uint32_t id;
+	uint32_t id, others;
 	int ret = link_get_by_index(node->nl, (int)entry->ifindex, &link, err);
 
 	if (ret)
 		return ret;
-	ret = hook_find(uplink_program(link.type), link.ifindex, &id, &state->others, err);
+	ret = hook_find(uplink_program(link.type), link.ifindex, &id, &others, err);
 	if (ret)
 		return ret;
-	(void)strcpy(state->name, link.name); /* both IF_NAMESIZE */
-	state->ifindex = link.ifindex;
-	state->mtu = link.mtu;
+	*state = uplink_state_of(&link);
+	state->others = others;
 	state->attached = id != 0;
 	state->excluded = entry->uplink.flags & NK_UPLINK_EXCLUDED;
 	state->default_route = default_devices_have(devices, link.ifindex);
@@ -380,6 +389,42 @@ int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t 
 		if (ret && ret != -ENODEV)
 			return ret;
 		count += !ret;
+	}
+	*ret_states = TAKE_PTR(states);
+	*ret_count = count;
+	return 0;
+}
+
+static bool uplink_states_have(const struct uplink_state *states, size_t count, int ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (states[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t *ret_count,
+		     struct error *err)
+{
+	_cleanup_free_ struct uplink_state *states = NULL;
+	struct default_devices devices;
+	struct link_info link;
+	size_t count = 0;
+	int ret = default_devices_read(&devices, err);
+
+	if (ret)
+		return ret;
+	states = calloc(devices.count + 1, sizeof(*states));
+	if (!states)
+		return error_sys(err, ENOMEM, "look for uplinks");
+	for (size_t i = 0; i < devices.count; i++) {
+		if (uplink_states_have(states, count, devices.routes[i].ifindex))
+			continue;
+		ret = link_get_by_index(nl, devices.routes[i].ifindex, &link, err);
+		if (ret)
+			return ret;
+		states[count] = uplink_state_of(&link);
+		states[count++].default_route = true;
 	}
 	*ret_states = TAKE_PTR(states);
 	*ret_count = count;

@@ -42,6 +42,7 @@ int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err);
 
 /**
  * struct uplink_state - one uplink as it is.
+ * @type: ARPHRD_*
  * @attached: our program is on it
  * @others: foreign programs at the same hook
  */
@@ -49,6 +50,7 @@ struct uplink_state {
 	char name[IF_NAMESIZE];
 	int ifindex;
 	uint32_t mtu;
+	uint16_t type;
 	bool excluded, default_route, attached;
 	uint32_t others;
 };
@@ -56,6 +58,13 @@ struct uplink_state {
 /* uplinks_observe() - all that are known, excluded ones too; free() *ret_states. */
 int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t *ret_count,
 		    struct error *err);
+
+/**
+ * uplinks_expected() - the devices that carry a default route, each once: what the next attach
+ * makes uplinks of, unless they are excluded. Works without a datapath, and reads no program.
+ */
+int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t *ret_count,
+		     struct error *err);
 
 /* uplink_program() - which program fits a device: the kind of its frames decides. */
 enum datapath_program uplink_program(uint16_t arphrd_type);
