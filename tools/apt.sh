@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash disable=SC2154 # variables of tools/setup.sh
 #
-# A private apt for tools/setup.sh: the machine's own Debian suites and, beside them, the foreign
-# ones that hold the stock kernels and a few newer libraries. It shares dpkg's database with the
+# A private apt for tools/setup.sh: the machine's own Debian suites and, beside them, the ones that
+# hold the stock kernels and a newer libbpf. It shares dpkg's database with the
 # machine and nothing else, so that the machine's own apt configuration and package lists stay as
 # they are. Sourced, with 'cache', 'codename' and 'scratch' set.
 
 # Every file is checked against the Debian archive's signatures.
 readonly APT_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-readonly APT_FOREIGN_SUITES=(bookworm-backports trixie trixie-backports)
 apt_ready=
 
 # Prints where this machine's apt gets suite $1 of Debian ('main') from, if it does. Lists that are
@@ -36,25 +35,34 @@ apt_mirror()
 	die "apt knows no Debian mirror on this machine: name one, NKCTL_MIRROR=http://HOST/debian"
 }
 
+# Prints the suites of the machine's own release, and the others that something is taken from.
+apt_suites()
+{
+	case $codename in
+	bookworm) echo bookworm bookworm-updates bookworm-backports trixie trixie-backports ;;
+	trixie)   echo trixie trixie-updates trixie-backports ;;
+	esac
+}
+
 apt_write_sources()
 {
 	local mirror security suite
 	mirror=$(apt_mirror)
 	security=$(apt_source_of "$codename-security")
-	for suite in "$codename" "$codename-updates" "${APT_FOREIGN_SUITES[@]}"; do
+	for suite in $(apt_suites); do
 		echo "deb [signed-by=$APT_KEYRING] $mirror $suite main"
+	done
+	[[ -n $security ]] || return 0
+	for suite in "$codename-security" trixie-security; do
+		echo "deb [signed-by=$APT_KEYRING] $security $suite main"
 	done | sort -u
-	if [[ -n $security ]]; then
-		echo "deb [signed-by=$APT_KEYRING] $security $codename-security main"
-	fi
 }
 
-# A foreign release never supplies a package by itself, and of the machine's own backports only
-# libbpf is preferred to the release's.
+# bookworm takes from trixie only what it lacks itself, and from its own backports only libbpf.
 apt_write_preferences()
 {
 	if [[ $codename == bookworm ]]; then
-		printf '%s\n' 'Package: *' 'Pin: release n=trixie' 'Pin-Priority: -1' '' \
+		printf '%s\n' 'Package: *' 'Pin: release n=trixie*' 'Pin-Priority: 1' '' \
 			'Package: libbpf-dev libbpf1' 'Pin: release n=bookworm-backports' \
 			'Pin-Priority: 900'
 	fi

@@ -12,10 +12,11 @@
 #
 # made elsewhere and renamed into place, so that it is there whole or not at all.
 
-# By the version that people name, a pattern for its releases: 6.12 from bookworm-backports and 7.3
-# from trixie-backports. It leaves out the flavours for clouds (which has no 9p) and real time.
+# By the version that people name, a pattern for its releases. 6.12 is trixie's own kernel and 7.3 one
+# of its backports; bookworm, whose backports have 6.12 as well, gets the same two. The pattern leaves
+# out the flavours for clouds (which has no 9p) and real time.
 declare -rA KERNEL_RELEASES=(
-	[6.12]='6[.]12[.][0-9.]+[+]deb12[0-9.]*-amd64'
+	[6.12]='6[.]12[.][0-9.]+[+]deb13[0-9.]*-amd64'
 	[7.3]='7[.]3[.][0-9.]+[+]deb13[0-9.]*-amd64'
 )
 
@@ -86,7 +87,7 @@ kernel_install()
 
 	apt_prepare
 	release=$(kernel_newest_release "$1")
-	[[ -n $release ]] || die "kernel $1: no package in ${APT_FOREIGN_SUITES[*]} of this mirror"
+	[[ -n $release ]] || die "kernel $1: this mirror's trixie and trixie-backports don't have it"
 	say "kernel $1: fetching $release"
 	root=$scratch/kernel-$1 new=$scratch/kernel-$1.new
 	mapfile -t names < <(kernel_packages "$release")
