@@ -152,7 +152,7 @@ static void options_print(const struct cli_option *options)
 	for (; options && options->name; options++) {
 		(void)snprintf(name, sizeof(name), "--%s%s%s", options->name,
 			       options->value ? " " : "", options->value ? options->value : "");
-		(void)printf("  %-22s %s\n", name, options->help);
+		(void)printf("  %-27s %s\n", name, options->help);
 	}
 }
 
@@ -187,4 +187,25 @@ void cli_print_help(const struct cli_command *command)
 		command_print_help(command);
 	else
 		all_print_help();
+}
+
+/* Whether a verb belongs to a group: "network add" to "network". */
+static bool command_is_of(const struct cli_command *command, const char *group)
+{
+	return !strncmp(command->name, group, strlen(group)) && command->name[strlen(group)] == ' ';
+}
+
+bool cli_print_group_help(const char *group)
+{
+	bool found = false;
+
+	for (size_t i = 0; cli_commands[i]; i++) {
+		if (!command_is_of(cli_commands[i], group))
+			continue;
+		if (found)
+			(void)putchar('\n');
+		cli_print_help(cli_commands[i]);
+		found = true;
+	}
+	return found;
 }

@@ -86,6 +86,9 @@ const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words);
 /* cli_print_help() - of one verb, or of everything (NULL). */
 void cli_print_help(const struct cli_command *command);
 
+/* cli_print_group_help() - of the verbs of a group, "network". Return: false: there is none. */
+bool cli_print_group_help(const char *group);
+
 extern const struct cli_command command_attach, command_detach, command_list, command_show,
 	command_network_add, command_network_list, command_network_remove, command_uplink_list,
 	command_uplink_add, command_uplink_remove, command_stats, command_doctor, command_upgrade,

@@ -29,29 +29,6 @@ static int help_print_json(struct error *err)
 	return output_json(array, err);
 }
 
-/* Whether a verb belongs to a group: "network" is one of "network add". */
-static bool command_is_of(const struct cli_command *command, const char *group)
-{
-	return !strncmp(command->name, group, strlen(group)) && command->name[strlen(group)] == ' ';
-}
-
-static int help_print_group(const char *group, struct error *err)
-{
-	bool found = false;
-
-	for (size_t i = 0; cli_commands[i]; i++) {
-		if (!command_is_of(cli_commands[i], group))
-			continue;
-		if (found)
-			(void)putchar('\n');
-		cli_print_help(cli_commands[i]);
-		found = true;
-	}
-	return found ? 0
-		     : error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them",
-				 group);
-}
-
 static int help_run(struct cli *cli, struct error *err)
 {
 	const struct cli_command *command;
@@ -68,9 +45,11 @@ static int help_run(struct cli *cli, struct error *err)
 		return 0;
 	}
 	command = cli_find(cli->argc, cli->argv, &words);
-	if (!command)
-		return help_print_group(cli->argv[0], err);
-	cli_print_help(command);
+	if (command)
+		cli_print_help(command);
+	else if (!cli_print_group_help(cli->argv[0]))
+		return error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them",
+				 cli->argv[0]);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,19 @@ static int command_run(struct cli *cli)
 	return ret ? failure_print(cli, &err) : EXIT_STATUS_OK;
 }
 
-static int usage_error(const struct cli *cli, const char *word)
+static bool is_help_option(const char *word)
 {
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+/* @words: what stands where a verb should. The name of a group alone gets the group's help. */
+static int usage_error(const struct cli *cli, char *const *words)
+{
+	const char *word = words[0];
 	struct error err;
 
+	if ((!words[1] || is_help_option(words[1])) && cli_print_group_help(word))
+		return words[1] ? EXIT_STATUS_OK : EXIT_STATUS_USAGE;
 	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", word);
 	return failure_print(cli, &err);
 }
@@ -67,7 +77,7 @@ int main(int argc, char **argv)
 	if (timing && !strcmp(timing, "1"))
 		log_timing_enable();
 	first = leading_options(&cli, argc, argv);
-	if (first == argc || !strcmp(argv[first], "--help") || !strcmp(argv[first], "-h")) {
+	if (first == argc || is_help_option(argv[first])) {
 		cli_print_help(NULL);
 		return first == argc ? EXIT_STATUS_USAGE : EXIT_STATUS_OK;
 	}
@@ -75,7 +85,7 @@ int main(int argc, char **argv)
 		argv[first] = version;
 	cli.command = cli_find(argc - first, argv + first, &words);
 	if (!cli.command)
-		return usage_error(&cli, argv[first]);
+		return usage_error(&cli, argv + first);
 	/* getopt_long() takes the first word for the program's name: the verb's last one. */
 	cli.argc = argc - first - words + 1;
 	cli.argv = argv + first + words - 1;

@@ -2,11 +2,12 @@
 #include "output.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/text.h"
 
 int output_json(json_t *value, struct error *err)
 {
@@ -97,9 +98,8 @@ static char *cell_copy(const char *text)
 {
 	char *copy = strdup(text);
 
-	for (char *c = copy; c && *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
+	if (copy)
+		text_sanitize(copy);
 	return copy;
 }
 

@@ -35,7 +35,7 @@ const char *or_dash(const char *text);
 /**
  * struct table - rows of text, printed with columns as wide as their widest cell.
  *
- * Cells are copied; control characters in them are shown as '?'.
+ * Cells are copied, and sanitized.
  */
 struct table {
 	size_t columns, cells;

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "core/error.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Names and messages of foreign origin may hold escape sequences: they must not reach a terminal.
- */
-static void message_sanitize(char *message)
-{
-	for (; *message; message++)
-		if (iscntrl((unsigned char)*message))
-			*message = '?';
-}
+#include "core/text.h"
 
 static void message_format(struct error *err, const char *format, va_list args)
 {
 	(void)vsnprintf(err->message, sizeof(err->message), format, args); /* cut if too long */
-	message_sanitize(err->message);
+	text_sanitize(err->message);
 }
 
 int error_set(struct error *err, int code, const char *format, ...)

@@ -13,7 +13,7 @@
 /**
  * struct error - why something failed.
  * @code: negative errno; 0 while nothing has failed
- * @message: one line for a person, without a newline and without control characters
+ * @message: one line for a person, of printable ASCII
  */
 struct error {
 	int code;

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* include/uapi/asm-generic/socket.h, 5.14 */
@@ -51,6 +52,7 @@ void netns_name(const char *spec, char ret_name[NETNS_NAME_SIZE])
 	if (strchr(spec, '/') || !strncmp(spec, "pid:", 4))
 		spec = "";
 	(void)snprintf(ret_name, NETNS_NAME_SIZE, "%s", spec);
+	text_sanitize(ret_name);
 }
 
 /* A network namespace's descriptor is on nsfs and says CLONE_NEWNET (ioctl_ns(2)). */

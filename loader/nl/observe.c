@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/netns.h"
+#include "core/text.h"
 
 static void link_info_read(struct rtnl_link *source, struct link_info *link)
 {
@@ -102,6 +103,7 @@ static int netns_name_add(struct nlsock *nl, int dir_fd, const char *name,
 	list->names = grown;
 	grown[list->count].netnsid = netnsid;
 	(void)snprintf(grown[list->count].name, sizeof(grown->name), "%s", name);
+	text_sanitize(grown[list->count].name);
 	list->count++;
 	return 0;
 }
