@@ -85,7 +85,8 @@ apt_prepare()
 		-o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=600
 	)
 	say "reading package lists from $(apt_mirror)"
-	logged apt_get update
+	attempt 'read the package lists (another mirror? NKCTL_MIRROR=http://HOST/debian)' \
+		apt_get update
 	apt_ready=1
 }
 
@@ -97,7 +98,7 @@ apt_install()
 {
 	apt_prepare
 	say "installing $*"
-	logged apt_get install -y --no-install-recommends "$@"
+	attempt "install the packages" apt_get install -y --no-install-recommends "$@"
 	apt_get clean
 }
 
@@ -107,7 +108,7 @@ apt_download()
 	local dir=$1
 	shift
 	mkdir -p -- "$dir"
-	(cd -- "$dir" && logged apt_get download "$@")
+	(cd -- "$dir" && attempt "download $*" apt_get download "$@")
 }
 
 # Unpacks the packages $2... into directory $1 instead of installing them.

@@ -76,7 +76,7 @@ kernel_prepare_modules()
 	kernel_drop_drivers "$1"
 	find "$1" -name '*.ko.xz' -print0 | xargs -0 -r -n 64 -P "$(nproc)" xz -d
 	find "$1" -name '*.ko.zst' -print0 | xargs -0 -r -n 64 -P "$(nproc)" zstd -q -d --rm
-	logged depmod -b "${1%/lib/modules/*}" "$2"
+	attempt "index the modules of $2" depmod -b "${1%/lib/modules/*}" "$2"
 }
 
 # Fetches version $1 into the cache.

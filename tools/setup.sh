@@ -53,12 +53,14 @@ usage()
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Runs a command with its output in the log, whose end is shown only if the command fails.
-logged()
+# attempt WHAT COMMAND...: runs it with its output in the log, of which the end is shown if it fails.
+attempt()
 {
+	local what=$1
+	shift
 	"$@" </dev/null >>"$cache/setup.log" 2>&1 && return
 	tail -n 15 -- "$cache/setup.log" >&2
-	die "'$1 ${*: -1}' failed: see above, and $cache/setup.log"
+	die "can't $what: see above, or all of it in $cache/setup.log"
 }
 
 # Puts the packages that the named purposes need into 'packages', and the purposes that these
@@ -161,7 +163,7 @@ main()
 	if ((${#missing[@]})); then apt_install "${missing[@]}"; fi
 	if [[ -n ${purposes[build]:-} ]] && libmnl_archive_missing; then fetch_libmnl_archive; fi
 	for version in "${kernels[@]}"; do
-		kernel_missing "$version" && kernel_install "$version"
+		if kernel_missing "$version"; then kernel_install "$version"; fi
 	done
 	say "ready for $*"
 }
