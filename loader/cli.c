@@ -24,10 +24,23 @@ static const struct cli_option common_options[] = {
 };
 
 const struct cli_command *const cli_commands[] = {
-	&command_attach,      &command_detach,        &command_list,           &command_show,
-	&command_network_add, &command_network_list,  &command_network_remove, &command_uplink_list,
-	&command_uplink_add,  &command_uplink_remove, &command_stats,          &command_upgrade,
-	&command_down,        &command_help,          &command_version,        NULL,
+	&command_attach,
+	&command_detach,
+	&command_list,
+	&command_show,
+	&command_network_add,
+	&command_network_list,
+	&command_network_remove,
+	&command_uplink_list,
+	&command_uplink_add,
+	&command_uplink_remove,
+	&command_stats,
+	&command_doctor,
+	&command_upgrade,
+	&command_down,
+	&command_help,
+	&command_version,
+	NULL,
 };
 
 static size_t options_append(const struct cli_option *from, struct option *to, size_t count)

@@ -17,7 +17,6 @@ enum {
 	NK_BPF_FIB_LOOKUP_TBID = 1 << 3, /* 6.5 */
 	NK_BPF_FIB_LOOKUP_SRC = 1 << 4,  /* 6.7 */
 	NK_BPF_FIB_LOOKUP_MARK = 1 << 5, /* 6.10 */
-	NK_BPF_FIB_LOOKUP_VLAN = 1 << 6, /* 7.x */
 };
 
 /* Flag of bpf_redirect_peer(): out by the peer, instead of in at it. */

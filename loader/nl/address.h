@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The addresses of this network namespace's devices. */
+#ifndef NKCTL_NL_ADDRESS_H
+#define NKCTL_NL_ADDRESS_H
+
+#include <stddef.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "nl/nlsock.h"
+
+/* struct device_address - an address of a device, with the prefix that is on its link. */
+struct device_address {
+	int ifindex;
+	struct prefix prefix;
+};
+
+struct device_address_list {
+	struct device_address *addresses;
+	size_t count;
+};
+
+/* device_address_list_read() - all, of both families. Freed by device_address_list_free(). */
+int device_address_list_read(struct nlsock *nl, struct device_address_list *ret_list,
+			     struct error *err);
+void device_address_list_free(struct device_address_list *list);
+#define _cleanup_device_address_list_ _cleanup_(device_address_list_free)
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The doctor's checks of the host: what is loaded and attached, and what it stands on. */
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/hook.h"
+#include "core/cleanup.h"
+#include "core/sysctl.h"
+#include "nl/address.h"
+#include "nl/link.h"
+#include "ops/doctor_check.h"
+
+static const char *endpoint_label(const struct endpoint *endpoint)
+{
+	return *endpoint->identity.id ? endpoint->identity.id : endpoint->link.name;
+}
+
+/* The datapath and what is attached ------------------------------------------------------------ */
+
+static void datapath_not_open(const struct error *reason, struct doctor_check *check)
+{
+	switch (reason->code) {
+	case -ENOENT:
+		finding_add(check, DOCTOR_OK, "not loaded: the first attach does that");
+		return;
+	case -EBUSY:
+		finding_add(check, DOCTOR_WARN, "%s", reason->message);
+		finding_explain(check, "what is attached wasn't looked at", "run it again");
+		return;
+	default:
+		finding_add(check, DOCTOR_FAIL, "%s", reason->message);
+		finding_explain(check, "this build can't work with what is loaded",
+				"`nkctl down` with the build that loaded it");
+	}
+}
+
+/* How many endpoints have a program that an earlier load brought. */
+static size_t endpoints_count_behind(struct doctor *doctor)
+{
+	size_t count = 0;
+	uint32_t current;
+
+	for (size_t i = 0; i < doctor->endpoints.count; i++) {
+		const struct endpoint *endpoint = &doctor->endpoints.endpoints[i];
+
+		if (endpoint->program_id &&
+		    !program_id(&doctor->node.datapath, endpoint_program(&endpoint->link), &current,
+				NULL))
+			count += endpoint->program_id != current;
+	}
+	return count;
+}
+
+void doctor_check_datapath(struct doctor *doctor, struct doctor_check *check)
+{
+	const struct nk_config *config = &doctor->node.datapath.config;
+	size_t behind;
+
+	if (doctor->node_result) {
+		datapath_not_open(&doctor->node_error, check);
+		return;
+	}
+	behind = endpoints_count_behind(doctor);
+	finding_add(check, DOCTOR_OK, "nkctl %.*s is loaded", NK_VERSION_SIZE, config->version);
+	if (strncmp(config->version, NKCTL_VERSION, NK_VERSION_SIZE) != 0)
+		finding_add(check, DOCTOR_NOTE, "this is " NKCTL_VERSION);
+	if (behind)
+		finding_add(check, DOCTOR_NOTE, "%zu endpoints have an earlier program", behind);
+	if (check->state != DOCTOR_OK)
+		finding_explain(check, "packets are handled by another build than this one",
+				"nkctl upgrade");
+}
+
+void doctor_check_endpoints(struct doctor *doctor, struct doctor_check *check)
+{
+	size_t bad = 0;
+
+	if (doctor->read_result) {
+		finding_add(check, DOCTOR_WARN, "%s", doctor->read_error.message);
+		return;
+	}
+	for (size_t i = 0; i < doctor->endpoints.count; i++) {
+		const struct endpoint *endpoint = &doctor->endpoints.endpoints[i];
+
+		if (endpoint->state == ENDPOINT_OK)
+			continue;
+		bad++;
+		finding_add(check, DOCTOR_WARN, "%s is %s", endpoint_label(endpoint),
+			    endpoint_state_name(endpoint->state));
+		finding_explain(check, endpoint_state_explanation(endpoint->state),
+				"nkctl detach, and attach it again");
+	}
+	if (!bad)
+		finding_add(check, DOCTOR_OK, "%zu attached", doctor->endpoints.count);
+}
+
+/* The host's network --------------------------------------------------------------------------- */
+
+void doctor_check_ipv6(struct doctor *doctor, struct doctor_check *check)
+{
+	(void)doctor;
+	if (node_has_ipv6()) {
+		finding_add(check, DOCTOR_OK, "the kernel speaks it");
+		return;
+	}
+	finding_add(check, DOCTOR_NOTE, "this kernel runs without");
+	finding_explain(check, "containers get IPv4 addresses only",
+			"boot without ipv6.disable=1, with CONFIG_IPV6");
+}
+
+void doctor_check_loopback(struct doctor *doctor, struct doctor_check *check)
+{
+	struct link_info loopback = { 0 };
+	struct error err = { .message = "no rtnetlink socket" };
+
+	if (!doctor->nl || link_get_by_index(doctor->nl, LOOPBACK_IFINDEX, &loopback, &err)) {
+		finding_add(check, DOCTOR_WARN, "%s", err.message);
+	} else if (loopback.flags & IFF_UP) {
+		finding_add(check, DOCTOR_OK, "%s is up", loopback.name);
+	} else {
+		finding_add(check, DOCTOR_WARN, "%s is down", loopback.name);
+		finding_explain(check,
+				"gateway addresses are on it: the host has no source address for "
+				"its own packets to containers",
+				"ip link set lo up");
+	}
+}
+
+static void uplink_examine(const struct uplink_state *uplink, bool known,
+			   struct doctor_check *check)
+{
+	if (uplink->excluded)
+		finding_add(check, DOCTOR_OK, "%s excluded by hand", uplink->name);
+	else if (uplink->attached)
+		finding_add(check, DOCTOR_OK, "%s (mtu %u)", uplink->name, uplink->mtu);
+	else if (!known)
+		finding_add(check, DOCTOR_OK, "would use %s (mtu %u)", uplink->name, uplink->mtu);
+	else
+		finding_add(check, DOCTOR_WARN, "%s has no program", uplink->name);
+	if (check->state != DOCTOR_OK)
+		finding_explain(check,
+				"its program was taken off: container traffic takes the long way "
+				"through the host's stack",
+				"nkctl uplink add DEVICE puts it back");
+}
+
+void doctor_check_uplinks(struct doctor *doctor, struct doctor_check *check)
+{
+	if (doctor->read_result) {
+		finding_add(check, DOCTOR_WARN, "%s", doctor->read_error.message);
+		return;
+	}
+	for (size_t i = 0; i < doctor->uplink_count; i++)
+		uplink_examine(&doctor->uplinks[i], i < doctor->known_count, check);
+	if (doctor->uplink_count)
+		return;
+	finding_add(check, DOCTOR_WARN, "no device carries a default route");
+	finding_explain(check, "containers reach this host and each other, nothing else",
+			"add a default route, or name a device: nkctl uplink add DEVICE");
+}
+
+static void forwarding_examine(const char *family, const char *device, struct doctor_check *check)
+{
+	int on;
+
+	if (!sysctl_read_dev(family, device, "forwarding", &on, NULL) && !on)
+		finding_add(check, DOCTOR_WARN, "net/%s/conf/%s/forwarding is 0", family, device);
+}
+
+static bool endpoint_has_ipv6(const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->address_count; i++)
+		if (endpoint->addresses[i].family == AF_INET6)
+			return true;
+	return false;
+}
+
+/* An attach turns it on, device by device; only somebody else turns it off again. */
+void doctor_check_forwarding(struct doctor *doctor, struct doctor_check *check)
+{
+	for (size_t i = 0; i < doctor->known_count; i++) {
+		if (!uplink_is_used(&doctor->uplinks[i]))
+			continue;
+		forwarding_examine("ipv4", doctor->uplinks[i].name, check);
+		forwarding_examine("ipv6", doctor->uplinks[i].name, check);
+	}
+	for (size_t i = 0; i < doctor->endpoints.count; i++) {
+		const struct endpoint *endpoint = &doctor->endpoints.endpoints[i];
+
+		forwarding_examine("ipv4", endpoint->link.name, check);
+		if (endpoint_has_ipv6(endpoint))
+			forwarding_examine("ipv6", endpoint->link.name, check);
+	}
+	if (check->state != DOCTOR_OK)
+		finding_explain(check,
+				"packets are routed for no device that has it off; writing 0 to "
+				"net.ipv4.ip_forward turns it off for all",
+				"sysctl -w net/FAMILY/conf/DEVICE/forwarding=1 for each");
+	else if (doctor->known_count + doctor->endpoints.count)
+		finding_add(check, DOCTOR_OK, "on for uplinks and endpoints");
+	else
+		finding_add(check, DOCTOR_OK, "each attach turns it on where it must");
+}
+
+/* Where IPv6 forwarding is on, accept_ra 1 no longer accepts any (addrconf.c, accept_ra). */
+void doctor_check_accept_ra(struct doctor *doctor, struct doctor_check *check)
+{
+	int accept, forwarding;
+
+	for (size_t i = 0; i < doctor->known_count; i++) {
+		const char *device = doctor->uplinks[i].name;
+
+		if (uplink_is_used(&doctor->uplinks[i]) &&
+		    !sysctl_read_dev("ipv6", device, "accept_ra", &accept, NULL) && accept == 1 &&
+		    !sysctl_read_dev("ipv6", device, "forwarding", &forwarding, NULL) && forwarding)
+			finding_add(check, DOCTOR_NOTE, "net/ipv6/conf/%s/accept_ra is 1", device);
+	}
+	if (check->state != DOCTOR_OK)
+		finding_explain(
+			check,
+			"a device that forwards takes no router advertisements then: a "
+			"default route that came by one runs out",
+			"sysctl -w net/ipv6/conf/DEVICE/accept_ra=2, where it isn't static");
+	else
+		finding_add(check, DOCTOR_OK, "router advertisements aren't shut out");
+}
+
+static const struct uplink_state *uplink_of_least_mtu(const struct doctor *doctor)
+{
+	const struct uplink_state *least = NULL;
+
+	for (size_t i = 0; i < doctor->uplink_count; i++)
+		if (uplink_is_used(&doctor->uplinks[i]) &&
+		    (!least || doctor->uplinks[i].mtu < least->mtu))
+			least = &doctor->uplinks[i];
+	return least;
+}
+
+void doctor_check_mtu(struct doctor *doctor, struct doctor_check *check)
+{
+	const struct uplink_state *least = uplink_of_least_mtu(doctor);
+
+	for (size_t i = 0; least && i < doctor->endpoints.count; i++) {
+		const struct endpoint *endpoint = &doctor->endpoints.endpoints[i];
+
+		if (endpoint->link.mtu > least->mtu)
+			finding_add(check, DOCTOR_WARN, "%s has %u", endpoint_label(endpoint),
+				    endpoint->link.mtu);
+	}
+	for (size_t i = 0; least && i < doctor->networks.count; i++) {
+		const struct network_entry *entry = &doctor->networks.entries[i];
+
+		if (entry->network.mtu > least->mtu)
+			finding_add(check, DOCTOR_WARN, "network %s has %u", entry->key.name,
+				    entry->network.mtu);
+	}
+	if (check->state == DOCTOR_OK) {
+		finding_add(check, DOCTOR_OK, "no endpoint has more than its uplinks");
+		return;
+	}
+	finding_add(check, DOCTOR_WARN, "the uplink %s %u", least->name, least->mtu);
+	finding_explain(check,
+			"each larger packet for that uplink is lost and answered (fragmentation "
+			"needed, packet too big) until its sender has learnt",
+			"attach with --mtu, or raise the uplink's: ip link set DEVICE mtu N");
+}
+
+/* Gateway addresses are ours, and on the loopback device, where no link is. */
+static void subnet_examine(const struct network_entry *entry, const struct nk_subnet *subnet,
+			   const struct device_address_list *addresses, struct doctor_check *check)
+{
+	struct prefix prefix = subnet_prefix(subnet);
+	char device[IF_NAMESIZE];
+
+	for (size_t i = 0; i < addresses->count; i++) {
+		const struct device_address *address = &addresses->addresses[i];
+
+		if (address->ifindex == LOOPBACK_IFINDEX ||
+		    address->prefix.addr.family != prefix.addr.family ||
+		    !prefix_overlaps(&prefix, &address->prefix) ||
+		    !if_indextoname((unsigned int)address->ifindex, device))
+			continue;
+		finding_add(check, DOCTOR_WARN, "%s of network %s overlaps %s on %s",
+			    prefix_format(&prefix).text, entry->key.name,
+			    prefix_format(&address->prefix).text, device);
+	}
+}
+
+void doctor_check_subnets(struct doctor *doctor, struct doctor_check *check)
+{
+	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
+	struct error err = { .message = "no rtnetlink socket" };
+
+	if (!doctor->nl || device_address_list_read(doctor->nl, &addresses, &err)) {
+		finding_add(check, DOCTOR_WARN, "%s", err.message);
+		return;
+	}
+	for (size_t i = 0; i < doctor->networks.count; i++) {
+		const struct network_entry *entry = &doctor->networks.entries[i];
+
+		for (size_t j = 0; j < entry->network.subnet_count; j++)
+			subnet_examine(entry, &entry->network.subnets[j], &addresses, check);
+	}
+	if (check->state == DOCTOR_OK) {
+		finding_add(check, DOCTOR_OK, "those of the networks are on no device");
+		return;
+	}
+	finding_explain(check, "a container may get an address that somebody else has there",
+			"give the network other subnets: nkctl network add NAME --subnet CIDR");
+}

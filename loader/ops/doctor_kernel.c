@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The doctor's checks of the kernel: each tries what an attach or the programs would do. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "bpf/pins.h"
+#include "bpf/probe.h"
+#include "bpf/uapi.h"
+#include "core/cleanup.h"
+#include "core/netns.h"
+#include "nl/link.h"
+#include "nl/netkit.h"
+#include "ops/doctor_check.h"
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+
+static const struct {
+	unsigned int capability;
+	const char *name;
+} capabilities[] = {
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
+	{ CAP_BPF, "CAP_BPF" },
+};
+
+static bool capability_is_effective(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capget, &header, data) &&
+	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+static bool capabilities_are_complete(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+		if (!capability_is_effective(capabilities[i].capability))
+			return false;
+	return true;
+}
+
+/* Root of a user namespace has capabilities too, but the kernel takes no program from it. */
+static bool programs_are_permitted(void)
+{
+	_cleanup_close_ int fd = probe_program_load(NK_BPF_TCX_INGRESS, NULL);
+
+	return fd != -EPERM;
+}
+
+bool doctor_is_privileged(void)
+{
+	return geteuid() == 0 && capabilities_are_complete() && programs_are_permitted();
+}
+
+static void privilege_is_missing(struct doctor_check *check)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+		if (!capability_is_effective(capabilities[i].capability))
+			finding_add(check, DOCTOR_FAIL, "no %s", capabilities[i].name);
+	if (check->state == DOCTOR_OK)
+		finding_add(check, DOCTOR_FAIL, "root, but not of the initial user namespace");
+	finding_explain(check, "an attach makes devices, enters namespaces and loads programs",
+			"give the service or container that nkctl runs in the capabilities, in "
+			"the initial user namespace");
+}
+
+void doctor_check_privilege(struct doctor *doctor, struct doctor_check *check)
+{
+	if (doctor->is_privileged) {
+		finding_add(check, DOCTOR_OK, "root, and the kernel takes eBPF programs from it");
+	} else if (geteuid() == 0) {
+		privilege_is_missing(check);
+	} else {
+		finding_add(check, DOCTOR_FAIL, "not root");
+		finding_explain(check,
+				"devices and eBPF programs are root's: much wasn't looked at",
+				"run it as root: sudo nkctl doctor");
+	}
+}
+
+void doctor_check_namespaces(struct doctor *doctor, struct doctor_check *check)
+{
+	if (doctor->netns_nl) {
+		finding_add(check, DOCTOR_OK, "network namespaces can be made");
+		return;
+	}
+	finding_add(check, DOCTOR_FAIL, "%s", doctor->netns_error.message);
+	finding_explain(check, "there can be no containers to attach",
+			"boot a kernel with CONFIG_NET_NS, raise the sysctl "
+			"user.max_net_namespaces");
+}
+
+void doctor_check_programs(struct doctor *doctor, struct doctor_check *check)
+{
+	struct error err;
+
+	(void)doctor;
+	if (!datapath_try(&err)) {
+		finding_add(check, DOCTOR_OK, "the kernel takes this build's programs");
+		return;
+	}
+	finding_add(check, DOCTOR_FAIL, "%s", err.message);
+	finding_explain(check, "nothing can be attached",
+			"boot Linux 6.6 or later with CONFIG_BPF_SYSCALL, without lockdown");
+}
+
+void doctor_check_jit(struct doctor *doctor, struct doctor_check *check)
+{
+	bool compiled = false;
+	struct error err;
+
+	(void)doctor;
+	if (probe_jit(&compiled, &err)) {
+		finding_add(check, DOCTOR_WARN, "%s", err.message);
+	} else if (compiled) {
+		finding_add(check, DOCTOR_OK, "programs are compiled");
+	} else {
+		finding_add(check, DOCTOR_WARN, "programs are interpreted");
+		finding_explain(check, "each packet costs several times the instructions",
+				"sysctl -w net.core.bpf_jit_enable=1");
+	}
+}
+
+void doctor_check_btf(struct doctor *doctor, struct doctor_check *check)
+{
+	(void)doctor;
+	if (!access(BTF_PATH, F_OK)) {
+		finding_add(check, DOCTOR_OK, "the kernel describes its types in " BTF_PATH);
+		return;
+	}
+	finding_add(check, DOCTOR_NOTE, "no " BTF_PATH);
+	finding_explain(check, "this build does without; bpftrace and the like don't",
+			"boot a kernel with CONFIG_DEBUG_INFO_BTF");
+}
+
+/* In another mount namespace than the system's, what is mounted goes with its last process. */
+static bool mounts_are_private(void)
+{
+	struct stat own, initial;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &initial) &&
+	       own.st_ino != initial.st_ino;
+}
+
+void doctor_check_bpffs(struct doctor *doctor, struct doctor_check *check)
+{
+	struct statfs fs;
+
+	(void)doctor;
+	if (statfs(BPFFS_PATH, &fs)) {
+		finding_add(check, DOCTOR_FAIL, "no directory " BPFFS_PATH);
+		finding_explain(check, "there is nowhere to pin maps and programs",
+				"mount sysfs on /sys, and boot a kernel with CONFIG_BPF_SYSCALL");
+	} else if ((unsigned long)fs.f_type == BPF_FS_MAGIC) {
+		finding_add(check, DOCTOR_OK, "mounted on " BPFFS_PATH);
+	} else if (!mounts_are_private()) {
+		finding_add(check, DOCTOR_OK, "not mounted: the first attach does that");
+	} else {
+		finding_add(check, DOCTOR_WARN, "not mounted, in a mount namespace of its own");
+		finding_explain(check,
+				"the first attach mounts it for this namespace alone: nkctl "
+				"elsewhere won't see what is attached",
+				"mount -t bpf bpf " BPFFS_PATH ", outside (`ip netns exec` makes "
+				"such a namespace, `nsenter --net` doesn't)");
+	}
+}
+
+/* Things tried in the throw-away namespace ----------------------------------------------------- */
+
+static int tcx_try(void *data, struct error *err)
+{
+	(void)data;
+	return probe_hook(NK_BPF_TCX_INGRESS, LOOPBACK_IFINDEX, err);
+}
+
+void doctor_check_tcx(struct doctor *doctor, struct doctor_check *check)
+{
+	struct error err;
+
+	if (!netns_run(doctor->netns_fd, tcx_try, NULL, &err)) {
+		finding_add(check, DOCTOR_OK, "devices take programs at tcx ingress");
+		return;
+	}
+	finding_add(check, DOCTOR_FAIL, "no program at tcx ingress: %s", err.message);
+	finding_explain(check, "packets can't be taken in from an uplink",
+			"boot Linux 6.6 or later with CONFIG_NET_XGRESS");
+}
+
+/**
+ * struct pair_trial - a kind of device pair to try.
+ * @create: netkit_create() or veth_create()
+ * @hook: enum bpf_attach_type of the hook that an endpoint's program would be at
+ * @created: whether there was a pair at all
+ */
+struct pair_trial {
+	struct doctor *doctor;
+	int (*create)(struct nlsock *nl, const struct pair_spec *spec, struct error *err);
+	uint32_t hook;
+	bool created;
+};
+
+#define TRIAL_PRIMARY "nktrial0"
+#define TRIAL_PEER    "nktrial1"
+#define TRIAL_MTU     1500
+
+static int pair_examine(struct pair_trial *trial, const struct link_info *link, struct error *err)
+{
+	struct doctor *doctor = trial->doctor;
+	int ret = probe_hook(trial->hook, link->ifindex, err);
+
+	if (!ret && trial->hook == NK_BPF_NETKIT_PEER)
+		ret = netkit_features(doctor->netns_nl, link->name, &doctor->netkit_features, err);
+	return ret;
+}
+
+static int pair_try(void *data, struct error *err)
+{
+	struct pair_trial *trial = data;
+	struct nlsock *nl = trial->doctor->netns_nl;
+	const struct pair_spec spec = { .primary_name = TRIAL_PRIMARY,
+					.peer_name = TRIAL_PEER,
+					.peer_netns_fd = trial->doctor->netns_fd,
+					.mtu = TRIAL_MTU,
+					.mode = NK_MODE_L3,
+					.primary_mac = NK_GATEWAY_MAC,
+					.peer_mac = NK_GATEWAY_MAC };
+	struct link_info link;
+	int ret = trial->create(nl, &spec, err);
+
+	if (ret)
+		return ret;
+	trial->created = true;
+	ret = link_get_by_name(nl, TRIAL_PRIMARY, &link, err);
+	if (ret)
+		return ret;
+	ret = pair_examine(trial, &link, err);
+	(void)link_delete(nl, link.ifindex, NULL); /* else it goes with its namespace */
+	return ret;
+}
+
+void doctor_check_netkit(struct doctor *doctor, struct doctor_check *check)
+{
+	struct pair_trial trial = { doctor, netkit_create, NK_BPF_NETKIT_PEER, false };
+	struct error err;
+	int ret = netns_run(doctor->netns_fd, pair_try, &trial, &err);
+
+	doctor->has_netkit = !ret;
+	if (!ret) {
+		finding_add(check, DOCTOR_OK, "pairs can be made, and take programs");
+		return;
+	}
+	if (ret == -EOPNOTSUPP && !trial.created)
+		finding_add(check, DOCTOR_WARN, "this kernel has no netkit devices");
+	else
+		finding_add(check, DOCTOR_WARN, "no pair with a program: %s", err.message);
+	finding_explain(check,
+			"containers get veth pairs, which cost more per packet and aren't closed "
+			"by the kernel itself when a program goes",
+			"boot Linux 6.7 or later with CONFIG_NETKIT (Debian 12: linux-image-amd64 "
+			"from bookworm-backports)");
+}
+
+void doctor_check_netkit_features(struct doctor *doctor, struct doctor_check *check)
+{
+	if (!doctor->has_netkit) {
+		finding_add(check, DOCTOR_NOTE, "not tried: there is no netkit");
+		return;
+	}
+	for (size_t i = 0; i < NETKIT_FEATURE_COUNT; i++)
+		finding_add(check, DOCTOR_OK, "%s%s",
+			    doctor->netkit_features & 1U << i ? "" : "no ",
+			    netkit_feature_name((enum netkit_feature)i));
+}
+
+void doctor_check_veth(struct doctor *doctor, struct doctor_check *check)
+{
+	struct pair_trial trial = { doctor, veth_create, NK_BPF_TCX_INGRESS, false };
+	struct error err;
+
+	/* Trying would load a module that nothing else may ever need. */
+	if (doctor->has_netkit) {
+		finding_add(check, DOCTOR_OK, "not tried: netkit takes its place");
+		return;
+	}
+	if (!netns_run(doctor->netns_fd, pair_try, &trial, &err)) {
+		finding_add(check, DOCTOR_OK, "pairs can be made, and take programs");
+		return;
+	}
+	finding_add(check, DOCTOR_FAIL, "no pair with a program: %s", err.message);
+	finding_explain(check, "there is no device for a container: neither netkit nor veth",
+			"boot a kernel with CONFIG_NETKIT or CONFIG_VETH");
+}
+
+/* Helpers of the programs ---------------------------------------------------------------------- */
+
+static const struct {
+	uint32_t flags;
+	const char *name;
+} fib_flags[] = {
+	{ NK_BPF_FIB_LOOKUP_TBID, "tbid" },
+	{ NK_BPF_FIB_LOOKUP_SRC, "src" },
+	{ NK_BPF_FIB_LOOKUP_MARK, "mark" },
+};
+
+void doctor_check_fib_lookup(struct doctor *doctor, struct doctor_check *check)
+{
+	struct error err;
+
+	(void)doctor;
+	if (probe_fib_lookup(0, &err)) {
+		finding_add(check, DOCTOR_FAIL, "%s", err.message);
+		finding_explain(check, "programs can't ask the kernel for a packet's route",
+				"boot a kernel with CONFIG_INET");
+		return;
+	}
+	finding_add(check, DOCTOR_OK, "bpf_fib_lookup()");
+	for (size_t i = 0; i < ARRAY_SIZE(fib_flags); i++)
+		finding_add(check, DOCTOR_OK, "%s%s",
+			    probe_fib_lookup(fib_flags[i].flags, NULL) ? "no " : "",
+			    fib_flags[i].name);
+}
+
+void doctor_check_redirect_peer(struct doctor *doctor, struct doctor_check *check)
+{
+	struct error err;
+
+	(void)doctor;
+	if (probe_redirect_peer(0, &err)) {
+		finding_add(check, DOCTOR_FAIL, "%s", err.message);
+		finding_explain(check, "programs can't put a packet into a container",
+				"boot Linux 6.6 or later");
+		return;
+	}
+	finding_add(check, DOCTOR_OK, "bpf_redirect_peer() into a container");
+	finding_add(check, DOCTOR_OK, "%segress",
+		    probe_redirect_peer(NK_BPF_F_EGRESS, NULL) ? "no " : "");
+}
