@@ -74,7 +74,7 @@ static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 	struct ethhdr *eth = hook == NK_HOOK_TCX_L3 ? frame_push(skb) : data;
 
 	if (hook == NK_HOOK_TCX_L3 && !eth)
-		return NK_STACK; /* no memory: perhaps the stack has, at the price of one hop more */
+		return NK_STACK; /* no memory: the stack may have some, and takes another hop */
 	endpoint_address_frame(endpoint, eth);
 	if (hook == NK_HOOK_NETKIT)
 		return bpf_redirect(endpoint->ifindex, 0);

@@ -84,7 +84,9 @@ static __always_inline bool next_hop_is_due(const struct bpf_fib_lookup *fib)
  *
  * Whatever isn't plain forwarding is the stack's, that answers as Linux does: its own addresses,
  * unreachable and prohibited destinations, no route, too big, forwarding off, tunnel
- * encapsulation, and a route back to the device that the packet came from.
+ * encapsulation, and a route back to the device that the packet came from. Too big is what exceeds
+ * the path's MTU as far as it's known, or the route's if that is locked, else the device's
+ * (ip_mtu_from_fib_result() in net/ipv4/route.c, ip6_mtu_from_fib6() in net/ipv6/route.c).
  */
 static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf_fib_lookup *fib,
 					       const struct nk_upper *upper)

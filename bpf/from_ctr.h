@@ -131,8 +131,8 @@ static __always_inline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hoo
 		return from_ctr_foreign_v6(&ip6->saddr);
 	if (ipv6_is_martian(&ip6->daddr))
 		return drop(NK_DROP_MARTIAN);
-	if (ipv6_is_multicast(&ip6->daddr) || ipv6_is_link_local(&ip6->daddr) ||
-	    upper.has_options || ip6->hop_limit <= NK_TTL_EXPIRES || skb->pkt_type != PACKET_HOST)
+	/* Multicast and link-local destinations are refused by bpf_fib_lookup() itself. */
+	if (upper.has_options || ip6->hop_limit <= NK_TTL_EXPIRES || skb->pkt_type != PACKET_HOST)
 		return NK_STACK;
 
 	endpoint = endpoint_find_v6(&ip6->daddr);

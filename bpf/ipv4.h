@@ -58,9 +58,8 @@ static __always_inline bool ipv4_header_valid(struct __sk_buff *skb, const struc
  *
  * Returns the reason to drop the packet, or NK_KEEP.
  */
-static __always_inline enum nk_drop_reason ipv4_parse(struct __sk_buff *skb,
-						      struct nk_linear linear,
-						      struct nk_upper *ret_upper)
+static __always_inline enum nk_drop_reason
+ipv4_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_upper)
 {
 	const struct iphdr *ip = linear.data + ETH_HLEN;
 	const void *header;

@@ -32,8 +32,7 @@ struct nk_ext_header {
 
 static __always_inline bool ipv6_is_unspecified(const struct in6_addr *addr)
 {
-	return !(addr->s6_addr32[0] | addr->s6_addr32[1] | addr->s6_addr32[2] |
-		 addr->s6_addr32[3]);
+	return !(addr->s6_addr32[0] | addr->s6_addr32[1] | addr->s6_addr32[2] | addr->s6_addr32[3]);
 }
 
 static __always_inline bool ipv6_is_link_local(const struct in6_addr *addr)
@@ -89,8 +88,7 @@ static __always_inline __u32 ipv6_extension_len(__u8 protocol, const struct nk_e
 
 static __always_inline bool ipv6_is_continued(__u8 protocol, const struct nk_ext_header *header)
 {
-	return protocol == IPPROTO_FRAGMENT &&
-	       header->fragment & bpf_htons(NK_IPV6_OFFSET_MASK);
+	return protocol == IPPROTO_FRAGMENT && header->fragment & bpf_htons(NK_IPV6_OFFSET_MASK);
 }
 
 /*
@@ -129,9 +127,8 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
  *
  * Returns the reason to drop the packet, or NK_KEEP.
  */
-static __always_inline enum nk_drop_reason ipv6_parse(struct __sk_buff *skb,
-						      struct nk_linear linear,
-						      struct nk_upper *ret_upper)
+static __always_inline enum nk_drop_reason
+ipv6_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_upper)
 {
 	const struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
 

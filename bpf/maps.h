@@ -47,7 +47,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_NETWORKS_MAX * NK_NETWORK_SUBNETS_MAX);
+	__uint(max_entries, NK_SUBNETS_MAX);
 	__type(key, struct nk_subnet);
 	__type(value, struct nk_cursor);
 } cursors SEC(".maps");

@@ -57,7 +57,7 @@ struct nk_nd_answer {
 };
 
 /* Where the message is in a frame; how long that of an answer is. */
-#define NK_ND_OFFSET	 (ETH_HLEN + sizeof(struct ipv6hdr))
+#define NK_ND_OFFSET     (ETH_HLEN + sizeof(struct ipv6hdr))
 #define NK_ND_ANSWER_LEN (sizeof(struct nk_nd) + sizeof(struct nk_nd_option))
 
 static __always_inline bool nd_is(const struct nk_upper *upper)
@@ -68,8 +68,8 @@ static __always_inline bool nd_is(const struct nk_upper *upper)
 }
 
 /*
- * Options are well-formed, and the source's MAC, where it's named, is that of the frame
- * (RFC 4861, sections 7.1.1 and 7.2.3).
+ * Options are well-formed (one without a length never ends), and the source's MAC, where it's
+ * named, is that of the frame (RFC 4861, sections 7.1.1 and 7.2.3).
  */
 static __always_inline bool nd_options_valid(struct __sk_buff *skb, const struct ethhdr *eth,
 					     const struct nk_nd_question *question)
@@ -79,10 +79,9 @@ static __always_inline bool nd_options_valid(struct __sk_buff *skb, const struct
 	struct nk_nd_option option;
 
 	for (int i = 0; i < NK_ND_OPTIONS_MAX && offset < end; i++) {
-		if (bpf_skb_load_bytes(skb, offset, &option, sizeof(option)) || !option.len)
+		if (bpf_skb_load_bytes(skb, offset, &option, sizeof(option)))
 			return false;
-		if (option.type == NK_ND_SOURCE_MAC &&
-		    !mac_equal(option.mac, eth->h_source))
+		if (option.type == NK_ND_SOURCE_MAC && !mac_equal(option.mac, eth->h_source))
 			return false;
 		offset += option.len * 8;
 	}
@@ -98,8 +97,7 @@ static __always_inline bool nd_is_valid(struct __sk_buff *skb, const struct ethh
 }
 
 /* Whether a solicitation is dropped: the reason, or NK_KEEP. */
-static __always_inline enum nk_drop_reason nd_judge(struct __sk_buff *skb,
-						    const struct ethhdr *eth,
+static __always_inline enum nk_drop_reason nd_judge(struct __sk_buff *skb, const struct ethhdr *eth,
 						    const struct nk_nd_question *question)
 {
 	const struct in6_addr *source = &question->ip6.saddr;

@@ -28,6 +28,7 @@
 /* Networks on a node, and subnets (of either family) of a network. */
 #define NK_NETWORKS_MAX        1024
 #define NK_NETWORK_SUBNETS_MAX 8
+#define NK_SUBNETS_MAX         (NK_NETWORKS_MAX * NK_NETWORK_SUBNETS_MAX)
 #define NK_NETWORK_NAME_SIZE   32
 
 /* Devices that container traffic comes in by. */

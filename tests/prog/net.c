@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "net.h"
+
+#include <err.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nkctl/maps.h"
+
+const uint8_t gateway_mac[ETH_ALEN] = NK_GATEWAY_MAC;
+const uint8_t sender_mac[ETH_ALEN] = { 0x02, 0xaa, 0, 0, 0, 0x02 };
+const uint8_t other_mac[ETH_ALEN] = { 0x02, 0xaa, 0, 0, 0, 0x03 };
+const uint8_t uplink_mac[ETH_ALEN] = { 0x02, 0xbb, 0, 0, 0, 0x01 };
+const uint8_t router_mac[ETH_ALEN] = { 0x02, 0xbb, 0, 0, 0, 0xfe };
+
+void net_run(const char *format, ...)
+{
+	char command[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	if (system(command))
+		errx(1, "this failed: %s", command);
+}
+
+void net_sysctl(const char *name, const char *value)
+{
+	char path[128];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	file = fopen(path, "we");
+	if (!file || fputs(value, file) < 0 || fclose(file))
+		err(1, "write %s to %s", value, path);
+}
+
+static void mac_format(const uint8_t mac[ETH_ALEN], char ret_text[18])
+{
+	(void)snprintf(ret_text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		       mac[3], mac[4], mac[5]);
+}
+
+/* One end of a veth pair stands for a device; the other, name with "p", only gives it a carrier. */
+static void device_create(const char *name, const uint8_t mac[ETH_ALEN], int mtu)
+{
+	char text[18];
+
+	mac_format(mac, text);
+	net_run("ip link add %s address %s mtu %d type veth peer name %sp mtu %d", name, text, mtu,
+		name, mtu);
+	net_run("ip link set %sp up addrgenmode none", name);
+	net_run("ip link set %s up addrgenmode none", name);
+}
+
+static void primary_create(const char *name)
+{
+	char sysctl[64];
+
+	device_create(name, gateway_mac, PRIMARY_MTU);
+	(void)snprintf(sysctl, sizeof(sysctl), "ipv4/conf/%s/forwarding", name);
+	net_sysctl(sysctl, "1");
+	(void)snprintf(sysctl, sizeof(sysctl), "ipv6/conf/%s/forwarding", name);
+	net_sysctl(sysctl, "1");
+}
+
+static void uplink_create(void)
+{
+	char router[18];
+
+	mac_format(router_mac, router);
+	device_create(UPLINK, uplink_mac, UPLINK_MTU);
+	net_run("ip addr add " HOST_V4 "/24 dev " UPLINK);
+	net_run("ip addr add " HOST_V6 "/64 dev " UPLINK " nodad");
+	net_run("ip neigh add 192.0.2.254 lladdr %s dev " UPLINK, router);
+	net_run("ip neigh add 2001:db8:2::fe lladdr %s dev " UPLINK, router);
+	net_run("ip neigh add fe80::fe lladdr %s dev " UPLINK, router);
+}
+
+static void routes_create(void)
+{
+	net_run("ip route add 198.51.100.0/24 via 192.0.2.254");
+	net_run("ip route add 198.18.1.0/24 via 192.0.2.254 mtu lock %d", NARROW_MTU);
+	net_run("ip route add 198.18.2.0/24 via 192.0.2.253");
+	net_run("ip route add unreachable 198.18.3.0/24");
+	net_run("ip route add prohibit 198.18.4.0/24");
+	net_run("ip route add blackhole 198.18.5.0/24");
+	net_run("ip route add 198.18.6.0/24 dev " SENDER);
+	net_run("ip route add 198.18.7.0/24 via inet6 fe80::fe dev " UPLINK);
+	/* Where a default route would lead multicast, too. */
+	net_run("ip route add 224.0.0.0/3 via 192.0.2.254");
+	net_run("ip -6 route add 2001:db8:9::/64 via 2001:db8:2::fe");
+	net_run("ip -6 route add 2001:db8:9:1::/64 via 2001:db8:2::fe mtu lock %d", NARROW_MTU);
+	net_run("ip -6 route add 2001:db8:9:2::/64 via 2001:db8:2::fd");
+	net_run("ip -6 route add unreachable 2001:db8:9:3::/64");
+	net_run("ip -6 route add prohibit 2001:db8:9:4::/64");
+	net_run("ip -6 route add blackhole 2001:db8:9:5::/64");
+	net_run("ip -6 route add 2001:db8:9:6::/64 dev " SENDER);
+}
+
+void net_create(void)
+{
+	if (unshare(CLONE_NEWNET))
+		err(1, "make a network namespace");
+	net_run("ip link set lo up");
+	primary_create(SENDER);
+	primary_create(OTHER);
+	uplink_create();
+	routes_create();
+	net_run("ip addr add " GATEWAY_V4 "/32 dev lo");
+	net_run("ip addr add " GATEWAY_V6 "/128 dev lo nodad");
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "prog.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <err.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net.h"
+
+/* So long that nothing ages by itself while the tests run. */
+#define REFRESH_JIFFIES 0x7fffffff
+
+#define CPUS_MAX 1024
+
+/* The next hops that the programs remember, all of their .bss (next_hops in bpf/fib.h). */
+#define NEXT_HOPS 256
+
+struct next_hop {
+	uint64_t key;
+	uint64_t used_jiffies;
+};
+
+struct nkctl_bpf *progs;
+
+void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint)
+{
+	uint8_t key[sizeof(struct in6_addr)];
+	struct bpf_map *map = progs->maps.endpoints_v4;
+
+	if (inet_pton(AF_INET, addr, key) != 1) {
+		map = progs->maps.endpoints_v6;
+		assert_int_equal(inet_pton(AF_INET6, addr, key), 1);
+	}
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), key, endpoint, BPF_ANY), 0);
+}
+
+static void endpoint_create(const char *primary, const uint8_t mac[ETH_ALEN], const char *v4,
+			    const char *v6)
+{
+	struct nk_endpoint endpoint = {
+		.ifindex = if_nametoindex(primary),
+		.mtu = ENDPOINT_MTU,
+		.gateway_mac = NK_GATEWAY_MAC,
+	};
+
+	memcpy(endpoint.mac, mac, ETH_ALEN);
+	prog_endpoint_set(v4, &endpoint);
+	prog_endpoint_set(v6, &endpoint);
+}
+
+static void progs_load(void)
+{
+	struct nk_config *config;
+
+	progs = nkctl_bpf__open();
+	if (!progs)
+		err(1, "open the programs");
+	config = (struct nk_config *)&progs->rodata_config->nk_config;
+	config->neigh_refresh_jiffies = REFRESH_JIFFIES;
+	if (nkctl_bpf__load(progs))
+		err(1, "load the programs");
+}
+
+int prog_group_setup(void **state)
+{
+	(void)state;
+	net_create();
+	progs_load();
+	endpoint_create(SENDER, sender_mac, SENDER_V4, SENDER_V6);
+	endpoint_create(OTHER, other_mac, OTHER_V4, OTHER_V6);
+	return 0;
+}
+
+int prog_group_teardown(void **state)
+{
+	(void)state;
+	nkctl_bpf__destroy(progs);
+	progs = NULL;
+	return 0;
+}
+
+struct CMUnitTest *prog_tests_add(struct CMUnitTest *tests, CMUnitTestFunction function,
+				  const char *prefix, const void *cases, size_t size, size_t count)
+{
+	const char *test = cases;
+
+	for (size_t i = 0; i < count; i++, test += size) {
+		char *name;
+
+		if (asprintf(&name, "%s: %s", prefix, *(const char *const *)test) < 0)
+			err(1, "name a test");
+		*tests++ = (struct CMUnitTest){ .name = name,
+						.test_func = function,
+						.initial_state = (void *)test };
+	}
+	return tests;
+}
+
+void prog_drops_read(uint64_t ret_drops[NK_DROP_REASONS_MAX])
+{
+	static uint64_t counts[NK_DROP_REASONS_MAX * CPUS_MAX];
+	uint32_t keys[NK_DROP_REASONS_MAX], batch, count = NK_DROP_REASONS_MAX;
+	int cpus = libbpf_num_possible_cpus();
+
+	assert_in_range(cpus, 1, CPUS_MAX);
+	/* Ends with ENOENT: there is no further entry. */
+	if (bpf_map_lookup_batch(bpf_map__fd(progs->maps.drops), NULL, &batch, keys, counts, &count,
+				 NULL) &&
+	    errno != ENOENT)
+		fail_msg("read the drop counters: %s", strerror(errno));
+	assert_int_equal(count, NK_DROP_REASONS_MAX);
+	memset(ret_drops, 0, NK_DROP_REASONS_MAX * sizeof(*ret_drops));
+	for (int i = 0; i < NK_DROP_REASONS_MAX * cpus; i++)
+		ret_drops[keys[i / cpus]] += counts[i];
+}
+
+void prog_run(const struct bpf_program *program, struct prog_run *run)
+{
+	struct __sk_buff ctx = {
+		.ifindex = (uint32_t)run->ifindex,
+		.gso_size = run->gso_size,
+		.gso_segs = run->gso_size ? 2 : 0,
+	};
+	struct packet out = { .len = sizeof(out.data) };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = run->packet.data,
+		    .data_size_in = (uint32_t)run->packet.len, .data_out = out.data,
+		    .data_size_out = (uint32_t)out.len, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+	uint64_t before[NK_DROP_REASONS_MAX];
+
+	prog_drops_read(before);
+	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts))
+		fail_msg("BPF_PROG_TEST_RUN of %s: %s", bpf_program__name(program),
+			 strerror(errno));
+	prog_drops_read(run->drops);
+	for (int i = 0; i < NK_DROP_REASONS_MAX; i++)
+		run->drops[i] -= before[i];
+	out.len = opts.data_size_out;
+	run->packet = out;
+	run->verdict = (int)opts.retval;
+}
+
+void prog_next_hops_forget(void)
+{
+	static const struct next_hop none[NEXT_HOPS];
+
+	assert_int_equal(bpf_map__value_size(progs->maps.bss), sizeof(none));
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.bss), &(uint32_t){ 0 }, none,
+					     BPF_EXIST),
+			 0);
+}
+
+void prog_next_hops_age(void)
+{
+	int fd = bpf_map__fd(progs->maps.bss);
+	struct next_hop hops[NEXT_HOPS];
+	const uint32_t key = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, hops), 0);
+	for (int i = 0; i < NEXT_HOPS; i++)
+		if (hops[i].key)
+			hops[i].used_jiffies -= REFRESH_JIFFIES;
+	assert_int_equal(bpf_map_update_elem(fd, &key, hops, BPF_EXIST), 0);
+}
+
+void prog_assert_packet(const struct packet *packet, const struct packet *expected)
+{
+	assert_int_equal(packet->len, expected->len);
+	assert_memory_equal(packet->data, expected->data, expected->len);
+}
+
+void prog_assert_drops(const struct prog_run *run, unsigned int reason)
+{
+	static const char *const names[NK_DROP_REASONS_MAX] = {
+#define X(identifier, name, explanation) [NK_DROP_##identifier] = name,
+		NK_DROP_REASONS(X)
+#undef X
+	};
+
+	for (uint32_t i = 0; i < NK_DROP_REASONS_MAX; i++)
+		if (run->drops[i] != (i == reason))
+			fail_msg("counter %u (%s) grew by %llu", i, names[i] ? names[i] : "unused",
+				 (unsigned long long)run->drops[i]);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The programs, loaded on maps of their own, and single runs of them by BPF_PROG_TEST_RUN. */
+#ifndef NKCTL_TESTS_PROG_H
+#define NKCTL_TESTS_PROG_H
+
+#include <nkctl/config.h>
+#include <nkctl/drop_reason.h>
+#include <nkctl/maps.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nkctl.skel.h"
+#include "packet.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* What a program returns: TCX_NEXT and NETKIT_NEXT, TCX_DROP and NETKIT_DROP, TC_ACT_REDIRECT. */
+enum prog_verdict { VERDICT_STACK = -1, VERDICT_DROP = 2, VERDICT_REDIRECT = 7 };
+
+#define NO_DROP NK_DROP_REASONS_MAX
+
+/**
+ * struct prog_run - a run and what it did.
+ * @ifindex: of the device that the packet comes from
+ * @gso_size: 0, or the size of the segments' payload in bytes
+ * @packet: before the run, and after it
+ * @verdict: enum prog_verdict, if the program keeps its word
+ * @drops: by how much each counter grew
+ */
+struct prog_run {
+	int ifindex;
+	uint32_t gso_size;
+	struct packet packet;
+	int verdict;
+	uint64_t drops[NK_DROP_REASONS_MAX];
+};
+
+extern struct nkctl_bpf *progs;
+
+/*
+ * prog_group_setup() - enter the host of net.h, load the programs there and claim the addresses
+ * of its endpoints; ends the test program when that fails.
+ */
+int prog_group_setup(void **state);
+int prog_group_teardown(void **state);
+
+/**
+ * prog_tests_add() - a test for each case of a table.
+ * @tests: room for @count
+ * @prefix: of the tests' names; the rest is a case's first member, a const char *
+ * @cases, @size, @count: the table; a case is a test's initial state
+ *
+ * Return: the end of the tests added.
+ */
+struct CMUnitTest *prog_tests_add(struct CMUnitTest *tests, CMUnitTestFunction function,
+				  const char *prefix, const void *cases, size_t size, size_t count);
+
+/* prog_run() - run @program once on @run's packet. */
+void prog_run(const struct bpf_program *program, struct prog_run *run);
+
+/* prog_drops_read() - all drop counters, each summed over the CPUs. */
+void prog_drops_read(uint64_t ret_drops[NK_DROP_REASONS_MAX]);
+
+/* prog_endpoint_set() - claim an address of either family. */
+void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint);
+
+/* prog_next_hops_forget() - as if no packet had ever been forwarded. */
+void prog_next_hops_forget(void);
+
+/* prog_next_hops_age() - as if the refresh interval had passed since. */
+void prog_next_hops_age(void);
+
+/* prog_assert_packet() - length and every byte. */
+void prog_assert_packet(const struct packet *packet, const struct packet *expected);
+
+/* prog_assert_drops() - exactly one packet for @reason, or none for NO_DROP. */
+void prog_assert_drops(const struct prog_run *run, unsigned int reason);
+
+#endif
