@@ -99,12 +99,11 @@ int addr_compare(const struct addr *a, const struct addr *b)
 struct addr addr_add(const struct addr *addr, uint64_t distance)
 {
 	struct addr ret = *addr;
-	uint64_t carry = distance;
+	unsigned int sum = 0;
 
-	for (size_t i = addr_size(addr->family); i-- > 0 && carry;) {
-		carry += ret.bytes[i];
-		ret.bytes[i] = (uint8_t)carry;
-		carry >>= 8;
+	for (size_t i = addr_size(addr->family); i-- > 0; distance >>= 8) {
+		sum = (sum >> 8) + ret.bytes[i] + (uint8_t)distance;
+		ret.bytes[i] = (uint8_t)sum;
 	}
 	return ret;
 }
