@@ -72,6 +72,31 @@ struct addr subnet_gateway(const struct nk_subnet *subnet)
 	return addr_add(&prefix.addr, 1);
 }
 
+/*
+ * Addresses that no router passes on: this network, loopback, link-local, multicast and all that
+ * is reserved (RFC 6890, section 2.2; RFC 4291, section 2.4).
+ */
+static const char *const unroutable[] = {
+	"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
+	"::/8",	     "fe80::/10",   "ff00::/8",
+};
+
+static int routable_check(const struct prefix *subnet, struct error *err)
+{
+	struct prefix other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(unroutable); i++) {
+		int ret = prefix_parse(unroutable[i], &other);
+
+		assert(!ret);
+		if (prefix_overlaps(&other, subnet))
+			return error_set(err, EINVAL,
+					 "subnet %s is no place for containers: %s is never routed",
+					 prefix_format(subnet).text, unroutable[i]);
+	}
+	return 0;
+}
+
 /* Two bits leave the base, the gateway and at least one more address. */
 static int subnet_check(const struct prefix *subnet, struct error *err)
 {
@@ -85,7 +110,7 @@ static int subnet_check(const struct prefix *subnet, struct error *err)
 		return error_set(err, EINVAL, "subnet %s: the length of an %s subnet is 8 to %u",
 				 prefix_format(subnet).text, family_name(subnet->addr.family),
 				 len_max);
-	return 0;
+	return routable_check(subnet, err);
 }
 
 int network_add_subnet(struct nk_network *network, const struct prefix *subnet, struct error *err)

@@ -22,8 +22,9 @@ void network_default(struct nk_network *ret_network);
 /**
  * network_add_subnet() - give a network one more subnet.
  *
- * Return: 0; -EINVAL where host bits are set or it has too few addresses, -E2BIG where the
- * network has NK_NETWORK_SUBNETS_MAX already, -EEXIST where it overlaps another of them.
+ * Return: 0; -EINVAL where host bits are set, it has too few addresses or ones that are never
+ * routed, -E2BIG where the network has NK_NETWORK_SUBNETS_MAX already, -EEXIST where it overlaps
+ * another of them.
  */
 int network_add_subnet(struct nk_network *network, const struct prefix *subnet, struct error *err);
 
