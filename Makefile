@@ -5,7 +5,7 @@
 # make test       everything: unit, program, end to end, in VMs too
 # make check      formatters and analysers
 # make bench      instructions per transaction against host networking
-# make install    to PREFIX (/usr/local), below DESTDIR
+# make install    to PREFIX (/usr/local), below DESTDIR; make uninstall
 # make clean
 #
 # SANITIZE=1 builds with ASan and UBSan, into build/sanitize.
@@ -21,7 +21,8 @@ STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all install clean setup-build demo test check bench unit prog e2e
+.PHONY: all install uninstall clean setup-build demo test unit prog e2e unit-programs prog-programs \
+	check bench
 all: $(BUILD)/nkctl
 
 # Packages come with the first build; later ones find the stamp.
@@ -81,7 +82,53 @@ $(BUILD)/loader/bpf/datapath.o: $(SKELETON)
 $(BUILD)/nkctl: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
--include $(OBJECTS:.o=.d)
+## Tests: tests/run builds what it needs and runs one layer, or all of them
+
+UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+PROG_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/prog/test_*.c))
+PROG_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/prog/test_%,$(wildcard tests/prog/*.c)))
+TEST_OBJECTS := $(UNIT_TESTS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS)
+LINK_TEST     = $(CC) $(CFLAGS) -Wl,--gc-sections -o $@ $^ $(LIBS) -lcmocka
+
+test:
+	tests/run
+unit prog e2e:
+	tests/run $@
+
+unit-programs: $(UNIT_TESTS) $(BUILD)/nkctl
+prog-programs: $(PROG_TESTS)
+
+$(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"'
+$(BUILD)/tests/%.o: tests/%.c Makefile | $(SKELETON)
+	@mkdir -p $(@D)
+	$(COMPILE) -c $< -o $@
+
+# An archive, so that a test is linked with what it tests and no more.
+$(BUILD)/loader.a: $(LIBRARY)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(UNIT_TESTS): %: %.o $(BUILD)/loader.a
+	$(LINK_TEST)
+$(PROG_TESTS): %: %.o $(PROG_HELPERS)
+	$(LINK_TEST)
+
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
+
+check:
+	tools/check.sh
+
+## Installation
+
+install: $(BUILD)/nkctl
+	install -D -s --strip-program=$(STRIP) $< $(DESTDIR)$(PREFIX)/bin/nkctl
+	install -D -m 644 tools/man/nkctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/nkctl.8
+	install -D -m 644 tools/completion/nkctl \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/nkctl
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/nkctl share/man/man8/nkctl.8 \
+		share/bash-completion/completions/nkctl)
 
 clean:
 	rm -rf build

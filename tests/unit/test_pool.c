@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The next free address: each of a subnet's once, in order, from where the last one was taken. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/cleanup.h"
+#include "model/network.h"
+#include "model/pool.h"
+#include "unit.h"
+
+static struct nk_subnet subnet_of(const char *text)
+{
+	struct prefix prefix = prefix_of(text);
+	struct nk_subnet subnet = { .family = prefix.addr.family, .prefix_len = prefix.len };
+
+	memcpy(subnet.addr, prefix.addr.bytes, sizeof(subnet.addr));
+	return subnet;
+}
+
+static struct pool pool_of(const char *subnet_text, const char *cursor_text)
+{
+	struct nk_subnet subnet = subnet_of(subnet_text);
+	struct addr cursor = { 0 };
+	struct pool pool;
+
+	if (cursor_text)
+		cursor = addr_of(cursor_text);
+	pool_init(&pool, &subnet, cursor_text ? &cursor : NULL);
+	return pool;
+}
+
+static void assert_next(struct pool *pool, const char *expected)
+{
+	struct addr addr;
+
+	assert_true(pool_next(pool, &addr));
+	assert_addr(&addr, expected);
+}
+
+static void assert_first(const char *subnet, const char *cursor, const char *expected)
+{
+	struct pool pool = pool_of(subnet, cursor);
+
+	assert_next(&pool, expected);
+}
+
+static void test_begins_behind_the_gateway(void **state)
+{
+	(void)state;
+	assert_first("10.88.0.0/16", NULL, "10.88.0.2");
+	assert_first("fd00:88::/64", NULL, "fd00:88::2");
+	assert_first("10.0.0.0/8", NULL, "10.0.0.2");
+}
+
+static void test_goes_on_behind_the_cursor(void **state)
+{
+	(void)state;
+	assert_first("10.88.0.0/16", "10.88.0.2", "10.88.0.3");
+	assert_first("10.88.0.0/16", "10.88.0.255", "10.88.1.0"); /* in a /16 a host like any */
+	assert_first("fd00:88::/64", "fd00:88::ff", "fd00:88::100");
+	assert_first("fd00:88::/64", "fd00:88::ffff", "fd00:88::1:0");
+	assert_first("fd00:88::/64", "fd00:88::7fff:ffff:ffff:ffff", "fd00:88:0:0:8000::");
+}
+
+static void test_wraps_behind_the_last(void **state)
+{
+	(void)state;
+	assert_first("10.88.0.0/16", "10.88.255.253", "10.88.255.254");
+	assert_first("10.88.0.0/16", "10.88.255.254", "10.88.0.2");
+	assert_first("fd00:88::/64", "fd00:88::ffff:ffff:ffff:ffff", "fd00:88::2");
+	/* The end of the address space is no special place. */
+	assert_first("255.255.255.0/24", "255.255.255.254", "255.255.255.2");
+	assert_first("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00/120",
+		     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff02");
+}
+
+static void test_ignores_a_cursor_that_it_would_never_give_out(void **state)
+{
+	static const char *const cursors[] = {
+		"10.88.0.0",   "10.88.0.1", "10.88.0.255", /* base, gateway, broadcast */
+		"10.88.1.0",   "10.87.255.255", "0.0.0.0", "255.255.255.255",
+		"fd00:88::17", "::",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cursors); i++)
+		assert_first("10.88.0.0/24", cursors[i], "10.88.0.2");
+	assert_first("fd00:88::/64", "fd00:88::1", "fd00:88::2");
+	assert_first("fd00:88::/64", "fd00:88:0:1::", "fd00:88::2");
+	assert_first("fd00:88::/64", "10.88.0.7", "fd00:88::2");
+}
+
+static void test_smallest_subnets(void **state)
+{
+	struct pool v4 = pool_of("192.0.2.4/30", NULL), v6 = pool_of("2001:db8::4/126", NULL);
+	struct addr addr;
+
+	(void)state;
+	assert_next(&v4, "192.0.2.6");
+	assert_false(pool_next(&v4, &addr));
+	assert_next(&v6, "2001:db8::6");
+	assert_next(&v6, "2001:db8::7"); /* IPv6 has no broadcast address */
+	assert_false(pool_next(&v6, &addr));
+}
+
+/* Which host numbers of a small subnet may be given out. */
+static bool host_usable(uint8_t family, unsigned int host, unsigned int hosts)
+{
+	return host >= 2 && !(family == AF_INET && host == hosts - 1);
+}
+
+/* Takes all addresses of the subnet from one cursor on, and holds the order against the rule. */
+static void check_enumeration(const struct nk_subnet *subnet, const struct addr *base,
+			      unsigned int hosts, unsigned int cursor_host)
+{
+	struct addr cursor = addr_add(base, cursor_host), addr;
+	struct pool pool;
+
+	pool_init(&pool, subnet, &cursor);
+	for (unsigned int i = 1; i <= hosts; i++) {
+		unsigned int start = host_usable(subnet->family, cursor_host, hosts) ? cursor_host
+										     : 1;
+		unsigned int host = (start + i) % hosts;
+		struct addr expected = addr_add(base, host);
+
+		if (!host_usable(subnet->family, host, hosts))
+			continue;
+		assert_true(pool_next(&pool, &addr));
+		assert_addr(&addr, addr_format(&expected).text);
+	}
+	assert_false(pool_next(&pool, &addr));
+	assert_false(pool_next(&pool, &addr)); /* and it stays so */
+}
+
+static void enumerate(const char *format, unsigned int len, uint8_t bits)
+{
+	unsigned int hosts = 1U << (bits - len);
+	char text[PREFIX_TEXT_SIZE];
+	struct nk_subnet subnet;
+	struct prefix prefix;
+
+	(void)snprintf(text, sizeof(text), "%s/%u", format, len);
+	subnet = subnet_of(text);
+	prefix = subnet_prefix(&subnet);
+	for (unsigned int cursor = 0; cursor < hosts; cursor++)
+		check_enumeration(&subnet, &prefix.addr, hosts, cursor);
+}
+
+static void test_whole_small_subnets_from_every_cursor(void **state)
+{
+	(void)state;
+	for (unsigned int len = 24; len <= 30; len++)
+		enumerate("198.51.100.0", len, 32);
+	for (unsigned int len = 120; len <= 126; len++)
+		enumerate("2001:db8::ff00", len, 128);
+}
+
+/* A /28 has 13 to give: all others are taken before a freed one is again. */
+static void test_freed_address_comes_last(void **state)
+{
+	struct nk_subnet subnet = subnet_of("192.0.2.0/28");
+	struct addr freed = addr_of("192.0.2.5"), cursor = freed, addr;
+	struct pool pool;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		pool_init(&pool, &subnet, &cursor);
+		assert_true(pool_next(&pool, &addr));
+		assert_false(addr_equal(&addr, &freed));
+		cursor = addr;
+	}
+	pool_init(&pool, &subnet, &cursor);
+	assert_true(pool_next(&pool, &addr));
+	assert_addr(&addr, "192.0.2.5");
+}
+
+static void test_usable(void **state)
+{
+	static const struct {
+		const char *subnet, *addr;
+		bool usable;
+	} cases[] = {
+		{ "10.88.0.0/16", "10.88.0.0", false },	    { "10.88.0.0/16", "10.88.0.1", false },
+		{ "10.88.0.0/16", "10.88.0.2", true },	    { "10.88.0.0/16", "10.88.255.254", true },
+		{ "10.88.0.0/16", "10.88.255.255", false }, { "10.88.0.0/16", "10.89.0.2", false },
+		{ "10.88.0.0/16", "10.87.0.2", false },	    { "10.88.0.0/16", "fd00:88::2", false },
+		{ "192.0.2.4/30", "192.0.2.6", true },	    { "192.0.2.4/30", "192.0.2.7", false },
+		{ "fd00:88::/64", "fd00:88::", false },	    { "fd00:88::/64", "fd00:88::1", false },
+		{ "fd00:88::/64", "fd00:88::2", true },
+		{ "fd00:88::/64", "fd00:88::ffff:ffff:ffff:ffff", true },
+		{ "fd00:88::/64", "fd00:88:0:1::2", false },
+		{ "fd00:88::/64", "10.88.0.2", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct nk_subnet subnet = subnet_of(cases[i].subnet);
+		struct addr addr = addr_of(cases[i].addr);
+
+		if (pool_usable(&subnet, &addr) != cases[i].usable)
+			fail_msg("%s of %s: usable should be %d", cases[i].addr, cases[i].subnet,
+				 cases[i].usable);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_begins_behind_the_gateway),
+		cmocka_unit_test(test_goes_on_behind_the_cursor),
+		cmocka_unit_test(test_wraps_behind_the_last),
+		cmocka_unit_test(test_ignores_a_cursor_that_it_would_never_give_out),
+		cmocka_unit_test(test_smallest_subnets),
+		cmocka_unit_test(test_whole_small_subnets_from_every_cursor),
+		cmocka_unit_test(test_freed_address_comes_last),
+		cmocka_unit_test(test_usable),
+	};
+
+	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
