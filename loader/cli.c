@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +57,16 @@ static size_t options_append(const struct cli_option *from, struct option *to, s
 	return count;
 }
 
+/*
+ * Of a letter amid others getopt_long() hasn't passed the word yet; of a long option that was given
+ * a value against its nature, optopt is its id.
+ */
 static int option_error(const struct cli *cli, int result, struct error *err)
 {
-	const char *given = cli->argv[optind - 1];
+	const char letter[] = { '-', (char)optopt, '\0' };
+	const char *word = cli->argv[optind - 1];
+	bool is_letter = result == '?' && optopt > OPTION_HELP && !strchr(word, '=');
+	const char *given = is_letter ? letter : word;
 
 	if (result == ':')
 		return error_set(err, EINVAL, "option '%s' needs a value: see `nkctl help %s`",

@@ -30,7 +30,7 @@ static int command_run(struct cli *cli)
 	int ret = cli->command->run(cli, &err);
 
 	if (!ret && fflush(stdout))
-		ret = error_sys(&err, errno, "print the result");
+		ret = error_set(&err, EIO, "print the result: %s", strerror(errno));
 	return ret ? failure_print(cli, &err) : EXIT_STATUS_OK;
 }
 

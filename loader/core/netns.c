@@ -39,7 +39,7 @@ static int netns_path(const char *spec, char *path, size_t size)
 		return -EINVAL;
 	else
 		len = snprintf(path, size, NETNS_RUN_DIR "/%s", spec);
-	return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
+	return len > 0 && (size_t)len < size ? 0 : -EINVAL;
 }
 
 void netns_name(const char *spec, char ret_name[NETNS_NAME_SIZE])

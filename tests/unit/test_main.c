@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The program as a whole, with command lines that it refuses or answers without the kernel. */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "capture.h"
+#include "core/cleanup.h"
+#include "unit.h"
+
+#define WORDS_MAX 10
+
+/* struct run - what a run of nkctl gave. */
+struct run {
+	int status;
+	char out[CAPTURE_SIZE], err[CAPTURE_SIZE];
+};
+
+extern char **environ;
+
+/* Runs build/sanitize/nkctl with the descriptors @out_fd and @err_fd for its output. */
+static int spawn(const char *const words[WORDS_MAX], int out_fd, int err_fd)
+{
+	char *argv[WORDS_MAX + 1] = { "nkctl" };
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < WORDS_MAX && words[i]; i++)
+		argv[i + 1] = (char *)words[i];
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
+	if (posix_spawn(&pid, NKCTL_PATH, &actions, NULL, argv, environ))
+		err(1, "run " NKCTL_PATH);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (waitpid(pid, &status, 0) != pid)
+		err(1, "wait for nkctl");
+	if (!WIFEXITED(status))
+		fail_msg("nkctl should exit, not die of signal %d", WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
+static void run(struct run *ret_run, const char *const words[WORDS_MAX])
+{
+	int out_fd = capture_open(), err_fd = capture_open();
+
+	ret_run->status = spawn(words, out_fd, err_fd);
+	capture_close(out_fd, ret_run->out);
+	capture_close(err_fd, ret_run->err);
+}
+
+static void test_refused_command_lines(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX];
+		const char *message;
+	} cases[] = {
+		{ { "bogus" }, "'bogus' is no verb" },
+		{ { "" }, "'' is no verb" },
+		{ { "--bogus" }, "'--bogus' is no verb" },
+		{ { "network", "bogus" }, "'network' is no verb" },
+		{ { "\x1b[2J\xff" }, "'?[2J?' is no verb" },
+		{ { "attach" }, "attach: --ns is missing" },
+		{ { "attach", "--ns" }, "option '--ns' needs a value" },
+		{ { "attach", "--bogus" }, "unknown option '--bogus'" },
+		{ { "attach", "--ns", "ctr1", "ctr2" }, "unexpected argument 'ctr2'" },
+		{ { "attach", "--ns", "a b" }, "'a b' makes no container id" },
+		{ { "attach", "--ns", "c", "--ip", "10.0.0.256" }, "'10.0.0.256' is neither" },
+		{ { "attach", "--ns", "c", "--ip", "10.0.0.1/33" }, "'10.0.0.1/33' is neither" },
+		{ { "attach", "--ns", "c", "--ip", "" }, "'' is neither an address" },
+		{ { "attach", "--ns", "c", "--mtu", "67" }, "MTU 67 is out of range" },
+		{ { "attach", "--ns", "c", "--mtu", "-1" }, "MTU '-1' is no number" },
+		{ { "attach", "--ns", "c", "--mtu", "65536" }, "MTU '65536' is no number" },
+		{ { "attach", "--ns", "c", "--mode", "l4" }, "mode 'l4' is neither" },
+		{ { "attach", "--ns", "c", "--device", "tap" }, "device 'tap' is none of" },
+		{ { "attach", "--ns", "c", "--ifname", "a/b" }, "'a/b' can't be an interface" },
+		{ { "attach", "--ns", "c", "--id", "-" }, "container id '-'" },
+		{ { "attach", "--ns", "c", "--network", "" }, "network name is empty" },
+		{ { "detach" }, "detach" },
+		{ { "show" }, "missing argument: nkctl show ID" },
+		{ { "list", "x" }, "unexpected argument 'x'" },
+		{ { "network", "add" }, "missing argument" },
+		{ { "network", "add", "lab" }, "--subnet is missing" },
+		{ { "network", "add", "lab", "--subnet", "10.0.0.0" }, "isn't of the form" },
+		{ { "network", "add", "lab", "--subnet", "10.0.0.1/8" }, "did you mean" },
+		{ { "network", "add", "a/b", "--subnet", "10.0.0.0/8" }, "network name 'a/b'" },
+		{ { "network", "remove" }, "missing argument" },
+		{ { "uplink", "add" }, "missing argument" },
+		{ { "help", "bogus" }, "help: 'bogus' is no verb" },
+		{ { "version", "x" }, "unexpected argument 'x'" },
+	};
+	static struct run result;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		run(&result, cases[i].words);
+		if (result.status != 2 || strncmp(result.err, "nkctl: ", 7) ||
+		    !strstr(result.err, cases[i].message))
+			fail_msg("case %zu should be refused with \"%s\", not with %d, \"%s\"", i,
+				 cases[i].message, result.status, result.err);
+		assert_string_equal(strchr(result.err, '\n'), "\n"); /* one line */
+		assert_string_equal(result.out, "");
+	}
+}
+
+/* For a program: the same words and status as JSON, on standard output. */
+static void test_failures_as_json(void **state)
+{
+	static const char *const lines[][WORDS_MAX] = {
+		{ "--json", "bogus" },
+		{ "--json", "bogus\xff\x1b" },
+		{ "--json", "attach" },
+		{ "attach", "--json" },
+		{ "--json", "show" },
+		{ "network", "add", "lab", "--json", "--subnet", "127.0.0.0/8" },
+	};
+	static struct run result;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const char *message, *symbol;
+		json_t *json;
+		int status;
+
+		run(&result, lines[i]);
+		json = json_loads(result.out, 0, NULL);
+		if (!json || json_unpack(json, "{s{ss ss si!}!}", "error", "message", &message,
+					 "errno", &symbol, "exit_status", &status))
+			fail_msg("case %zu should be JSON: %s", i, result.out);
+		assert_int_equal(status, 2);
+		assert_int_equal(result.status, 2);
+		assert_string_equal(symbol, "EINVAL");
+		assert_non_null(strstr(result.err, message));
+		json_decref(json);
+	}
+}
+
+static void check_answer(const char *const words[WORDS_MAX], int status, const char *begins)
+{
+	static struct run result;
+
+	run(&result, words);
+	if (result.status != status || strncmp(result.out, begins, strlen(begins)))
+		fail_msg("the answer should begin with \"%s\" and be %d, not %d: %s", begins, status,
+			 result.status, result.out);
+	assert_string_equal(result.err, "");
+}
+
+static void test_help_and_version(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX];
+		int status;
+		const char *begins;
+	} cases[] = {
+		{ { NULL }, 2, "Usage: nkctl VERB" },
+		{ { "--json" }, 2, "Usage: nkctl VERB" },
+		{ { "--help" }, 0, "Usage: nkctl VERB" },
+		{ { "-h" }, 0, "Usage: nkctl VERB" },
+		{ { "help" }, 0, "Usage: nkctl VERB" },
+		{ { "help", "attach" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
+		{ { "attach", "--help" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
+		{ { "attach", "-h" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
+		{ { "help", "network", "add" }, 0, "Usage: nkctl network add NAME" },
+		{ { "help", "network" }, 0, "Usage: nkctl network add NAME" },
+		{ { "network", "--help" }, 0, "Usage: nkctl network add NAME" },
+		{ { "network" }, 2, "Usage: nkctl network add NAME" },
+		{ { "list", "--help" }, 0, "Usage: nkctl list\n" },
+		{ { "version" }, 0, "nkctl " NKCTL_VERSION "\n" },
+		{ { "--version" }, 0, "nkctl " NKCTL_VERSION "\n" },
+		{ { "--json", "version" }, 0, "{\n  \"version\": \"" NKCTL_VERSION "\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_answer(cases[i].words, cases[i].status, cases[i].begins);
+}
+
+static void test_every_verb_has_help(void **state)
+{
+	static struct run result;
+	const json_t *verb;
+	json_t *verbs;
+	size_t i;
+
+	(void)state;
+	run(&result, (const char *const[WORDS_MAX]){ "help", "--json" });
+	assert_int_equal(result.status, 0);
+	verbs = json_loads(result.out, 0, NULL);
+	assert_true(json_array_size(verbs) > 10);
+	json_array_foreach(verbs, i, verb) {
+		char name[64], expected[128], *second;
+
+		(void)snprintf(name, sizeof(name), "%s",
+			       json_string_value(json_object_get(verb, "name")));
+		(void)snprintf(expected, sizeof(expected), "Usage: nkctl %s", name);
+		second = strchr(name, ' ');
+		if (second)
+			*second++ = '\0';
+		check_answer((const char *const[WORDS_MAX]){ "help", name, second }, 0, expected);
+	}
+	json_decref(verbs);
+}
+
+static void test_output_that_is_lost_is_a_failure(void **state)
+{
+	int full_fd = open("/dev/full", O_WRONLY | O_CLOEXEC), err_fd = capture_open();
+	char text[CAPTURE_SIZE];
+
+	(void)state;
+	assert_int_equal(spawn((const char *const[WORDS_MAX]){ "version" }, full_fd, err_fd), 1);
+	capture_close(err_fd, text);
+	(void)close(full_fd);
+	assert_string_equal(text, "nkctl: print the result: No space left on device\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused_command_lines),
+		cmocka_unit_test(test_failures_as_json),
+		cmocka_unit_test(test_help_and_version),
+		cmocka_unit_test(test_every_verb_has_help),
+		cmocka_unit_test(test_output_that_is_lost_is_a_failure),
+	};
+
+	return cmocka_run_group_tests_name("main", tests, NULL, NULL);
+}
