@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "netkit.h"
 #include "nkctl/maps.h"
 
 const uint8_t gateway_mac[ETH_ALEN] = NK_GATEWAY_MAC;
@@ -44,23 +45,31 @@ static void mac_format(const uint8_t mac[ETH_ALEN], char ret_text[18])
 		       mac[3], mac[4], mac[5]);
 }
 
-/* One end of a veth pair stands for a device; the other, name with "p", only gives it a carrier. */
-static void device_create(const char *name, const uint8_t mac[ETH_ALEN], int mtu)
+static void veth_create(const char *name, const uint8_t mac[ETH_ALEN], int mtu)
 {
 	char text[18];
 
 	mac_format(mac, text);
 	net_run("ip link add %s address %s mtu %d type veth peer name %sp mtu %d", name, text, mtu,
 		name, mtu);
+}
+
+/* Both ends up, and nothing said by the kernel itself: no link-local address asks for any. */
+static void device_up(const char *name)
+{
 	net_run("ip link set %sp up addrgenmode none", name);
 	net_run("ip link set %s up addrgenmode none", name);
 }
 
-static void primary_create(const char *name)
+static void primary_create(const char *name, enum net_device device)
 {
 	char sysctl[64];
 
-	device_create(name, gateway_mac, PRIMARY_MTU);
+	if (device == NET_VETH)
+		veth_create(name, gateway_mac, PRIMARY_MTU);
+	else if (!netkit_create(name, gateway_mac, PRIMARY_MTU))
+		errx(1, "the kernel has no netkit");
+	device_up(name);
 	(void)snprintf(sysctl, sizeof(sysctl), "ipv4/conf/%s/forwarding", name);
 	net_sysctl(sysctl, "1");
 	(void)snprintf(sysctl, sizeof(sysctl), "ipv6/conf/%s/forwarding", name);
@@ -72,7 +81,8 @@ static void uplink_create(void)
 	char router[18];
 
 	mac_format(router_mac, router);
-	device_create(UPLINK, uplink_mac, UPLINK_MTU);
+	veth_create(UPLINK, uplink_mac, UPLINK_MTU);
+	device_up(UPLINK);
 	net_run("ip addr add " HOST_V4 "/24 dev " UPLINK);
 	net_run("ip addr add " HOST_V6 "/64 dev " UPLINK " nodad");
 	net_run("ip neigh add 192.0.2.254 lladdr %s dev " UPLINK, router);
@@ -101,13 +111,13 @@ static void routes_create(void)
 	net_run("ip -6 route add 2001:db8:9:6::/64 dev " SENDER);
 }
 
-void net_create(void)
+void net_create(enum net_device device)
 {
 	if (unshare(CLONE_NEWNET))
 		err(1, "make a network namespace");
 	net_run("ip link set lo up");
-	primary_create(SENDER);
-	primary_create(OTHER);
+	primary_create(SENDER, device);
+	primary_create(OTHER, device);
 	uplink_create();
 	routes_create();
 	net_run("ip addr add " GATEWAY_V4 "/32 dev lo");

@@ -69,7 +69,10 @@ void net_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* net_sysctl() - write a file below /proc/sys/net of the calling thread's namespace. */
 void net_sysctl(const char *name, const char *value);
 
+/* What the endpoints' pairs are made of. */
+enum net_device { NET_VETH, NET_NETKIT };
+
 /* net_create() - enter a new network namespace and furnish it. It dies with the process. */
-void net_create(void);
+void net_create(enum net_device device);
 
 #endif

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net.h"
-
 /* So long that nothing ages by itself while the tests run. */
 #define REFRESH_JIFFIES 0x7fffffff
 
@@ -67,13 +65,18 @@ static void progs_load(void)
 		err(1, "load the programs");
 }
 
-int prog_group_setup(void **state)
+void prog_setup(enum net_device device)
 {
-	(void)state;
-	net_create();
+	net_create(device);
 	progs_load();
 	endpoint_create(SENDER, sender_mac, SENDER_V4, SENDER_V6);
 	endpoint_create(OTHER, other_mac, OTHER_V4, OTHER_V6);
+}
+
+int prog_group_setup(void **state)
+{
+	(void)state;
+	prog_setup(NET_VETH);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "net.h"
 #include "nkctl.skel.h"
 #include "packet.h"
 
@@ -43,9 +44,12 @@ struct prog_run {
 extern struct nkctl_bpf *progs;
 
 /*
- * prog_group_setup() - enter the host of net.h, load the programs there and claim the addresses
- * of its endpoints; ends the test program when that fails.
+ * prog_setup() - enter the host of net.h, load the programs there and claim the addresses of its
+ * endpoints; ends the test program when that fails.
  */
+void prog_setup(enum net_device device);
+
+/* prog_group_setup() - the same, with veth: a test group's setup. */
 int prog_group_setup(void **state);
 int prog_group_teardown(void **state);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Programs at their hooks and frames on wires, here those of veth: where each redirect leads to,
- * and frames that only a wire can bring, short, tagged, or with headers outside the linear part.
+ * Programs at their hooks and frames on wires, with veth and, where the kernel has it, netkit:
+ * where each redirect leads to, and frames that only a wire can bring, short, tagged, forged, or
+ * with headers outside the linear part.
  */
 #include <linux/in.h>
 #include <net/if.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "net.h"
+#include "netkit.h"
 #include "prog.h"
 #include "wire.h"
 
@@ -18,6 +20,8 @@
 
 /* More than a page: a packet socket puts the rest of it into fragments. */
 #define LARGE_PAYLOAD 6000
+
+static enum net_device device;
 
 /* Packet sockets: the containers' ends, the far end of the uplink's wire. */
 static int sender_fd, other_fd, router_fd;
@@ -57,15 +61,14 @@ static void check_to_endpoint(struct packet *packet, const struct virtio_net_hdr
 	packet_forwarded(packet);
 	packet_macs(packet, other_mac, gateway_mac);
 	wire_expect(other_fd, packet);
-	/* From tc ingress it gets into the container at once, not by the primary. */
-	assert_false(wire_has_seen(other_primary_fd, packet));
+	/* Only from tc ingress does it get into the container at once, not by the primary. */
+	assert_int_equal(wire_has_seen(other_primary_fd, packet), device == NET_NETKIT);
 }
 
-static void test_to_endpoint(void **state)
+static void test_to_endpoint(void)
 {
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, SENDER_V4, OTHER_V4, IPPROTO_UDP, 100);
 	check_to_endpoint(&packet, NULL);
 	packet_ipv6(&packet, SENDER_V6, OTHER_V6, IPPROTO_UDP, 100);
@@ -86,11 +89,10 @@ static void check_to_router(struct packet *packet)
 	}
 }
 
-static void test_to_router(void **state)
+static void test_to_router(void)
 {
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, SENDER_V4, REMOTE_V4, IPPROTO_UDP, 100);
 	check_to_router(&packet);
 	packet_ipv4(&packet, SENDER_V4, BY_V6_V4, IPPROTO_UDP, 100);
@@ -99,11 +101,10 @@ static void test_to_router(void **state)
 	check_to_router(&packet);
 }
 
-static void test_to_stack(void **state)
+static void test_to_stack(void)
 {
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, SENDER_V4, GATEWAY_V4, IPPROTO_UDP, 100);
 	wire_send(sender_fd, &packet, NULL);
 	wire_expect(sender_ipv4_fd, &packet);
@@ -122,11 +123,10 @@ static void check_from_uplink(struct packet *packet)
 	assert_false(wire_has_seen(other_primary_fd, packet));
 }
 
-static void test_from_uplink(void **state)
+static void test_from_uplink(void)
 {
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 100);
 	check_from_uplink(&packet);
 	packet_ipv6(&packet, REMOTE_V6, OTHER_V6, IPPROTO_UDP, 100);
@@ -138,14 +138,13 @@ static void test_from_uplink(void **state)
 }
 
 /* The tag is in the skb by now, the frame behind it is one that would be forwarded. */
-static void test_tagged(void **state)
+static void test_tagged(void)
 {
 	const uint8_t tags[][4] = { { 0x81, 0x00, 0, 5 },
 				    { 0x81, 0x00, 0, 0 },
 				    { 0x88, 0xa8, 0, 5 } };
 	struct packet packet;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(tags); i++) {
 		packet_ipv4(&packet, SENDER_V4, OTHER_V4, IPPROTO_UDP, 100);
 		memmove(packet.data + 16, packet.data + 12, packet.len - 12);
@@ -156,12 +155,11 @@ static void test_tagged(void **state)
 }
 
 /* Tagged with the number of a VLAN that the host has no device for, so it mustn't get in. */
-static void test_tagged_from_uplink(void **state)
+static void test_tagged_from_uplink(void)
 {
 	const uint8_t tag[] = { 0x81, 0x00, 0, 5 };
 	struct packet packet, untagged, marker;
 
-	(void)state;
 	packet_ipv4(&packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 104);
 	packet_macs(&packet, uplink_mac, router_mac);
 	untagged = packet;
@@ -180,13 +178,12 @@ static void test_tagged_from_uplink(void **state)
 }
 
 /* Frames that BPF_PROG_TEST_RUN refuses. */
-static void test_short(void **state)
+static void test_short(void)
 {
 	const size_t ipv4_lens[] = { ETH_HLEN, ETH_HLEN + 1, ETH_HLEN + 19 };
 	const size_t ipv6_lens[] = { ETH_HLEN, ETH_HLEN + 1, ETH_HLEN + 39 };
 	struct packet packet;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(ipv4_lens); i++) {
 		packet_ipv4(&packet, SENDER_V4, OTHER_V4, IPPROTO_UDP, 100);
 		packet.len = ipv4_lens[i];
@@ -198,12 +195,11 @@ static void test_short(void **state)
 }
 
 /* Of the packet only the Ethernet header is linear: programs pull what they read. */
-static void test_not_linear(void **state)
+static void test_not_linear(void)
 {
 	const struct virtio_net_hdr ethernet_only = { .hdr_len = ETH_HLEN };
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, SENDER_V4, LARGE_V4, IPPROTO_UDP, LARGE_PAYLOAD);
 	check_to_endpoint(&packet, &ethernet_only);
 	packet_ipv4(&packet, SENDER_V4, LARGE_V4, IPPROTO_ICMP, LARGE_PAYLOAD);
@@ -214,12 +210,11 @@ static void test_not_linear(void **state)
 	check_to_endpoint(&packet, &ethernet_only);
 }
 
-static void test_not_linear_from_uplink(void **state)
+static void test_not_linear_from_uplink(void)
 {
 	const struct virtio_net_hdr ethernet_only = { .hdr_len = ETH_HLEN };
 	struct packet packet;
 
-	(void)state;
 	packet_ipv4(&packet, REMOTE_V4, LARGE_V4, IPPROTO_UDP, LARGE_PAYLOAD);
 	packet_macs(&packet, uplink_mac, router_mac);
 	wire_send(router_fd, &packet, &ethernet_only);
@@ -229,7 +224,7 @@ static void test_not_linear_from_uplink(void **state)
 }
 
 /* An answer goes back to where the question came from. */
-static void test_answers(void **state)
+static void test_answers(void)
 {
 	static const uint8_t arp[] = {
 		0,  1,  8, 0, 6, 4, 0, 1, 0x02, 0xaa, 0,  0,  0, 2,
@@ -237,7 +232,6 @@ static void test_answers(void **state)
 	};
 	struct packet packet = { .len = ETH_HLEN + sizeof(arp) };
 
-	(void)state;
 	packet_macs(&packet, gateway_mac, sender_mac);
 	packet_set(&packet, &(struct packet_field)ETH(h_proto, ETH_P_ARP));
 	memcpy(packet.data + ETH_HLEN, arp, sizeof(arp));
@@ -251,18 +245,31 @@ static void test_answers(void **state)
 	wire_expect(sender_fd, &packet);
 }
 
-static int group_setup(void **state)
+/*
+ * A packet socket may tell the kernel another protocol than the frame has. With veth the frame's
+ * counts, with netkit the kernel's, and then the frame is forwarded with that.
+ */
+static void test_forged_protocol(void)
 {
-	struct nk_endpoint large = { .mtu = 65535, .gateway_mac = NK_GATEWAY_MAC };
+	int ipv4_fd = wire_open(SENDER_PEER, ETH_P_IP);
+	struct packet packet, expected;
 
-	(void)prog_group_setup(state);
-	wire_containers_create();
-	net_run("ip link set " UPLINK " mtu 9000");
-	net_run("ip link set " UPLINK_PEER " mtu 9000");
-	large.ifindex = if_nametoindex(OTHER);
-	memcpy(large.mac, other_mac, ETH_ALEN);
-	prog_endpoint_set(LARGE_V4, &large);
-	prog_endpoint_set(LARGE_V6, &large);
+	packet_ipv4(&packet, SENDER_V4, OTHER_V4, IPPROTO_UDP, 100);
+	expected = packet;
+	packet_forwarded(&expected);
+	packet_macs(&expected, other_mac, gateway_mac);
+	packet_set(&packet, &(struct packet_field)ETH(h_proto, 0x88cc));
+	if (device == NET_NETKIT) {
+		wire_send(ipv4_fd, &packet, NULL);
+		wire_expect(other_fd, &expected);
+	} else {
+		check_dropped(&packet, NK_DROP_ETHERTYPE);
+	}
+	(void)close(ipv4_fd);
+}
+
+static void sockets_open(void)
+{
 	sender_fd = wire_open(SENDER_PEER, ETH_P_ALL);
 	other_fd = wire_open(OTHER_PEER, ETH_P_ALL);
 	router_fd = wire_open(UPLINK_PEER, ETH_P_ALL);
@@ -270,25 +277,75 @@ static int group_setup(void **state)
 	sender_ipv4_fd = wire_open(SENDER, ETH_P_IP);
 	sender_ipv6_fd = wire_open(SENDER, ETH_P_IPV6);
 	uplink_ipv4_fd = wire_open(UPLINK, ETH_P_IP);
-	wire_attach(progs->progs.nk_from_ctr_veth, SENDER);
+}
+
+/* The host of net.h with endpoints on @kind of devices, unless it's the one that is there. */
+static void delivery_setup(enum net_device kind)
+{
+	struct nk_endpoint large = { .mtu = 65535, .gateway_mac = NK_GATEWAY_MAC };
+
+	if (progs && device == kind)
+		return;
+	nkctl_bpf__destroy(progs);
+	device = kind;
+	prog_setup(kind);
+	wire_containers_create();
+	net_run("ip link set " UPLINK " mtu 9000");
+	net_run("ip link set " UPLINK_PEER " mtu 9000");
+	large.ifindex = if_nametoindex(OTHER);
+	memcpy(large.mac, other_mac, ETH_ALEN);
+	prog_endpoint_set(LARGE_V4, &large);
+	prog_endpoint_set(LARGE_V6, &large);
+	sockets_open();
+	wire_attach(kind == NET_NETKIT ? progs->progs.nk_from_ctr : progs->progs.nk_from_ctr_veth,
+		    SENDER);
 	wire_attach(progs->progs.nk_uplink, UPLINK);
+}
+
+static const struct delivery_case {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "packets reach another endpoint", test_to_endpoint },
+	{ "packets reach the router", test_to_router },
+	{ "packets reach the host's stack", test_to_stack },
+	{ "packets from the uplink reach an endpoint", test_from_uplink },
+	{ "tagged frames are dropped", test_tagged },
+	{ "tagged frames don't get in", test_tagged_from_uplink },
+	{ "short frames are dropped", test_short },
+	{ "headers needn't be linear", test_not_linear },
+	{ "headers from the uplink needn't be linear", test_not_linear_from_uplink },
+	{ "an answer reaches the asker", test_answers },
+	{ "a forged protocol does no harm", test_forged_protocol },
+};
+
+static void test_veth(void **state)
+{
+	delivery_setup(NET_VETH);
+	((const struct delivery_case *)*state)->run();
+}
+
+static void test_netkit(void **state)
+{
+	if (!netkit_is_known())
+		skip();
+	delivery_setup(NET_NETKIT);
+	((const struct delivery_case *)*state)->run();
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	delivery_setup(NET_VETH);
 	return 0;
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_to_endpoint),
-		cmocka_unit_test(test_to_router),
-		cmocka_unit_test(test_to_stack),
-		cmocka_unit_test(test_from_uplink),
-		cmocka_unit_test(test_tagged),
-		cmocka_unit_test(test_tagged_from_uplink),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_not_linear),
-		cmocka_unit_test(test_not_linear_from_uplink),
-		cmocka_unit_test(test_answers),
-	};
+	static struct CMUnitTest tests[2 * COUNT(cases)];
+	struct CMUnitTest *end = tests;
 
+	end = prog_tests_add(end, test_veth, "veth", cases, sizeof(*cases), COUNT(cases));
+	(void)prog_tests_add(end, test_netkit, "netkit", cases, sizeof(*cases), COUNT(cases));
 	return cmocka_run_group_tests_name("delivery", tests, group_setup, prog_group_teardown);
 }

@@ -18,7 +18,7 @@
 #define OTHER_PEER  OTHER "p"
 #define UPLINK_PEER UPLINK "p"
 
-/* wire_containers_create() - move the peers of both endpoints to a namespace of their own. */
+/* wire_containers_create() - move the peers of both endpoints to a new namespace. */
 void wire_containers_create(void);
 
 /**
@@ -31,7 +31,7 @@ int wire_open(const char *device, uint16_t protocol);
 /* wire_tun_create() - a tun device whose packets come with a virtio_net_hdr. */
 int wire_tun_create(const char *name);
 
-/* wire_attach() - @program to tcx ingress of @device, as long as that lives. */
+/* wire_attach() - @program to its hook of @device, as long as that lives. */
 void wire_attach(const struct bpf_program *program, const char *device);
 
 /**
