@@ -78,6 +78,14 @@ static __always_inline bool next_hop_is_due(const struct bpf_fib_lookup *fib)
 	return true;
 }
 
+/* What the lookup compares with the MTU; it has 16 bits for it. */
+static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_upper *upper)
+{
+	__u32 len = packet_len(skb, ETH_HLEN, upper);
+
+	return len < 0xffff ? len : 0xffff;
+}
+
 /**
  * fib_route - find a packet's way out.
  * @fib: parameters of the lookup, and afterwards its results
@@ -102,6 +110,10 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 	return result == BPF_FIB_LKUP_RET_SUCCESS ? NK_ROUTE_DIRECT : NK_ROUTE_STACK;
 }
 
+/*
+ * Of an IPv4 next hop only the first word was ever written. Privileged programs may copy the rest
+ * (Linux 6.3, commit 6715df8d5d24).
+ */
 static __always_inline int fib_redirect_neigh(const struct bpf_fib_lookup *fib)
 {
 	struct bpf_redir_neigh next_hop = { .nh_family = fib->family };

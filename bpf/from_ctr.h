@@ -20,14 +20,6 @@
 #include "parse.h"
 #include "ttl.h"
 
-/* The lookup's length has 16 bits. */
-static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_upper *upper)
-{
-	__u32 len = packet_len(skb, ETH_HLEN, upper);
-
-	return len < 0xffff ? len : 0xffff;
-}
-
 static __always_inline int from_ctr_egress_v4(struct __sk_buff *skb, struct ethhdr *eth,
 					      struct iphdr *ip, const struct nk_upper *upper)
 {

@@ -41,11 +41,16 @@ static __always_inline bool ipv4_is_multicast(__be32 daddr)
 	return ipv4_first_byte(daddr) >= NK_IPV4_MULTICAST;
 }
 
+static __always_inline __u32 ipv4_header_len(const struct iphdr *ip)
+{
+	return ip->ihl * 4;
+}
+
 /* A large GSO packet (BIG TCP) has a total length of 0 (iph_totlen() in include/linux/ip.h). */
 static __always_inline bool ipv4_header_valid(struct __sk_buff *skb, const struct iphdr *ip)
 {
 	__u32 total_len = bpf_ntohs(ip->tot_len);
-	__u32 header_len = ip->ihl * 4;
+	__u32 header_len = ipv4_header_len(ip);
 
 	if (ip->version != 4 || header_len < sizeof(*ip) || total_len > skb->len - ETH_HLEN)
 		return false;
@@ -68,10 +73,10 @@ ipv4_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_
 		return NK_DROP_TRUNCATED;
 	if (!ipv4_header_valid(skb, ip))
 		return NK_DROP_IP_HEADER;
-	header = (void *)ip + ip->ihl * 4;
-	ret_upper->offset = ETH_HLEN + ip->ihl * 4;
+	header = (void *)ip + ipv4_header_len(ip);
+	ret_upper->offset = ETH_HLEN + ipv4_header_len(ip);
 	ret_upper->protocol = ip->protocol;
-	ret_upper->has_options = ip->ihl * 4 != sizeof(*ip);
+	ret_upper->has_options = ipv4_header_len(ip) != sizeof(*ip);
 	if (!upper_is_read(ret_upper) || ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK))
 		return NK_KEEP;
 	if (header + NK_UPPER_LEN > linear.end)

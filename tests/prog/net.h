@@ -44,6 +44,9 @@
 #define BACK_V6 "2001:db8:9:6::9"
 /* IPv4 by an IPv6 next hop. */
 #define BY_V6_V4 "198.18.7.9"
+/* Behind a device without MAC headers, once test_delivery has made one. */
+#define TUNNEL_V4 "198.18.8.9"
+#define TUNNEL_V6 "2001:db8:9:8::9"
 /* No route. */
 #define NOWHERE_V4 "203.0.113.9"
 #define NOWHERE_V6 "2001:db8:ffff::9"

@@ -146,6 +146,12 @@ void packet_macs(struct packet *packet, const uint8_t destination[ETH_ALEN],
 	memcpy(packet->data + ETH_ALEN, source, ETH_ALEN);
 }
 
+void packet_strip(struct packet *packet)
+{
+	packet->len -= ETH_HLEN;
+	memmove(packet->data, packet->data + ETH_HLEN, packet->len);
+}
+
 void packet_forwarded(struct packet *packet)
 {
 	size_t at = packet_is_ipv4(packet) ? offsetof(struct iphdr, ttl)

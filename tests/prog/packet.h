@@ -82,6 +82,9 @@ void packet_ipv4_checksum(struct packet *packet);
 void packet_macs(struct packet *packet, const uint8_t destination[ETH_ALEN],
 		 const uint8_t source[ETH_ALEN]);
 
+/* packet_strip() - remove the Ethernet header. */
+void packet_strip(struct packet *packet);
+
 /* packet_forwarded() - what a router does to it: TTL or hop limit and checksum. */
 void packet_forwarded(struct packet *packet);
 

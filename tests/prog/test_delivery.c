@@ -23,8 +23,8 @@
 
 static enum net_device device;
 
-/* Packet sockets: the containers' ends, the far end of the uplink's wire. */
-static int sender_fd, other_fd, router_fd;
+/* Packet sockets: the containers' ends, the far end of the uplink's wire; and a tun device. */
+static int sender_fd, other_fd, router_fd, tunnel_fd;
 /* Those that pass into the host's stack. */
 static int sender_ipv4_fd, sender_ipv6_fd, uplink_ipv4_fd;
 /* Sees what the other endpoint's primary transmits. */
@@ -99,6 +99,30 @@ static void test_to_router(void)
 	check_to_router(&packet);
 	packet_ipv6(&packet, SENDER_V6, REMOTE_V6, IPPROTO_UDP, 100);
 	check_to_router(&packet);
+}
+
+static void check_to_tunnel(struct packet *packet)
+{
+	struct packet expected = *packet;
+
+	prog_next_hops_forget();
+	packet_forwarded(&expected);
+	packet_strip(&expected);
+	for (int i = 0; i < 2; i++) {
+		wire_send(sender_fd, packet, NULL);
+		wire_expect(tunnel_fd, &expected);
+	}
+}
+
+/* Out by a device without MAC headers: neither way brings one along. */
+static void test_to_tunnel(void)
+{
+	struct packet packet;
+
+	packet_ipv4(&packet, SENDER_V4, TUNNEL_V4, IPPROTO_UDP, 100);
+	check_to_tunnel(&packet);
+	packet_ipv6(&packet, SENDER_V6, TUNNEL_V6, IPPROTO_UDP, 100);
+	check_to_tunnel(&packet);
 }
 
 static void test_to_stack(void)
@@ -296,6 +320,9 @@ static void delivery_setup(enum net_device kind)
 	memcpy(large.mac, other_mac, ETH_ALEN);
 	prog_endpoint_set(LARGE_V4, &large);
 	prog_endpoint_set(LARGE_V6, &large);
+	tunnel_fd = wire_tun_create("nktun");
+	net_run("ip route add 198.18.8.0/24 dev nktun");
+	net_run("ip -6 route add 2001:db8:9:8::/64 dev nktun");
 	sockets_open();
 	wire_attach(kind == NET_NETKIT ? progs->progs.nk_from_ctr : progs->progs.nk_from_ctr_veth,
 		    SENDER);
@@ -308,6 +335,7 @@ static const struct delivery_case {
 } cases[] = {
 	{ "packets reach another endpoint", test_to_endpoint },
 	{ "packets reach the router", test_to_router },
+	{ "packets leave by a device without MAC headers", test_to_tunnel },
 	{ "packets reach the host's stack", test_to_stack },
 	{ "packets from the uplink reach an endpoint", test_from_uplink },
 	{ "tagged frames are dropped", test_tagged },

@@ -183,12 +183,6 @@ static struct virtio_net_hdr segments_of(const struct uplink_case *test)
 					.csum_offset = 16 };
 }
 
-static void packet_strip(struct packet *packet)
-{
-	packet->len -= ETH_HLEN;
-	memmove(packet->data, packet->data + ETH_HLEN, packet->len);
-}
-
 /* A tun device's packets have no Ethernet header; delivered, they get one. */
 static void test_uplink_l3(void **state)
 {
