@@ -137,7 +137,7 @@ void table_print(struct table *table)
 {
 	size_t widths[TABLE_COLUMNS_MAX];
 
-	assert(table->columns <= TABLE_COLUMNS_MAX);
+	assert(table->columns > 0 && table->columns <= TABLE_COLUMNS_MAX);
 	for (size_t i = 0; i < table->columns; i++)
 		widths[i] = column_width(table, i);
 	for (size_t i = 0; i < table->cells; i++) {

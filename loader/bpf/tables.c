@@ -186,7 +186,8 @@ int claim_list_read(struct datapath *datapath, struct claim_list *ret_list, stru
 		claim_list_free(&list);
 		return ret;
 	}
-	qsort(list.claims, list.count, sizeof(*list.claims), claim_order);
+	if (list.count) /* qsort(3) takes no NULL */
+		qsort(list.claims, list.count, sizeof(*list.claims), claim_order);
 	*ret_list = list;
 	return 0;
 }

@@ -78,7 +78,7 @@ struct addr subnet_gateway(const struct nk_subnet *subnet)
  */
 static const char *const unroutable[] = {
 	"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
-	"::/8",	     "fe80::/10",   "ff00::/8",
+	"::/8",      "fe80::/10",   "ff00::/8",
 };
 
 static int routable_check(const struct prefix *subnet, struct error *err)

@@ -112,10 +112,10 @@ struct doctor_report {
 void doctor_examine(struct doctor_report *ret_report);
 
 /* doctor_verdict() - the sum of the checks. */
-enum doctor_verdict doctor_verdict(const struct doctor_check checks[DOCTOR_CHECK_COUNT]);
+enum doctor_verdict doctor_verdict(const struct doctor_check list[DOCTOR_CHECK_COUNT]);
 
 /* doctor_count() - how many checks found @state. */
-size_t doctor_count(const struct doctor_check checks[DOCTOR_CHECK_COUNT], enum doctor_state state);
+size_t doctor_count(const struct doctor_check list[DOCTOR_CHECK_COUNT], enum doctor_state state);
 
 const char *doctor_state_name(enum doctor_state state);
 const char *doctor_verdict_name(enum doctor_verdict verdict);

@@ -254,7 +254,7 @@ void doctor_check_mtu(struct doctor *doctor, struct doctor_check *check)
 			finding_add(check, DOCTOR_WARN, "network %s has %u", entry->key.name,
 				    entry->network.mtu);
 	}
-	if (check->state == DOCTOR_OK) {
+	if (!least || check->state == DOCTOR_OK) {
 		finding_add(check, DOCTOR_OK, "no endpoint has more than its uplinks");
 		return;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What was written to a descriptor: to check output, a descriptor is pointed at a file in memory. */
+/* What was written to a descriptor: to check output, a descriptor is pointed at a file in memory.
+ */
 #ifndef NKCTL_TESTS_CAPTURE_H
 #define NKCTL_TESTS_CAPTURE_H
 

@@ -39,37 +39,13 @@ static void test_parse_fills_family_and_bytes(void **state)
 static void test_parse_rejects_what_is_no_address(void **state)
 {
 	static const char *const texts[] = {
-		"",
-		" ",
-		" 10.0.0.1",
-		"10.0.0.1 ",
-		"10.0.0.1\n",
-		"+10.0.0.1",
-		"10.0.0",
-		"10.0.0.",
-		"10.0.0.1.",
-		"10.0.0.1.2",
-		"10.0.0.256",
-		"10.0.0.-1",
-		"010.0.0.1", /* octal to some, decimal to others */
-		"0x0a.0.0.1",
-		"10..0.1",
-		"167772161",
-		"10.0.0.1/32",
-		"localhost",
-		":",
-		":::",
-		"::1%lo",
-		"fe80::1%1",
-		"[::1]",
-		"1::2::3",
-		"12345::",
-		"g::1",
-		"1:2:3:4:5:6:7",
-		"1:2:3:4:5:6:7:8:9",
-		"::1.2.3",
-		"::1.2.3.256",
-		"::1/128",
+		"",           " ",           " 10.0.0.1", "10.0.0.1 ",     "10.0.0.1\n",
+		"+10.0.0.1",  "10.0.0",      "10.0.0.",   "10.0.0.1.",     "10.0.0.1.2",
+		"10.0.0.256", "10.0.0.-1",   "010.0.0.1", /* octal to some, decimal to others */
+		"0x0a.0.0.1", "10..0.1",     "167772161", "10.0.0.1/32",   "localhost",
+		":",          ":::",         "::1%lo",    "fe80::1%1",     "[::1]",
+		"1::2::3",    "12345::",     "g::1",      "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
+		"::1.2.3",    "::1.2.3.256", "::1/128",
 	};
 	const struct addr untouched = { 77, { 1, 2, 3 } };
 
@@ -207,7 +183,7 @@ static void test_compare_is_the_order_of_numbers(void **state)
 	static const struct {
 		const char *low, *high;
 	} cases[] = {
-		{ "0.0.0.0", "0.0.0.1" },   { "10.0.0.255", "10.0.1.0" },
+		{ "0.0.0.0", "0.0.0.1" },     { "10.0.0.255", "10.0.1.0" },
 		{ "127.0.0.1", "128.0.0.1" }, { "::ff", "::100" },
 		{ "::ffff:ffff", "::1:0:0" }, { "7fff::", "8000::" },
 	};
@@ -400,8 +376,8 @@ static unsigned __int128 number_of(const struct addr *addr)
 static unsigned __int128 mask_of(uint8_t family, uint8_t len)
 {
 	unsigned __int128 all = family == AF_INET ? UINT32_MAX : ~(unsigned __int128)0;
-	unsigned __int128 hosts = len ? ((unsigned __int128)1 << (addr_bits(family) - len)) - 1
-				      : all;
+	unsigned __int128 hosts =
+		len ? ((unsigned __int128)1 << (addr_bits(family) - len)) - 1 : all;
 
 	return all & ~hosts;
 }

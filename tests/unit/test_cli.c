@@ -40,7 +40,7 @@ static struct cli cli_of(char *copies[ARGUMENTS_MAX], const char *const *words)
 	return cli;
 }
 
-#define CLI(...)                            \
+#define CLI(...)                             \
 	cli_of((char *[ARGUMENTS_MAX]){ 0 }, \
 	       (const char *const[]){ "try" __VA_OPT__(, ) __VA_ARGS__, NULL })
 
@@ -154,9 +154,20 @@ static void test_numbers(void **state)
 
 static void test_what_is_no_number(void **state)
 {
-	static const char *const texts[] = { "",    " ",   "-1",   "+1",   " 1",   "1 ",
-					     "1.0", "0x1", "1e1",  "11",   "one",  "10\n",
-					     "18446744073709551616", "99999999999999999999999" };
+	static const char *const texts[] = { "",
+					     " ",
+					     "-1",
+					     "+1",
+					     " 1",
+					     "1 ",
+					     "1.0",
+					     "0x1",
+					     "1e1",
+					     "11",
+					     "one",
+					     "10\n",
+					     "18446744073709551616",
+					     "99999999999999999999999" };
 	struct error err = { 0 };
 
 	(void)state;
@@ -185,8 +196,10 @@ static void check_found(const char *first, const char *second, const char *name,
 
 static void test_verbs_are_found_by_one_word_or_two(void **state)
 {
-	char *strangers[][2] = { { "network", NULL }, { "Attach", NULL }, { "", NULL },
-				 { "network", "bogus" }, { "att", NULL }, { "network add", NULL } };
+	char *strangers[][2] = {
+		{ "network", NULL },    { "Attach", NULL }, { "", NULL },
+		{ "network", "bogus" }, { "att", NULL },    { "network add", NULL }
+	};
 	int words;
 
 	(void)state;

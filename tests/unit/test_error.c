@@ -82,7 +82,9 @@ static void test_long_messages_are_cut(void **state)
  */
 static void test_only_printable_characters_get_through(void **state)
 {
-	static const char hostile[] = "a\x1b[2Jb\nc\td\re\x7f" "f\x80g\x9b" "2Jh\xff";
+	static const char hostile[] = "a\x1b[2Jb\nc\td\re\x7f"
+				      "f\x80g\x9b"
+				      "2Jh\xff";
 	static const char harmless[] = "a?[2Jb?c?d?e?f?g?2Jh?";
 	struct error err = { 0 };
 	char expected[64];
@@ -104,11 +106,11 @@ static void test_exit_statuses(void **state)
 	static const struct {
 		int code, status;
 	} cases[] = {
-		{ 0, 0 },	    { EIO, 1 },	     { ENOMEM, 1 },    { ETIMEDOUT, 1 },
-		{ EINTR, 1 },	    { EINVAL, 2 },   { ERANGE, 2 },    { ENOENT, 3 },
-		{ ENODEV, 3 },	    { EEXIST, 4 },   { EADDRINUSE, 4 }, { EOPNOTSUPP, 5 },
-		{ ENOSYS, 5 },	    { EPROTO, 5 },   { EPERM, 6 },     { EACCES, 6 },
-		{ EBUSY, 7 },	    { EAGAIN, 7 },   { ENOSPC, 8 },    { E2BIG, 8 },
+		{ 0, 0 },      { EIO, 1 },    { ENOMEM, 1 },     { ETIMEDOUT, 1 },
+		{ EINTR, 1 },  { EINVAL, 2 }, { ERANGE, 2 },     { ENOENT, 3 },
+		{ ENODEV, 3 }, { EEXIST, 4 }, { EADDRINUSE, 4 }, { EOPNOTSUPP, 5 },
+		{ ENOSYS, 5 }, { EPROTO, 5 }, { EPERM, 6 },      { EACCES, 6 },
+		{ EBUSY, 7 },  { EAGAIN, 7 }, { ENOSPC, 8 },     { E2BIG, 8 },
 	};
 
 	(void)state;

@@ -8,10 +8,10 @@
 #include "model/identity.h"
 #include "unit.h"
 
-#define NAME_31	   "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
-#define ID_48	   "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"
-#define ID_191	   ID_48 ID_48 ID_48 "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"
-#define IFNAME_15  "eeeeeeeeeeeeeee"
+#define NAME_31   "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+#define ID_48     "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"
+#define ID_191    ID_48 ID_48 ID_48 "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"
+#define IFNAME_15 "eeeeeeeeeeeeeee"
 
 static struct identity identity_of(const char *network, const char *id, const char *ifname)
 {
@@ -25,8 +25,8 @@ static struct identity identity_of(const char *network, const char *id, const ch
 static void test_takes_every_valid_name(void **state)
 {
 	static const char *const names[] = { "a", "A", "0", "a.b", "a_b", "a-b", "a..", "9-" };
-	static const char *const ifnames[] = { "e", "eth0", "eth0.100", "-", "...", "@", "a\\b",
-					       "veth-x", IFNAME_15 };
+	static const char *const ifnames[] = { "e", "eth0", "eth0.100", "-",      "...",
+					       "@", "a\\b", "veth-x",   IFNAME_15 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -55,8 +55,9 @@ static void check_rejected(const char *network, const char *id, const char *ifna
 
 static void test_rejects_every_invalid_name(void **state)
 {
-	static const char *const names[] = { ".",   "..",  "-",	  "_",	 ".a",	"-a",  "a/b", "a b",
-					     "a\n", "a:b", "a\t", "a,b", "\xc3", "a\xe4", "a%s", "$x" };
+	static const char *const names[] = { ".",    "..",    "-",   "_",   ".a",  "-a",
+					     "a/b",  "a b",   "a\n", "a:b", "a\t", "a,b",
+					     "\xc3", "a\xe4", "a%s", "$x" };
 
 	(void)state;
 	check_rejected("", "ctr1", "eth0", "network name is empty");
@@ -71,8 +72,8 @@ static void test_rejects_every_invalid_name(void **state)
 
 static void test_rejects_every_invalid_ifname(void **state)
 {
-	static const char *const ifnames[] = { "",	 ".",	  "..",	   "a/b",	   "a:b",
-					       "a b",	 "a\tb",  "a\n",   IFNAME_15 "e", "\x7f",
+	static const char *const ifnames[] = { "",       ".",       "..",  "a/b",         "a:b",
+					       "a b",    "a\tb",    "a\n", IFNAME_15 "e", "\x7f",
 					       "\x1b[m", "\xc3\xa4" };
 
 	(void)state;
@@ -171,13 +172,29 @@ static void test_device_name_and_mac_stay_the_same(void **state)
 		const char *device;
 		uint8_t mac[NK_ETH_ALEN];
 	} cases[] = {
-		{ "default", "ctr1", "eth0", 0x5f73081186d39055, "nk081186d39055",
+		{ "default",
+		  "ctr1",
+		  "eth0",
+		  0x5f73081186d39055,
+		  "nk081186d39055",
 		  { 0x06, 0x55, 0x90, 0xd3, 0x86, 0x11 } },
-		{ "default", "ctr2", "eth0", 0xd8456178c28af0f2, "nk6178c28af0f2",
+		{ "default",
+		  "ctr2",
+		  "eth0",
+		  0xd8456178c28af0f2,
+		  "nk6178c28af0f2",
 		  { 0x06, 0xf2, 0xf0, 0x8a, 0xc2, 0x78 } },
-		{ "lab", "web.1", "net0", 0x2ee06a1c5c057cd6, "nk6a1c5c057cd6",
+		{ "lab",
+		  "web.1",
+		  "net0",
+		  0x2ee06a1c5c057cd6,
+		  "nk6a1c5c057cd6",
 		  { 0x06, 0xd6, 0x7c, 0x05, 0x5c, 0x1c } },
-		{ NAME_31, ID_191, IFNAME_15, 0xe3450c12047bc8c7, "nk0c12047bc8c7",
+		{ NAME_31,
+		  ID_191,
+		  IFNAME_15,
+		  0xe3450c12047bc8c7,
+		  "nk0c12047bc8c7",
 		  { 0x06, 0xc7, 0xc8, 0x7b, 0x04, 0x12 } },
 	};
 
@@ -259,8 +276,18 @@ static void test_id_from_namespace(void **state)
 static void test_namespaces_that_make_no_id(void **state)
 {
 	static const char *const namespaces[] = {
-		"", "/", "/run/netns/", ".", "..", "-x", "a b", "ctr\x1b[2J", ID_191 "i",
-		"/run/netns/" ID_191 "i", "pid:" ID_191, "pid:4 2",
+		"",
+		"/",
+		"/run/netns/",
+		".",
+		"..",
+		"-x",
+		"a b",
+		"ctr\x1b[2J",
+		ID_191 "i",
+		"/run/netns/" ID_191 "i",
+		"pid:" ID_191,
+		"pid:4 2",
 	};
 
 	(void)state;

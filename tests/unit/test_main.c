@@ -146,8 +146,8 @@ static void check_answer(const char *const words[WORDS_MAX], int status, const c
 
 	run(&result, words);
 	if (result.status != status || strncmp(result.out, begins, strlen(begins)))
-		fail_msg("the answer should begin with \"%s\" and be %d, not %d: %s", begins, status,
-			 result.status, result.out);
+		fail_msg("the answer should begin with \"%s\" and be %d, not %d: %s", begins,
+			 status, result.status, result.out);
 	assert_string_equal(result.err, "");
 }
 
@@ -193,7 +193,7 @@ static void test_every_verb_has_help(void **state)
 	assert_int_equal(result.status, 0);
 	verbs = json_loads(result.out, 0, NULL);
 	assert_true(json_array_size(verbs) > 10);
-	json_array_foreach(verbs, i, verb) {
+	json_array_foreach (verbs, i, verb) {
 		char name[64], expected[128], *second;
 
 		(void)snprintf(name, sizeof(name), "%s",

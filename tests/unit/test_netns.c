@@ -29,8 +29,8 @@ static void check_refused(const char *spec, int code, const char *message_part)
 
 static void test_words_that_name_nothing_are_refused(void **state)
 {
-	static const char *const specs[] = { "",	 ".",	     "..",	"pid:",	    "pid:x",
-					     "pid:-1",	 "pid: 1",   "pid:1x",	"pid:+1" };
+	static const char *const specs[] = { "",       ".",      "..",     "pid:",  "pid:x",
+					     "pid:-1", "pid: 1", "pid:1x", "pid:+1" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)

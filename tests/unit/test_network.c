@@ -67,17 +67,11 @@ static void test_lengths(void **state)
 		const char *subnet;
 		int ret;
 	} cases[] = {
-		{ "10.0.0.0/8", 0 },
-		{ "10.0.0.0/30", 0 },
-		{ "10.0.0.0/7", -EINVAL },
-		{ "0.0.0.0/0", -EINVAL },
-		{ "10.0.0.0/31", -EINVAL }, /* no address besides base and gateway */
-		{ "10.0.0.0/32", -EINVAL },
-		{ "fd00::/8", 0 },
-		{ "fd00::/126", 0 },
-		{ "::/0", -EINVAL },
-		{ "fc00::/7", -EINVAL },
-		{ "fd00::/127", -EINVAL },
+		{ "10.0.0.0/8", 0 },        { "10.0.0.0/30", 0 },       { "10.0.0.0/7", -EINVAL },
+		{ "0.0.0.0/0", -EINVAL },   { "10.0.0.0/31", -EINVAL }, /* no address besides base
+									   and gateway */
+		{ "10.0.0.0/32", -EINVAL }, { "fd00::/8", 0 },          { "fd00::/126", 0 },
+		{ "::/0", -EINVAL },        { "fc00::/7", -EINVAL },    { "fd00::/127", -EINVAL },
 		{ "fd00::/128", -EINVAL },
 	};
 
@@ -108,10 +102,11 @@ static void test_host_bits_are_told_with_the_right_subnet(void **state)
 static void test_subnets_must_be_of_unicast_addresses(void **state)
 {
 	static const char *const subnets[] = {
-		"0.0.0.0/8",	 "0.1.0.0/16",	   "127.0.0.0/8", "127.8.0.0/16", "169.254.0.0/16",
-		"169.254.7.0/24", "169.0.0.0/8",   "224.0.0.0/8", "239.1.0.0/16", "240.0.0.0/8",
-		"255.255.255.0/24", "ff00::/8",	   "ff02::/64",	  "fe80::/64",	  "fe80::/10",
-		"fe00::/8",	 "::/64",	   "::/126",	  "::ffff:0.0.0.0/96",
+		"0.0.0.0/8",      "0.1.0.0/16",     "127.0.0.0/8",       "127.8.0.0/16",
+		"169.254.0.0/16", "169.254.7.0/24", "169.0.0.0/8",       "224.0.0.0/8",
+		"239.1.0.0/16",   "240.0.0.0/8",    "255.255.255.0/24",  "ff00::/8",
+		"ff02::/64",      "fe80::/64",      "fe80::/10",         "fe00::/8",
+		"::/64",          "::/126",         "::ffff:0.0.0.0/96",
 	};
 
 	(void)state;
@@ -225,9 +220,9 @@ static void test_mtu_bounds(void **state)
 		bool with_v6;
 		int ret;
 	} cases[] = {
-		{ 0, false, -EINVAL },	  { 67, false, -EINVAL },   { 68, false, 0 },
-		{ 1279, false, 0 },	  { 1279, true, -EINVAL },  { 1280, true, 0 },
-		{ 1500, true, 0 },	  { 65535, false, 0 },	    { 65535, true, 0 },
+		{ 0, false, -EINVAL },     { 67, false, -EINVAL },        { 68, false, 0 },
+		{ 1279, false, 0 },        { 1279, true, -EINVAL },       { 1280, true, 0 },
+		{ 1500, true, 0 },         { 65535, false, 0 },           { 65535, true, 0 },
 		{ 65536, false, -EINVAL }, { UINT32_MAX, true, -EINVAL },
 	};
 	struct error err = { 0 };

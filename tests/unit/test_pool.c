@@ -79,9 +79,8 @@ static void test_wraps_behind_the_last(void **state)
 static void test_ignores_a_cursor_that_it_would_never_give_out(void **state)
 {
 	static const char *const cursors[] = {
-		"10.88.0.0",   "10.88.0.1", "10.88.0.255", /* base, gateway, broadcast */
-		"10.88.1.0",   "10.87.255.255", "0.0.0.0", "255.255.255.255",
-		"fd00:88::17", "::",
+		"10.88.0.0", "10.88.0.1",     "10.88.0.255", /* base, gateway, broadcast */
+		"10.88.1.0", "10.87.255.255", "0.0.0.0",     "255.255.255.255", "fd00:88::17", "::",
 	};
 
 	(void)state;
@@ -120,8 +119,8 @@ static void check_enumeration(const struct nk_subnet *subnet, const struct addr 
 
 	pool_init(&pool, subnet, &cursor);
 	for (unsigned int i = 1; i <= hosts; i++) {
-		unsigned int start = host_usable(subnet->family, cursor_host, hosts) ? cursor_host
-										     : 1;
+		unsigned int start =
+			host_usable(subnet->family, cursor_host, hosts) ? cursor_host : 1;
 		unsigned int host = (start + i) % hosts;
 		struct addr expected = addr_add(base, host);
 
@@ -182,12 +181,18 @@ static void test_usable(void **state)
 		const char *subnet, *addr;
 		bool usable;
 	} cases[] = {
-		{ "10.88.0.0/16", "10.88.0.0", false },	    { "10.88.0.0/16", "10.88.0.1", false },
-		{ "10.88.0.0/16", "10.88.0.2", true },	    { "10.88.0.0/16", "10.88.255.254", true },
-		{ "10.88.0.0/16", "10.88.255.255", false }, { "10.88.0.0/16", "10.89.0.2", false },
-		{ "10.88.0.0/16", "10.87.0.2", false },	    { "10.88.0.0/16", "fd00:88::2", false },
-		{ "192.0.2.4/30", "192.0.2.6", true },	    { "192.0.2.4/30", "192.0.2.7", false },
-		{ "fd00:88::/64", "fd00:88::", false },	    { "fd00:88::/64", "fd00:88::1", false },
+		{ "10.88.0.0/16", "10.88.0.0", false },
+		{ "10.88.0.0/16", "10.88.0.1", false },
+		{ "10.88.0.0/16", "10.88.0.2", true },
+		{ "10.88.0.0/16", "10.88.255.254", true },
+		{ "10.88.0.0/16", "10.88.255.255", false },
+		{ "10.88.0.0/16", "10.89.0.2", false },
+		{ "10.88.0.0/16", "10.87.0.2", false },
+		{ "10.88.0.0/16", "fd00:88::2", false },
+		{ "192.0.2.4/30", "192.0.2.6", true },
+		{ "192.0.2.4/30", "192.0.2.7", false },
+		{ "fd00:88::/64", "fd00:88::", false },
+		{ "fd00:88::/64", "fd00:88::1", false },
 		{ "fd00:88::/64", "fd00:88::2", true },
 		{ "fd00:88::/64", "fd00:88::ffff:ffff:ffff:ffff", true },
 		{ "fd00:88::/64", "fd00:88:0:1::2", false },
