@@ -21,8 +21,8 @@ STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all install uninstall clean setup-build demo test unit prog e2e unit-programs prog-programs \
-	check bench
+.PHONY: all install uninstall clean setup-build demo test unit prog e2e check bench \
+	unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build; later ones find the stamp.
@@ -87,7 +87,8 @@ $(BUILD)/nkctl: $(OBJECTS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 PROG_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/prog/test_*.c))
 PROG_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/prog/test_%,$(wildcard tests/prog/*.c)))
-TEST_OBJECTS := $(UNIT_TESTS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS)
+E2E_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
+TEST_OBJECTS := $(UNIT_TESTS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS) $(E2E_PROGRAMS:=.o)
 LINK_TEST     = $(CC) $(CFLAGS) -Wl,--gc-sections -o $@ $^ $(LIBS) -lcmocka
 
 test:
@@ -97,6 +98,7 @@ unit prog e2e:
 
 unit-programs: $(UNIT_TESTS) $(BUILD)/nkctl
 prog-programs: $(PROG_TESTS)
+e2e-programs: $(BUILD)/nkctl $(E2E_PROGRAMS)
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"'
 $(BUILD)/tests/%.o: tests/%.c Makefile | $(SKELETON)
@@ -112,6 +114,8 @@ $(UNIT_TESTS): %: %.o $(BUILD)/loader.a
 	$(LINK_TEST)
 $(PROG_TESTS): %: %.o $(PROG_HELPERS)
 	$(LINK_TEST)
+$(E2E_PROGRAMS): %: %.o
+	$(CC) $(CFLAGS) -o $@ $^
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
 

@@ -40,7 +40,8 @@ report_result() # LINE "not " NAME
 	[[ -z ${NKCTL_TEST_FILTER:-} || $name =~ $NKCTL_TEST_FILTER ]] || return 0
 	if [[ $name =~ ^(.*)\#\ [Ss][Kk][Ii][Pp](.*)$ ]]; then
 		((skipped += 1))
-		report_line "skipped: ${BASH_REMATCH[1]%' '}${BASH_REMATCH[2]}"
+		name=${BASH_REMATCH[1]%' '}${BASH_REMATCH[2]}
+		report_line "skipped: ${name#' '}"
 		return
 	fi
 	if [[ -n $2 ]]; then
@@ -102,7 +103,7 @@ report_place_problem() # TEXT
 # Reads the stream of PLACE from standard input and writes its counts to the file COUNTS.
 report() # PLACE COUNTS LAYER...
 {
-	local place=$1 counts=$2 ended='' line word a b
+	local place=$1 counts=$2 ended='' line a b
 	local layer='' program='' planned='' seen=0 passed=0 failed=0 skipped=0 output=()
 	local all_passed=0 all_failed=0 all_skipped=0
 	local -A ran=()
@@ -110,7 +111,7 @@ report() # PLACE COUNTS LAYER...
 
 	while IFS= read -r line; do
 		line=${line%$'\r'}
-		read -r word a b <<<"${line#@@ }"
+		read -r _ a b <<<"${line#@@ }"
 		case $line in
 		'@@ begin '*)  report_begin "$a" "$b" ;;
 		'@@ end '*)    report_end "$a" "$b" ;;
