@@ -22,7 +22,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <signal.h>
 #include <string.h>
 
@@ -30,10 +29,9 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
-#include "core/sysctl.h"
 #include "model/pool.h"
-#include "nl/inet.h"
 #include "ops/collect.h"
+#include "ops/setup.h"
 #include "ops/uplink.h"
 
 #define MTU_WITHOUT_UPLINK 1500 /* Ethernet's */
@@ -373,168 +371,40 @@ static int program_attach(struct attach *attach, struct error *err)
 	return ret;
 }
 
-/* The host's side ------------------------------------------------------------------------------ */
+/* Both sides ----------------------------------------------------------------------------------- */
 
-static bool attach_is_noarp(const struct attach *attach)
+static struct endpoint_setup attach_setup(const struct attach *attach)
 {
-	return attach->pair.mode == NK_MODE_L3;
+	return (struct endpoint_setup){
+		.host = attach->node->nl,
+		.container = attach->container,
+		.netns_fd = attach->netns_fd,
+		.primary_name = attach->pair.primary_name,
+		.peer_name = attach->pair.peer_name,
+		.ifindex = attach->ifindex,
+		.peer_ifindex = attach->peer_ifindex,
+		.peer_mac = attach->pair.peer_mac,
+		.noarp = attach->pair.mode == NK_MODE_L3,
+		.network = &attach->network,
+		.addresses = attach->addresses,
+		.address_count = attach->claimed,
+	};
 }
 
-/* bpf_fib_lookup() and the stack both want forwarding on the device a packet comes in by. */
-static int primary_forward(struct attach *attach, struct error *err)
+static int host_side_setup(struct attach *attach, struct error *err)
 {
-	const char *name = attach->pair.primary_name;
-	int ret = link_forwarding_set(attach->node->nl, attach->ifindex, true, err);
+	struct endpoint_setup setup = attach_setup(attach);
+	int ret = host_setup(&setup, err);
 
-	if (ret)
-		return error_prefix(err, "turn IPv4 forwarding on for %s", name);
-	if (!attach_has_family(attach, AF_INET6))
-		return 0;
-	ret = link_addr_gen_none(attach->node->nl, attach->ifindex, err);
-	if (ret)
-		return error_prefix(err, "set %s's address generation", name);
-	return sysctl_write_dev("ipv6", name, "forwarding", 1, err);
-}
-
-/*
- * The gateway address is the host's own as containers see it: on the loopback device, where it
- * serves all of them, and with scope link, so that the kernel never chooses it for other traffic.
- */
-static int gateway_ensure(struct attach *attach, const struct addr *gateway, struct error *err)
-{
-	struct prefix address = { *gateway, addr_bits(gateway->family) };
-	int ret = inet_addr_add(attach->node->nl, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
-
-	if (ret && ret != -EEXIST)
-		return error_prefix(err, "give the host the gateway address %s",
-				    addr_format(gateway).text);
-	return 0;
-}
-
-static int host_route_add(struct attach *attach, const struct addr *addr, bool with_source,
-			  struct error *err)
-{
-	const struct nk_subnet *subnet = network_subnet_of(&attach->network, addr);
-	struct addr gateway = subnet_gateway(subnet);
-	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
-				    .ifindex = attach->ifindex,
-				    .prefsrc = with_source ? &gateway : NULL };
-	int ret = gateway_ensure(attach, &gateway, err);
-
-	if (!ret)
-		ret = inet_route_replace(attach->node->nl, &route, err);
-	return ret ? error_prefix(err, "route %s to the container", addr_format(addr).text) : 0;
-}
-
-/* In l2 mode the host knows the container's MAC address from us, and never asks for it. */
-static int host_neigh_add(struct attach *attach, const struct addr *addr, struct error *err)
-{
-	if (attach_is_noarp(attach))
-		return 0;
-	return inet_neigh_add(attach->node->nl, attach->ifindex, addr, attach->pair.peer_mac, err);
-}
-
-static int host_setup(struct attach *attach, struct error *err)
-{
-	struct link_info loopback;
-	int ret = primary_forward(attach, err);
-
-	if (!ret)
-		ret = link_up(attach->node->nl, attach->ifindex, attach_is_noarp(attach), err);
-	if (!ret)
-		ret = link_get_by_index(attach->node->nl, LOOPBACK_IFINDEX, &loopback, err);
-	for (size_t i = 0; !ret && i < attach->claimed; i++) {
-		const struct addr *addr = &attach->addresses[i].addr;
-
-		/* Addresses of a loopback device that is down are no source for a route. */
-		ret = host_route_add(attach, addr, loopback.flags & IFF_UP, err);
-		if (!ret)
-			ret = host_neigh_add(attach, addr, err);
-	}
 	log_step("host_setup");
 	return ret;
 }
 
-/* The container's side ------------------------------------------------------------------------- */
-
-static int container_enable_ipv6(void *data, struct error *err)
+static int container_side_setup(struct attach *attach, struct error *err)
 {
-	return sysctl_write_dev("ipv6", data, "disable_ipv6", 0, err);
-}
+	struct endpoint_setup setup = attach_setup(attach);
+	int ret = container_setup(&setup, err);
 
-/* Runtimes may hand over a namespace with IPv6 turned off: an address asks for it on. */
-static int container_prepare_ipv6(struct attach *attach, struct error *err)
-{
-	char ifname[IF_NAMESIZE];
-	int ret;
-
-	if (!attach_has_family(attach, AF_INET6))
-		return 0;
-	(void)strcpy(ifname, attach->pair.peer_name); /* identity_init() checked its length */
-	ret = netns_run(attach->netns_fd, container_enable_ipv6, ifname, err);
-	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
-	if (!ret && attach_is_noarp(attach))
-		ret = link_addr_gen_none(attach->container, attach->peer_ifindex, err);
-	return ret;
-}
-
-static int container_address_add(struct attach *attach, const struct prefix *address,
-				 struct error *err)
-{
-	int ret = inet_addr_add(attach->container, attach->peer_ifindex, address, RT_SCOPE_UNIVERSE,
-				err);
-
-	return ret ? error_prefix(err, "give the container the address %s",
-				  prefix_format(address).text)
-		   : 0;
-}
-
-/* A second interface of a container leaves its default route alone and serves its own subnet. */
-static int container_route_default(struct attach *attach, const struct nk_subnet *subnet,
-				   const struct addr *gateway, struct error *err)
-{
-	struct inet_route route = { .dst.addr.family = subnet->family,
-				    .ifindex = attach->peer_ifindex,
-				    .gateway = gateway };
-	int ret = inet_route_add(attach->container, &route, err);
-
-	if (ret != -EEXIST)
-		return ret;
-	route.dst = subnet_prefix(subnet);
-	return inet_route_replace(attach->container, &route, err);
-}
-
-static int container_route(struct attach *attach, const struct addr *addr, struct error *err)
-{
-	const struct nk_subnet *subnet = network_subnet_of(&attach->network, addr);
-	struct addr gateway = subnet_gateway(subnet);
-	struct inet_route link = { .dst = { gateway, addr_bits(gateway.family) },
-				   .ifindex = attach->peer_ifindex };
-	int ret = 0;
-
-	if (!attach_is_noarp(attach))
-		ret = inet_route_replace(attach->container, &link, err);
-	if (!ret)
-		ret = container_route_default(attach, subnet,
-					      attach_is_noarp(attach) ? NULL : &gateway, err);
-	return ret ? error_prefix(err, "give the container its %s routes",
-				  family_name(subnet->family))
-		   : 0;
-}
-
-static int container_setup(struct attach *attach, struct error *err)
-{
-	int ret = container_prepare_ipv6(attach, err);
-
-	if (!ret)
-		ret = link_up(attach->container, LOOPBACK_IFINDEX, false, err);
-	if (!ret)
-		ret = link_up(attach->container, attach->peer_ifindex, attach_is_noarp(attach),
-			      err);
-	for (size_t i = 0; !ret && i < attach->claimed; i++)
-		ret = container_address_add(attach, &attach->addresses[i], err);
-	for (size_t i = 0; !ret && i < attach->claimed; i++)
-		ret = container_route(attach, &attach->addresses[i].addr, err);
 	log_step("container_setup");
 	return ret;
 }
@@ -579,8 +449,8 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,     addresses_claim, program_attach,
-		host_setup,     container_setup, attach_commit,
+		remains_remove,  pair_create,          addresses_claim, program_attach,
+		host_side_setup, container_side_setup, attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/setup.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "core/netns.h"
+#include "core/sysctl.h"
+#include "model/network.h"
+#include "nl/inet.h"
+#include "nl/link.h"
+#include "ops/node.h"
+
+static bool setup_has_ipv6(const struct endpoint_setup *setup)
+{
+	for (size_t i = 0; i < setup->address_count; i++)
+		if (setup->addresses[i].addr.family == AF_INET6)
+			return true;
+	return false;
+}
+
+/* bpf_fib_lookup() and the stack both want forwarding on the device a packet comes in by. */
+static int primary_forward(const struct endpoint_setup *setup, struct error *err)
+{
+	const char *name = setup->primary_name;
+	int ret = link_forwarding_set(setup->host, setup->ifindex, true, err);
+
+	if (ret)
+		return error_prefix(err, "turn IPv4 forwarding on for %s", name);
+	if (!setup_has_ipv6(setup))
+		return 0;
+	ret = link_addr_gen_none(setup->host, setup->ifindex, err);
+	if (ret)
+		return error_prefix(err, "set %s's address generation", name);
+	return sysctl_write_dev("ipv6", name, "forwarding", 1, err);
+}
+
+/*
+ * The gateway address is the host's own as containers see it: on the loopback device, where it
+ * serves all of them, and with scope link, so that the kernel never chooses it for other traffic.
+ */
+static int gateway_ensure(const struct endpoint_setup *setup, const struct addr *gateway,
+			  struct error *err)
+{
+	struct prefix address = { *gateway, addr_bits(gateway->family) };
+	int ret = inet_addr_add(setup->host, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
+
+	if (ret && ret != -EEXIST)
+		return error_prefix(err, "give the host the gateway address %s",
+				    addr_format(gateway).text);
+	return 0;
+}
+
+static int host_route_add(const struct endpoint_setup *setup, const struct addr *addr,
+			  bool with_source, struct error *err)
+{
+	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
+	struct addr gateway = subnet_gateway(subnet);
+	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
+				    .ifindex = setup->ifindex,
+				    .prefsrc = with_source ? &gateway : NULL };
+	int ret = gateway_ensure(setup, &gateway, err);
+
+	if (!ret)
+		ret = inet_route_replace(setup->host, &route, err);
+	return ret ? error_prefix(err, "route %s to the container", addr_format(addr).text) : 0;
+}
+
+/* In l2 mode the host knows the container's MAC address from us, and never asks for it. */
+static int host_neigh_add(const struct endpoint_setup *setup, const struct addr *addr,
+			  struct error *err)
+{
+	if (setup->noarp)
+		return 0;
+	return inet_neigh_add(setup->host, setup->ifindex, addr, setup->peer_mac, err);
+}
+
+int host_setup(const struct endpoint_setup *setup, struct error *err)
+{
+	struct link_info loopback;
+	int ret = primary_forward(setup, err);
+
+	if (!ret)
+		ret = link_up(setup->host, setup->ifindex, setup->noarp, err);
+	if (!ret)
+		ret = link_get_by_index(setup->host, LOOPBACK_IFINDEX, &loopback, err);
+	for (size_t i = 0; !ret && i < setup->address_count; i++) {
+		const struct addr *addr = &setup->addresses[i].addr;
+
+		/* Addresses of a loopback device that is down are no source for a route. */
+		ret = host_route_add(setup, addr, loopback.flags & IFF_UP, err);
+		if (!ret)
+			ret = host_neigh_add(setup, addr, err);
+	}
+	return ret;
+}
+
+static int container_enable_ipv6(void *data, struct error *err)
+{
+	return sysctl_write_dev("ipv6", data, "disable_ipv6", 0, err);
+}
+
+/* Runtimes may hand over a namespace with IPv6 turned off: an address asks for it on. */
+static int container_prepare_ipv6(const struct endpoint_setup *setup, struct error *err)
+{
+	char ifname[IF_NAMESIZE];
+	int ret;
+
+	if (!setup_has_ipv6(setup))
+		return 0;
+	(void)strcpy(ifname, setup->peer_name); /* identity_init() checked its length */
+	ret = netns_run(setup->netns_fd, container_enable_ipv6, ifname, err);
+	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
+	if (!ret && setup->noarp)
+		ret = link_addr_gen_none(setup->container, setup->peer_ifindex, err);
+	return ret;
+}
+
+static int container_address_add(const struct endpoint_setup *setup, const struct prefix *address,
+				 struct error *err)
+{
+	int ret = inet_addr_add(setup->container, setup->peer_ifindex, address, RT_SCOPE_UNIVERSE,
+				err);
+
+	return ret ? error_prefix(err, "give the container the address %s",
+				  prefix_format(address).text)
+		   : 0;
+}
+
+/* A second interface of a container leaves its default route alone and serves its own subnet. */
+static int container_route_default(const struct endpoint_setup *setup,
+				   const struct nk_subnet *subnet, const struct addr *gateway,
+				   struct error *err)
+{
+	struct inet_route route = { .dst.addr.family = subnet->family,
+				    .ifindex = setup->peer_ifindex,
+				    .gateway = gateway };
+	int ret = inet_route_add(setup->container, &route, err);
+
+	if (ret != -EEXIST)
+		return ret;
+	route.dst = subnet_prefix(subnet);
+	return inet_route_replace(setup->container, &route, err);
+}
+
+static int container_route(const struct endpoint_setup *setup, const struct addr *addr,
+			   struct error *err)
+{
+	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
+	struct addr gateway = subnet_gateway(subnet);
+	struct inet_route link = { .dst = { gateway, addr_bits(gateway.family) },
+				   .ifindex = setup->peer_ifindex };
+	int ret = 0;
+
+	if (!setup->noarp)
+		ret = inet_route_replace(setup->container, &link, err);
+	if (!ret)
+		ret = container_route_default(setup, subnet, setup->noarp ? NULL : &gateway, err);
+	return ret ? error_prefix(err, "give the container its %s routes",
+				  family_name(subnet->family))
+		   : 0;
+}
+
+int container_setup(const struct endpoint_setup *setup, struct error *err)
+{
+	int ret = container_prepare_ipv6(setup, err);
+
+	if (!ret)
+		ret = link_up(setup->container, LOOPBACK_IFINDEX, false, err);
+	if (!ret)
+		ret = link_up(setup->container, setup->peer_ifindex, setup->noarp, err);
+	for (size_t i = 0; !ret && i < setup->address_count; i++)
+		ret = container_address_add(setup, &setup->addresses[i], err);
+	for (size_t i = 0; !ret && i < setup->address_count; i++)
+		ret = container_route(setup, &setup->addresses[i].addr, err);
+	return ret;
+}

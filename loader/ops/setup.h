@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The two sides of a new pair, made ready for traffic: forwarding, addresses, routes. */
+#ifndef NKCTL_OPS_SETUP_H
+#define NKCTL_OPS_SETUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "nkctl/maps.h"
+#include "nl/nlsock.h"
+
+/**
+ * struct endpoint_setup - a pair and what it is to have.
+ * @host, @container: rtnetlink sockets of the two namespaces
+ * @netns_fd: the container's namespace
+ * @primary_name, @ifindex: the host's end
+ * @peer_name, @peer_ifindex, @peer_mac: the container's end
+ * @noarp: l3 mode: neither end asks for, or has a use for, MAC addresses
+ * @network: of which the addresses are
+ * @addresses: with the prefix length that the container is to see
+ */
+struct endpoint_setup {
+	struct nlsock *host, *container;
+	int netns_fd;
+	const char *primary_name, *peer_name;
+	int ifindex, peer_ifindex;
+	const uint8_t *peer_mac;
+	bool noarp;
+	const struct nk_network *network;
+	const struct prefix *addresses;
+	size_t address_count;
+};
+
+/* host_setup() - the primary forwards and is up, and the host has routes to the container. */
+int host_setup(const struct endpoint_setup *setup, struct error *err);
+
+/* container_setup() - the peer is up, with its addresses and routes; so is the loopback device. */
+int container_setup(const struct endpoint_setup *setup, struct error *err);
+
+#endif
