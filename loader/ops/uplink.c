@@ -72,6 +72,9 @@ static const struct setting {
 	{ "ipv6", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v6) },
 };
 
+/* Of a device that is excluded from being an uplink only accept_ra is touched: see above. */
+#define SETTINGS_OF_EXCLUDED 1
+
 static __s8 *setting_saved(const struct setting *setting, struct nk_uplink *uplink)
 {
 	return (__s8 *)uplink + setting->saved;
@@ -89,11 +92,13 @@ static int setting_record(const struct setting *setting, const char *device,
 	return ret == -ENOENT ? 0 : ret;
 }
 
-static int settings_record(const char *device, struct nk_uplink *uplink, struct error *err)
+/* @count: of the settings that are to be made, the first ones. */
+static int settings_record(const char *device, size_t count, struct nk_uplink *uplink,
+			   struct error *err)
 {
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(settings); i++)
+	for (size_t i = 0; !ret && i < count; i++)
 		ret = setting_record(&settings[i], device, uplink, err);
 	return ret;
 }
@@ -135,8 +140,10 @@ static int uplink_attach(struct node *node, const struct link_info *link, struct
  * The record goes first, since it holds what the settings were: whatever is killed after it, the
  * next sync completes, and `down` restores.
  */
-static int uplink_setup_locked(struct node *node, const struct link_info *link, struct error *err)
+static int uplink_setup_locked(struct node *node, const struct link_info *link, bool excluded,
+			       struct error *err)
 {
+	size_t count = excluded ? SETTINGS_OF_EXCLUDED : ARRAY_SIZE(settings);
 	struct nk_uplink uplink = { .forwarding_v4 = UNCHANGED,
 				    .forwarding_v6 = UNCHANGED,
 				    .accept_ra = UNCHANGED };
@@ -144,23 +151,24 @@ static int uplink_setup_locked(struct node *node, const struct link_info *link, 
 
 	if (ret && ret != -ENOENT)
 		return ret;
-	uplink.flags &= ~(__u32)NK_UPLINK_EXCLUDED;
-	ret = settings_record(link->name, &uplink, err);
+	uplink.flags = excluded ? NK_UPLINK_EXCLUDED : 0;
+	ret = settings_record(link->name, count, &uplink, err);
 	if (!ret)
 		ret = uplink_set(&node->datapath, link->ifindex, &uplink, err);
 	if (!ret)
 		ret = settings_apply(link->name, &uplink, err);
-	if (!ret)
+	if (!ret && !excluded)
 		ret = uplink_attach(node, link, err);
 	return ret ? error_prefix(err, "use %s as an uplink", link->name) : 0;
 }
 
-static int uplink_setup(struct node *node, const struct link_info *link, struct error *err)
+static int uplink_setup(struct node *node, const struct link_info *link, bool excluded,
+			struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
 	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
 
-	return ret ? ret : uplink_setup_locked(node, link, err);
+	return ret ? ret : uplink_setup_locked(node, link, excluded, err);
 }
 
 /* What nearly every attach finds: nothing to do, and nothing to lock for it. */
@@ -170,7 +178,6 @@ static bool uplink_is_ready(struct node *node, const struct link_info *link)
 	uint32_t id;
 
 	return !uplink_get(&node->datapath, link->ifindex, &uplink, NULL) &&
-	       !(uplink.flags & NK_UPLINK_EXCLUDED) &&
 	       !hook_find(uplink_program(link->type), link->ifindex, &id, NULL, NULL) && id;
 }
 
@@ -194,6 +201,22 @@ static bool uplink_excluded(struct node *node, int ifindex)
 	       (uplink.flags & NK_UPLINK_EXCLUDED);
 }
 
+static bool accept_ra_at_risk(const char *device)
+{
+	int value;
+
+	return !sysctl_read_dev("ipv6", device, "accept_ra", &value, NULL) && value == 1;
+}
+
+static int uplink_sync(struct node *node, const struct link_info *link, struct error *err)
+{
+	bool excluded = uplink_excluded(node, link->ifindex);
+
+	if (excluded ? !accept_ra_at_risk(link->name) : uplink_is_ready(node, link))
+		return 0;
+	return uplink_setup(node, link, excluded, err);
+}
+
 int uplinks_sync(struct node *node, uint32_t *ret_mtu, struct error *err)
 {
 	struct default_devices devices;
@@ -209,8 +232,7 @@ int uplinks_sync(struct node *node, uint32_t *ret_mtu, struct error *err)
 			break;
 		if (!mtu)
 			mtu = devices.routes[i].mtu ? devices.routes[i].mtu : link.mtu;
-		if (!uplink_excluded(node, link.ifindex) && !uplink_is_ready(node, &link))
-			ret = uplink_setup(node, &link, err);
+		ret = uplink_sync(node, &link, err);
 	}
 	log_step("uplinks_sync");
 	if (ret)
@@ -236,7 +258,7 @@ int uplink_add(struct node *node, const char *device, struct error *err)
 		return ret;
 	if (link.flags & IFF_LOOPBACK)
 		return error_set(err, EINVAL, "the loopback device can't be an uplink");
-	return uplink_setup(node, &link, err);
+	return uplink_setup(node, &link, false, err);
 }
 
 static int uplink_detach(int ifindex, uint16_t type, struct error *err)
