@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Neighbour discovery (RFC 4861) of containers: what ARP is for IPv4. Solicitations of l2
- * containers are answered with the gateway's MAC; everything else that a container could take over
- * a network with is dropped.
+ * containers are answered with the gateway's MAC. The rest, with which a container could pose as a
+ * router or as somebody else, is dropped.
  */
 #ifndef NKCTL_BPF_ND_H
 #define NKCTL_BPF_ND_H

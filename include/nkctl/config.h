@@ -15,7 +15,9 @@
  * struct nk_config - the configuration of a loaded set of programs.
  * @abi_version: NK_ABI_VERSION of the build that loaded them
  * @neigh_refresh_jiffies: how long a next hop's packets may go past the neighbour table before
- *	one is sent through it, which keeps the entry confirmed
+ *	one is sent through it, which keeps the entry confirmed. Shorter than a minute, after which
+ *	the kernel may forget an unused entry (gc_stale_time); longer than the pace of a ping, for
+ *	that one packet to an unreachable next hop is the one that gets no answer
  * @version: that build's version, zero-terminated
  */
 struct nk_config {

@@ -19,7 +19,7 @@
 	X(IP_HEADER, "ip-header", "malformed IP header: version, header length or total length")   \
 	X(MARTIAN, "martian", "a destination that may never be on a wire: loopback, this network") \
 	X(ARP, "arp", "ARP that isn't a question from the endpoint's own address and MAC")         \
-	X(ND, "nd", "neighbour advertisement, redirect, or solicitation for a foreign address")    \
+	X(ND, "nd", "neighbour advertisement, redirect, malformed solicitation or one for itself") \
 	X(RA, "ra", "router advertisement from a container")                                       \
 	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
 	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")
