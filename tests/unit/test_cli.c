@@ -40,9 +40,8 @@ static struct cli cli_of(char *copies[ARGUMENTS_MAX], const char *const *words)
 	return cli;
 }
 
-#define CLI(...)                             \
-	cli_of((char *[ARGUMENTS_MAX]){ 0 }, \
-	       (const char *const[]){ "try" __VA_OPT__(, ) __VA_ARGS__, NULL })
+#define CLI(...) \
+	cli_of((char *[ARGUMENTS_MAX]){ 0 }, (const char *const[]){ "try", __VA_ARGS__, NULL })
 
 static void assert_next(struct cli *cli, int id, const char *value)
 {
