@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# What the end-to-end tests are written with. A test says what it expects in words; what it starts
+# ends with it. The host, the remote host and the wire are there already: see tests/e2e/run.
+#
+# Places are 'host', 'remote', and the containers: the names of their network namespaces.
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tools/wire.sh
+. "$BATS_TEST_DIRNAME/../../tools/wire.sh"
+
+# Seconds that an expectation may take to come true. A guest without KVM is slow.
+readonly DEADLINE_S=20
+
+# shellcheck disable=SC2034 # for the tests
+readonly GATEWAY4=10.88.0.1 GATEWAY6=fd00:88::1 GATEWAY_MAC=02:6e:6b:63:74:6c
+
+## Places and processes
+
+# Runs a command in a place.
+at() # PLACE COMMAND...
+{
+	if [[ $1 == host ]]; then "${@:2}"; else in_netns "$@"; fi
+}
+
+# Runs a command in the background, in a place; its output goes to the file that 'output_of' names.
+start() # NAME PLACE COMMAND...
+{
+	local -a prefix=()
+	[[ $2 == host ]] || prefix=(nsenter --net="/run/netns/$2" --)
+	"${prefix[@]}" "${@:3}" >"$(output_of "$1")" 2>&1 3>&- </dev/null &
+	started[$1]=$!
+}
+declare -gA started=()
+
+output_of() # NAME
+{
+	printf '%s/%s.out\n' "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}" "$1"
+}
+
+# Ends what 'start' started, and waits for it.
+stop() # NAME [SIGNAL]
+{
+	kill -s "${2:-TERM}" "${started[$1]}" 2>/dev/null || true
+	wait "${started[$1]}" 2>/dev/null || true
+	unset "started[$1]"
+}
+
+# Waits for the end of what 'start' started; returns its status.
+finish() # NAME
+{
+	local result=0
+	wait "${started[$1]}" || result=$?
+	unset "started[$1]"
+	((result == 0)) || cat -- "$(output_of "$1")"
+	return $result
+}
+
+stop_all()
+{
+	local name
+	for name in "${!started[@]}"; do stop "$name" KILL; done
+}
+
+# Has a command run at the end of the test, however that ends; the last one first.
+defer() # COMMAND...
+{
+	deferred=("${*@Q}" "${deferred[@]}")
+}
+declare -ga deferred=()
+
+clean_up()
+{
+	local command
+	stop_all
+	for command in "${deferred[@]}"; do eval "$command"; done
+	deferred=()
+}
+
+teardown() { clean_up; }
+teardown_file() { clean_up; }
+
+## Expectations
+
+# Fails a test with its words.
+fail()
+{
+	printf 'FAILED: '
+	printf '%s\n' "$@"
+	return 1
+}
+
+expect() # WORDS COMMAND...
+{
+	local said result=0
+	said=$("${@:2}" 2>&1) || result=$?
+	((result == 0)) || fail "$1" "${*:2}: exit status $result" "$said"
+}
+
+expect_not() # WORDS COMMAND...
+{
+	local said
+	if said=$("${@:2}" 2>&1); then fail "$1" "${*:2}: exit status 0" "$said"; fi
+}
+
+expect_same() # WORDS EXPECTED FOUND
+{
+	[[ $2 == "$3" ]] || fail "$1" "expected: $2" "found:    $3"
+}
+
+expect_match() # WORDS REGEX FOUND
+{
+	[[ $3 =~ $2 ]] || fail "$1" "expected: /$2/" "found:    $3"
+}
+
+expect_no_match() # WORDS REGEX FOUND
+{
+	[[ ! $3 =~ $2 ]] || fail "$1" "expected: not /$2/" "found:    $3"
+}
+
+# Waits until a command succeeds.
+eventually() # WORDS COMMAND...
+{
+	local end=$((SECONDS + DEADLINE_S))
+	until "${@:2}" >/dev/null 2>&1; do
+		((SECONDS < end)) || fail "$1, within $DEADLINE_S s" "${*:2}" || return
+		sleep 0.05
+	done
+}
+
+## nkctl
+
+nkctl() { "$NKCTL_PROGRAM" "$@"; }
+
+# Attaches a namespace the way that the variant under test does it.
+attach() # NS [OPTION]...
+{
+	# shellcheck disable=SC2086 # a list of options
+	nkctl attach --ns "$@" $E2E_ATTACH
+}
+
+# Makes network namespaces, and attaches them in order.
+containers() # NAME...
+{
+	local name
+	for name; do
+		ip netns add "$name"
+		attach "$name"
+	done
+}
+
+# Makes an untouched host again.
+take_all_down()
+{
+	local name _
+	nkctl down
+	while read -r name _; do
+		[[ $name == remote ]] || ip netns delete "$name"
+	done < <(ip netns list)
+}
+
+# Takes the host's default routes away for the rest of the test.
+default_routes_remove()
+{
+	ip route delete default
+	defer ip route replace default via $REMOTE4
+	ip -6 route delete default
+	defer ip -6 route replace default via $REMOTE6
+}
+
+# Prints what a jq filter finds in an endpoint.
+endpoint() # ID FILTER
+{
+	nkctl show "$1" --json | jq -r "$2"
+}
+
+primary_of() { endpoint "$1" .host_device; }
+
+# Expects nkctl to fail with an exit status and one line that matches, and to say no more.
+expect_refusal() # WORDS STATUS REGEX ARGUMENT...
+{
+	local said result=0
+	said=$(nkctl "${@:4}" 2>&1) || result=$?
+	expect_same "$1: its exit status ($said)" "$2" "$result"
+	expect_match "$1: what it says" "^nkctl: [^"$'\n'"]*$3[^"$'\n'"]*$" "$said"
+}
+
+# Prints "REASON COUNT" for each reason for which packets were dropped.
+drops()
+{
+	local count reason _
+	while read -r count reason _; do
+		[[ $count == 0 || $count == DROPPED ]] || echo "$reason $count"
+	done < <(nkctl stats)
+}
+
+# Remembers the drop counters for drops_since.
+drops_note()
+{
+	local reason count
+	drops_noted=()
+	while read -r reason count; do drops_noted[$reason]=$count; done < <(drops)
+}
+declare -gA drops_noted=()
+
+# Prints "REASON COUNT" for what was dropped since drops_note. What guests with link-local addresses
+# say by themselves (router solicitations, multicast reports) is left out: it comes when it likes.
+drops_since()
+{
+	local reason count
+	while read -r reason count; do
+		((count -= ${drops_noted[$reason]:-0})) || continue
+		[[ $reason == link-local ]] || echo "$reason $count"
+	done < <(drops)
+}
+
+expect_no_drops() # WORDS
+{
+	expect_same "$1" '' "$(drops_since)"
+}
+
+## Packets
+
+# Captures in the background what goes over a device.
+capture() # NAME PLACE DEVICE FILTER...
+{
+	start "$1" "$2" tcpdump -i "$3" -n -U --immediate-mode -Z root -w "$(pcap_of "$1")" "${@:4}"
+	eventually "tcpdump listens on $3" grep -q 'listening on' "$(output_of "$1")"
+}
+
+pcap_of() # NAME
+{
+	printf '%s/%s.pcap\n' "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}" "$1"
+}
+
+# Prints what a capture has, each packet a line; -v and the like go to tcpdump.
+captured() # NAME [OPTION]... FILTER...
+{
+	tcpdump -n -r "$(pcap_of "$1")" "${@:2}" 2>/dev/null
+}
+
+captured_count() # NAME FILTER...
+{
+	captured "$@" | wc -l
+}
+
+has_captured() # NAME FILTER...
+{
+	[[ -n $(captured "$@" -c 1) ]]
+}
+
+# Prints the first packet of a capture that matches, with its Ethernet header, in hexadecimal.
+captured_hex() # NAME FILTER...
+{
+	captured "$1" -t -xx -c 1 "${@:2}" | sed -n 's/^\t0x[0-9a-f]*: *//p' | tr -d ' \n'
+}
+
+# Waits until the process that 'start' started has a socket on a port.
+await_listener() # NAME tcp|tcp6|udp|udp6 PORT
+{
+	local port
+	printf -v port ':%04X ' "$3"
+	eventually "a listener on $2 port $3" grep -q "$port" "/proc/${started[$1]}/net/$2"
+}
+
+# socat's words for an address of either family.
+socat_addr() { if [[ $1 == *:* ]]; then printf '[%s]' "$1"; else printf '%s' "$1"; fi; }
+socat_ip() { if [[ $1 == *:* ]]; then echo 6; else echo 4; fi; }
+proc_ip() { if [[ $1 == *:* ]]; then echo 6; fi; }
+
+# Sends a file from one place to an address in another, by tcp or udp, and compares what arrives.
+expect_transfer() # tcp|udp FROM TO ADDRESS FILE
+{
+	local protocol=$1 from=$2 to=$3 addr=$4 file=$5 ip received=$BATS_TEST_TMPDIR/received
+	ip=$(socat_ip "$addr")
+	: >"$received"
+	if [[ $protocol == tcp ]]; then
+		start receiver "$to" socat -u "TCP$ip-LISTEN:5001,reuseaddr" "OPEN:$received"
+	else
+		start receiver "$to" socat -u "UDP$ip-RECV:5001" "OPEN:$received"
+	fi
+	await_listener receiver "$protocol$(proc_ip "$addr")" 5001
+	expect "$from sends to $addr by $protocol" \
+		at "$from" socat -u -b 1024 "FILE:$file" "${protocol^^}$ip:$(socat_addr "$addr"):5001"
+	if [[ $protocol == tcp ]]; then
+		expect "$to receives by tcp" finish receiver
+	else
+		eventually "$to receives all by udp" cmp "$file" "$received"
+		stop receiver
+	fi
+	expect "$to has received what $from sent, byte by byte" cmp "$file" "$received"
+}
+
+## State of the host
+
+# Prints everything that nkctl may change on a host. What packets or time change is left out.
+host_state()
+{
+	local dir map
+	ip -o -d link show
+	ip -o address show | sed 's/valid_lft.*//'
+	ip -4 route show table all
+	ip -6 route show table all | sed 's/ expires [0-9]*sec//'
+	ip neigh show nud permanent
+	find /sys/fs/bpf
+	grep . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/{forwarding,accept_ra}
+	for dir in /sys/fs/bpf/nkctl*; do
+		for map in endpoints_v4 endpoints_v6 networks cursors uplinks; do
+			[[ ! -e $dir/maps/$map ]] || echo "map dump pinned $dir/maps/$map"
+		done
+		[[ ! -e $dir ]] || find "$dir/progs" -type f | sed 's/^/prog show pinned /'
+	done | bpftool batch file -
+	echo "uplink's programs: $(hook query tcx/ingress eth0 | tr '\n' ' ')"
+}
