@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * traffic - sends a counted number of packets between two network namespaces, and says what one
+ * of them cost.
+ *
+ * Theory of operation: the machine that this runs on counts instructions as nanoseconds (see
+ * bench/README.md), so a figure is the time of many transactions, divided by their number. All
+ * that isn't a transaction is kept out of it: sockets are made, connected and warm beforehand,
+ * and nothing is written or allocated until the last round is done. A socket belongs to the
+ * namespace that its maker was in, hence one program makes both ends. In the *_rr tests they
+ * are two processes, which sleep and wake each other as a client and a server do; in the others
+ * one, since a packet's way is wanted there and no scheduling.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S    1000000000LL
+#define PORT        7007
+#define ROUNDS_MAX  100
+#define PAYLOAD_MAX 65507 /* of a UDP datagram's payload over IPv4 */
+#define TIMEOUT_S   60    /* a run that takes longer has lost a packet */
+#define PATH_SIZE   128
+
+/* Of include/uapi/linux/bpf.h, Linux 6.6. Debian 12's headers are older. */
+#define NK_TCX_DROP       2
+#define NK_BPF_TCX_EGRESS 47
+
+/**
+ * struct options - what was asked for.
+ * @count: transactions in a round
+ * @rounds: number of rounds that are measured, after one that isn't
+ * @size: bytes of payload in each direction
+ * @sink: device (NETNS/DEVICE) whose outgoing packets are dropped, or NULL
+ */
+struct options {
+	unsigned int count;
+	unsigned int rounds;
+	size_t size;
+	char *sink;
+};
+
+/**
+ * struct ends - the connected sockets.
+ * @near: in the first namespace: the client, or the sender
+ * @far: in the second
+ */
+struct ends {
+	int near;
+	int far;
+};
+
+struct test {
+	const char *name;
+	int type;
+	void (*transact)(const struct ends *ends, char *buffer, size_t size);
+	bool has_server;
+};
+
+static const char usage_text[] =
+	"Usage: traffic [OPTION]... TEST FROM TO ADDRESS\n"
+	"\n"
+	"Sends packets from network namespace FROM to ADDRESS in namespace TO (names below\n"
+	"/run/netns; they may be the same) and prints the nanoseconds that each took, one line "
+	"per\n"
+	"round. TEST is\n"
+	"  tcp_rr    a request and its response over TCP, between two processes\n"
+	"  udp_rr    the same over UDP\n"
+	"  udp       a datagram sent and received, by one process\n"
+	"  udp_send  a datagram sent\n"
+	"\n"
+	"  -n COUNT         packets or transactions in a round (1000)\n"
+	"  -r ROUNDS        rounds, after one that isn't counted (5)\n"
+	"  -s SIZE          bytes of payload in each direction (1)\n"
+	"  -d NETNS/DEVICE  drop what goes out by the device, at its tcx egress\n";
+
+/* Namespaces and sockets ----------------------------------------------------------------------- */
+
+static void netns_enter(const char *name)
+{
+	char path[PATH_SIZE];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "/run/netns/%s", name) >= (int)sizeof(path))
+		errx(EXIT_FAILURE, "namespace %s: its name is too long", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		err(EXIT_FAILURE, "enter the namespace %s", path);
+	(void)close(fd); /* nothing was written */
+}
+
+static struct sockaddr_storage address_parse(const char *text, socklen_t *ret_len)
+{
+	struct sockaddr_storage storage = { 0 };
+	struct sockaddr_in *v4 = (void *)&storage;
+	struct sockaddr_in6 *v6 = (void *)&storage;
+
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(PORT);
+		*ret_len = sizeof(*v4);
+	} else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(PORT);
+		*ret_len = sizeof(*v6);
+	} else {
+		errx(EXIT_FAILURE, "%s is no IPv4 or IPv6 address", text);
+	}
+	return storage;
+}
+
+static int socket_make(int family, int type)
+{
+	const int on = 1;
+	int fd = socket(family, type, 0);
+
+	if (fd < 0)
+		err(EXIT_FAILURE, "make a socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    (type == SOCK_STREAM && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))))
+		err(EXIT_FAILURE, "set a socket's options");
+	return fd;
+}
+
+/* Accepts the connection that waits, or, for UDP, makes the same of the near end's address. */
+static int far_connect(int listener, int near, int type)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int fd;
+
+	if (type == SOCK_DGRAM) {
+		if (getsockname(near, (struct sockaddr *)&peer, &len) ||
+		    connect(listener, (struct sockaddr *)&peer, len))
+			err(EXIT_FAILURE, "connect the far end");
+		return listener;
+	}
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		err(EXIT_FAILURE, "accept a connection");
+	(void)close(listener); /* nothing was written */
+	return fd;
+}
+
+static struct ends ends_make(const struct test *test, const char *from, const char *to,
+			     const char *address_text)
+{
+	struct ends ends;
+	socklen_t len;
+	struct sockaddr_storage address = address_parse(address_text, &len);
+	const struct sockaddr *sockaddr = (const struct sockaddr *)&address;
+
+	netns_enter(to);
+	ends.far = socket_make(address.ss_family, test->type);
+	if (bind(ends.far, sockaddr, len) || (test->type == SOCK_STREAM && listen(ends.far, 1)))
+		err(EXIT_FAILURE, "listen at %s", address_text);
+	netns_enter(from);
+	ends.near = socket_make(address.ss_family, test->type);
+	if (connect(ends.near, sockaddr, len))
+		err(EXIT_FAILURE, "connect to %s", address_text);
+	ends.far = far_connect(ends.far, ends.near, test->type);
+	return ends;
+}
+
+/* The sink ------------------------------------------------------------------------------------- */
+
+static int device_enter(char *device)
+{
+	char *name = strchr(device, '/');
+	unsigned int ifindex;
+
+	if (!name)
+		errx(EXIT_FAILURE, "'%s' isn't NETNS/DEVICE", device);
+	*name++ = 0;
+	netns_enter(device);
+	ifindex = if_nametoindex(name);
+	if (!ifindex)
+		err(EXIT_FAILURE, "find the device %s in %s", name, device);
+	return (int)ifindex;
+}
+
+/* Drops what would go out by a device, just before its driver, as long as this process lives. */
+static void sink_open(char *device)
+{
+	static const struct bpf_insn drop_all[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = NK_TCX_DROP },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int program, ifindex = device_enter(device);
+
+	program = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "sink", "GPL", drop_all,
+				sizeof(drop_all) / sizeof(*drop_all), NULL);
+	if (program < 0)
+		err(EXIT_FAILURE, "load the sink's program");
+	if (bpf_link_create(program, ifindex, (enum bpf_attach_type)NK_BPF_TCX_EGRESS, NULL) < 0)
+		err(EXIT_FAILURE, "attach the sink");
+}
+
+/* Transactions --------------------------------------------------------------------------------- */
+
+static void message_send(int fd, const char *buffer, size_t size)
+{
+	if (send(fd, buffer, size, 0) != (ssize_t)size)
+		err(EXIT_FAILURE, "send");
+}
+
+/* Returns false at the end of the stream. A message of TCP may come in pieces. */
+static bool message_receive(int fd, char *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t len = recv(fd, buffer + done, size - done, 0);
+
+		if (len < 0)
+			err(EXIT_FAILURE, "receive");
+		if (!len)
+			return false;
+		done += (size_t)len;
+	}
+	return true;
+}
+
+static void transact_rr(const struct ends *ends, char *buffer, size_t size)
+{
+	message_send(ends->near, buffer, size);
+	if (!message_receive(ends->near, buffer, size))
+		errx(EXIT_FAILURE, "the server has gone");
+}
+
+static void transact_one_way(const struct ends *ends, char *buffer, size_t size)
+{
+	message_send(ends->near, buffer, size);
+	(void)message_receive(ends->far, buffer, size); /* a datagram is there whole */
+}
+
+static void transact_send(const struct ends *ends, char *buffer, size_t size)
+{
+	message_send(ends->near, buffer, size);
+}
+
+static const struct test tests[] = {
+	{ "tcp_rr", SOCK_STREAM, transact_rr, true },
+	{ "udp_rr", SOCK_DGRAM, transact_rr, true },
+	{ "udp", SOCK_DGRAM, transact_one_way, false },
+	{ "udp_send", SOCK_DGRAM, transact_send, false },
+};
+
+static const struct test *test_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		if (!strcmp(tests[i].name, name))
+			return &tests[i];
+	errx(EXIT_FAILURE, "unknown test '%s'", name);
+}
+
+/* Rounds --------------------------------------------------------------------------------------- */
+
+/* The far end answers until it's killed. */
+static pid_t server_start(const struct ends *ends, char *buffer, size_t size)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		err(EXIT_FAILURE, "start the server");
+	if (pid)
+		return pid;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(EXIT_FAILURE);
+	while (message_receive(ends->far, buffer, size))
+		message_send(ends->far, buffer, size);
+	_exit(EXIT_SUCCESS);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* can't fail: the clock exists */
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static int64_t round_run(const struct test *test, const struct ends *ends, char *buffer,
+			 const struct options *options)
+{
+	int64_t begin_ns = now_ns();
+
+	for (unsigned int i = 0; i < options->count; i++)
+		test->transact(ends, buffer, options->size);
+	return now_ns() - begin_ns;
+}
+
+static void test_run(const struct test *test, const struct ends *ends,
+		     const struct options *options)
+{
+	static char buffer[PAYLOAD_MAX];
+	int64_t rounds_ns[ROUNDS_MAX];
+	pid_t server = test->has_server ? server_start(ends, buffer, options->size) : 0;
+
+	(void)round_run(test, ends, buffer, options); /* to be warm */
+	for (unsigned int i = 0; i < options->rounds; i++)
+		rounds_ns[i] = round_run(test, ends, buffer, options);
+	if (server && (kill(server, SIGKILL) || waitpid(server, NULL, 0) != server))
+		err(EXIT_FAILURE, "end the server");
+	for (unsigned int i = 0; i < options->rounds; i++)
+		printf("%.1f\n", (double)rounds_ns[i] / options->count);
+}
+
+/* The command line ----------------------------------------------------------------------------- */
+
+static unsigned int number_parse(const char *text, unsigned int max)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*end || !value || value > max)
+		errx(EXIT_FAILURE, "'%s' is no number from 1 to %u", text, max);
+	return (unsigned int)value;
+}
+
+static struct options options_parse(int argc, char **argv)
+{
+	struct options options = { .count = 1000, .rounds = 5, .size = 1 };
+	int option;
+
+	while ((option = getopt(argc, argv, "n:r:s:d:h")) != -1) {
+		switch (option) {
+		case 'n':
+			options.count = number_parse(optarg, 1000000);
+			break;
+		case 'r':
+			options.rounds = number_parse(optarg, ROUNDS_MAX);
+			break;
+		case 's':
+			options.size = number_parse(optarg, PAYLOAD_MAX);
+			break;
+		case 'd':
+			options.sink = optarg;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			fputs(usage_text, stderr);
+			exit(EXIT_FAILURE);
+		}
+	}
+	return options;
+}
+
+/* A socket's own timeout would cost each transaction two timers. */
+static void give_up(int signal)
+{
+	static const char message[] = "traffic: a packet was lost: nothing came for too long\n";
+
+	(void)signal;
+	(void)!write(STDERR_FILENO, message,
+		     sizeof(message) - 1); /* there's no other way to tell */
+	_exit(EXIT_FAILURE);
+}
+
+/* Two processes on two processors would measure how far these are apart. */
+static void pin_to_one_processor(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(EXIT_FAILURE, "stay on the first processor");
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = options_parse(argc, argv);
+	const struct test *test;
+	struct ends ends;
+
+	argv += optind;
+	if (argc - optind != 4) {
+		fputs(usage_text, stderr);
+		return EXIT_FAILURE;
+	}
+	test = test_find(argv[0]);
+	pin_to_one_processor();
+	(void)signal(SIGALRM, give_up);
+	(void)alarm(TIMEOUT_S);
+	ends = ends_make(test, argv[1], argv[2], argv[3]);
+	if (options.sink)
+		sink_open(options.sink);
+	test_run(test, &ends, &options);
+	return EXIT_SUCCESS;
+}
