@@ -77,7 +77,7 @@ $(BUILD)/loader/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
-$(BUILD)/loader/bpf/datapath.o: $(SKELETONS)
+$(BUILD)/loader/bpf/datapath.o $(BUILD)/loader/bpf/collector.o: $(SKELETONS)
 
 $(BUILD)/nkctl: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

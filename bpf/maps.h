@@ -4,28 +4,13 @@
 #define NKCTL_BPF_MAPS_H
 
 #include "compat.h"
+#include "endpoint_maps.h"
 #include <nkctl/config.h>
 #include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
 
 /* In a section of its own, so that its map holds this and nothing the compiler adds. */
 SEC(".rodata.config") const volatile struct nk_config nk_config = { 0 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_ENDPOINTS_MAX);
-	__type(key, struct nk_addr4);
-	__type(value, struct nk_endpoint);
-} endpoints_v4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_ENDPOINTS_MAX);
-	__type(key, struct nk_addr6);
-	__type(value, struct nk_endpoint);
-} endpoints_v6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

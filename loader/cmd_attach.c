@@ -33,9 +33,9 @@ static int address_add(struct attach_request *request, const char *text, struct 
 		request->auto_addresses = true;
 		return 0;
 	}
-	if (request->address_count == ENDPOINT_ADDRESSES_MAX)
+	if (request->address_count == NK_ENDPOINT_ADDRESSES_MAX)
 		return error_set(err, EINVAL, "an endpoint has at most %d addresses",
-				 ENDPOINT_ADDRESSES_MAX);
+				 NK_ENDPOINT_ADDRESSES_MAX);
 	if (prefix_parse(text, &request->addresses[request->address_count]))
 		return error_set(err, EINVAL, "'%s' is neither an address, ADDR/LEN, nor auto",
 				 text);

@@ -13,6 +13,9 @@
 
 #define NK_ETH_ALEN 6
 
+/* Group of every primary (IFLA_GROUP): "nk" in ASCII. */
+#define NK_LINK_GROUP 0x6e6b
+
 /*
  * The MAC address of the host's end of every l2 endpoint: one for all, so that the datapath
  * answers ARP and ND without a look-up. Locally administered; the last bytes spell "nkctl".
@@ -24,6 +27,9 @@
 
 /* Endpoint addresses per family on a node. Entries are allocated as they are needed. */
 #define NK_ENDPOINTS_MAX 65536
+
+/* Addresses of one endpoint, in all. */
+#define NK_ENDPOINT_ADDRESSES_MAX 16
 
 /* Networks on a node, and subnets (of either family) of a network. */
 #define NK_NETWORKS_MAX        1024
@@ -57,6 +63,19 @@ struct nk_endpoint {
 	__u8 mac[NK_ETH_ALEN];
 	__u8 gateway_mac[NK_ETH_ALEN];
 	__u32 reserved;
+};
+
+/**
+ * struct nk_owner - the addresses that a primary may have claimed; value of the owners map, whose
+ * key is its index. Written before the claims, it has all of them, and perhaps one that somebody
+ * else was quicker to claim: the claim itself tells.
+ * @v4_count, @v6_count: entries in use
+ */
+struct nk_owner {
+	__u32 v4_count;
+	__u32 v6_count;
+	struct nk_addr4 v4[NK_ENDPOINT_ADDRESSES_MAX];
+	struct nk_addr6 v6[NK_ENDPOINT_ADDRESSES_MAX];
 };
 
 /**
@@ -120,6 +139,7 @@ struct nk_uplink {
 };
 
 _Static_assert(sizeof(struct nk_endpoint) == 24, "no padding");
+_Static_assert(sizeof(struct nk_owner) == 8 + NK_ENDPOINT_ADDRESSES_MAX * 20, "no padding");
 _Static_assert(sizeof(struct nk_subnet) == 20, "no padding");
 _Static_assert(sizeof(struct nk_network) == 8 + NK_NETWORK_SUBNETS_MAX * 20, "no padding");
 _Static_assert(sizeof(struct nk_uplink) == 8, "no padding");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bpf/probe.h"
+#include "bpf/collector.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/log.h"
@@ -19,9 +20,13 @@
 
 /* Names in the object are the names of the pins. */
 static const char *const map_names[MAP_COUNT] = {
-	[MAP_ENDPOINTS_V4] = "endpoints_v4", [MAP_ENDPOINTS_V6] = "endpoints_v6",
-	[MAP_NETWORKS] = "networks",         [MAP_CURSORS] = "cursors",
-	[MAP_UPLINKS] = "uplinks",           [MAP_DROPS] = "drops",
+	[MAP_OWNERS] = "owners",
+	[MAP_ENDPOINTS_V4] = "endpoints_v4",
+	[MAP_ENDPOINTS_V6] = "endpoints_v6",
+	[MAP_NETWORKS] = "networks",
+	[MAP_CURSORS] = "cursors",
+	[MAP_UPLINKS] = "uplinks",
+	[MAP_DROPS] = "drops",
 };
 
 static const char *const program_names[PROGRAM_COUNT] = {
@@ -63,30 +68,10 @@ bool datapath_has_netkit_hook(void)
 	return fd >= 0;
 }
 
-static void pin_path(const struct datapath *datapath, const char *dir, const char *name,
-		     char ret_path[PINS_PATH_SIZE])
-{
-	char relative[64];
-
-	(void)snprintf(relative, sizeof(relative), "%s/%s", dir, name);
-	pins_path(&datapath->pins, relative, ret_path);
-}
-
-static int pin_open(const struct datapath *datapath, const char *dir, const char *name,
-		    struct error *err)
-{
-	char path[PINS_PATH_SIZE];
-	int fd;
-
-	pin_path(datapath, dir, name, path);
-	fd = bpf_obj_get(path);
-	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;
-}
-
 int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err)
 {
 	if (datapath->map_fds[map] < 0)
-		datapath->map_fds[map] = pin_open(datapath, "maps", map_names[map], err);
+		datapath->map_fds[map] = pins_get(&datapath->pins, "maps", map_names[map], err);
 	return datapath->map_fds[map];
 }
 
@@ -94,14 +79,14 @@ int datapath_program_fd(struct datapath *datapath, enum datapath_program program
 {
 	if (datapath->program_fds[program] < 0)
 		datapath->program_fds[program] =
-			pin_open(datapath, "progs", program_names[program], err);
+			pins_get(&datapath->pins, "progs", program_names[program], err);
 	return datapath->program_fds[program];
 }
 
 /* The .rodata of the programs in the kernel. Return: 0; -ENOENT where nothing is loaded. */
 static int config_read(struct datapath *datapath, struct error *err)
 {
-	_cleanup_close_ int fd = pin_open(datapath, "maps", CONFIG_NAME, err);
+	_cleanup_close_ int fd = pins_get(&datapath->pins, "maps", CONFIG_NAME, err);
 	const __u32 key = 0;
 
 	if (fd < 0)
@@ -136,7 +121,7 @@ static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *
 
 	for (size_t i = 0; !ret && i < MAP_COUNT; i++) {
 		map = bpf_object__find_map_by_name(skeleton->obj, map_names[i]);
-		pin_path(datapath, "maps", map_names[i], path);
+		pins_path(&datapath->pins, "maps", map_names[i], path);
 		ret = bpf_map__set_pin_path(map, path);
 	}
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
@@ -162,20 +147,6 @@ static int skeleton_load(struct nkctl_bpf *skeleton, struct error *err)
 	return 0;
 }
 
-/* Put a pin in the place of an earlier one: atomically, by a rename within bpffs. */
-static int pin_replace(const struct datapath *datapath, const char *dir, const char *name, int fd,
-		       struct error *err)
-{
-	char path[PINS_PATH_SIZE], fresh[PINS_PATH_SIZE + 4];
-
-	pin_path(datapath, dir, name, path);
-	(void)snprintf(fresh, sizeof(fresh), "%s-new", path);
-	(void)unlink(fresh); /* what a killed load left */
-	if (bpf_obj_pin(fd, fresh) || rename(fresh, path))
-		return error_sys(err, errno, "pin %s", path);
-	return 0;
-}
-
 static int skeleton_pin_programs(struct datapath *datapath, struct nkctl_bpf *skeleton,
 				 struct error *err)
 {
@@ -186,7 +157,7 @@ static int skeleton_pin_programs(struct datapath *datapath, struct nkctl_bpf *sk
 		program = bpf_object__find_program_by_name(skeleton->obj, program_names[i]);
 		fd = bpf_program__fd(program);
 		if (fd >= 0)
-			ret = pin_replace(datapath, "progs", program_names[i], fd, err);
+			ret = pins_replace(&datapath->pins, "progs", program_names[i], fd, err);
 		cleanup_close(&datapath->program_fds[i]); /* the earlier program's */
 	}
 	return ret;
@@ -212,8 +183,10 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	if (!ret)
 		ret = skeleton_pin_programs(datapath, skeleton, err);
 	if (!ret)
-		ret = pin_replace(datapath, "maps", CONFIG_NAME,
-				  bpf_map__fd(skeleton->maps.rodata_config), err);
+		(void)collector_load(&datapath->pins, NULL); /* without it, commands collect */
+	if (!ret)
+		ret = pins_replace(&datapath->pins, "maps", CONFIG_NAME,
+				   bpf_map__fd(skeleton->maps.rodata_config), err);
 	nkctl_bpf__destroy(skeleton);
 	log_step("datapath_load");
 	return ret ? ret : config_read(datapath, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/pins.h"
 
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/netns.h"
@@ -24,7 +26,7 @@
 #define LOCK_WAIT_MS 60000
 #define LOCK_POLL_MS 2
 
-static const char *const directories[] = { "maps", "progs", "locks", "locks/node" };
+static const char *const directories[] = { "maps", "progs", "links", "locks", "locks/node" };
 
 static int bpffs_mount(struct error *err)
 {
@@ -152,9 +154,33 @@ int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err)
 	return lock_wait(pins->base_fd, lock_operation(lock), true, err);
 }
 
-void pins_path(const struct pins *pins, const char *name, char ret_path[PINS_PATH_SIZE])
+void pins_path(const struct pins *pins, const char *dir, const char *name,
+	       char ret_path[PINS_PATH_SIZE])
 {
-	(void)snprintf(ret_path, PINS_PATH_SIZE, "%.64s/%.60s", pins->base, name);
+	(void)snprintf(ret_path, PINS_PATH_SIZE, "%.64s/%s/%.48s", pins->base, dir, name);
+}
+
+int pins_get(const struct pins *pins, const char *dir, const char *name, struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+	int fd;
+
+	pins_path(pins, dir, name, path);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;
+}
+
+int pins_replace(const struct pins *pins, const char *dir, const char *name, int fd,
+		 struct error *err)
+{
+	char path[PINS_PATH_SIZE], fresh[PINS_PATH_SIZE + 4];
+
+	pins_path(pins, dir, name, path);
+	(void)snprintf(fresh, sizeof(fresh), "%s-new", path);
+	(void)unlink(fresh); /* what a killed load left */
+	if (bpf_obj_pin(fd, fresh) || rename(fresh, path))
+		return error_sys(err, errno, "pin %s", path);
+	return 0;
 }
 
 static int lock_open(const struct pins *pins, const char *name, bool wait, int *ret_fd,

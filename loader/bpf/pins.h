@@ -6,7 +6,7 @@
  *
  * There is one directory a network namespace that plays the host: BPFFS/nkctl in the initial
  * one, BPFFS/nkctl-COOKIE in any other, so that two hosts made of namespaces on one machine
- * don't share addresses. It has maps/, progs/ and locks/.
+ * don't share addresses. It has maps/, progs/, links/ and locks/.
  *
  * Locks are flock(2) on directories of it. They die with their holder and leave no file; unlike
  * abstract unix sockets they can't be squatted by a process without privileges, since everything
@@ -53,8 +53,16 @@ void pins_close(struct pins *pins);
 /* pins_relock() - change the kind of lock. What was checked before must be checked again. */
 int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err);
 
-/* pins_path() - path of "maps/NAME" or "progs/NAME". */
-void pins_path(const struct pins *pins, const char *name, char ret_path[PINS_PATH_SIZE]);
+/* pins_path() - path of a pin; @dir is "maps", "progs" or "links". */
+void pins_path(const struct pins *pins, const char *dir, const char *name,
+	       char ret_path[PINS_PATH_SIZE]);
+
+/* pins_get() - Return: a descriptor of what is pinned there; -ENOENT. */
+int pins_get(const struct pins *pins, const char *dir, const char *name, struct error *err);
+
+/* pins_replace() - pin in place of what is there: by a rename within bpffs, atomically. */
+int pins_replace(const struct pins *pins, const char *dir, const char *name, int fd,
+		 struct error *err);
 
 /**
  * pins_lock_endpoint() - lock the stripe of an endpoint.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/tables.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -137,6 +138,69 @@ int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endp
 int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
 {
 	return table_delete(datapath, claim_map(addr->family), addr->bytes, err);
+}
+
+static void owner_append(struct nk_owner *owner, const struct addr *addr)
+{
+	void *slot = addr->family == AF_INET ? (void *)&owner->v4[owner->v4_count++]
+					     : (void *)&owner->v6[owner->v6_count++];
+
+	memcpy(slot, addr->bytes, addr_size(addr->family));
+}
+
+int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, size_t count,
+	      struct error *err)
+{
+	struct nk_owner owner = { 0 };
+
+	assert(count <= NK_ENDPOINT_ADDRESSES_MAX);
+	for (size_t i = 0; i < count; i++)
+		owner_append(&owner, &addrs[i]);
+	return table_set(datapath, MAP_OWNERS, &ifindex, &owner, BPF_ANY, err);
+}
+
+/* The note may name an address that somebody else was quicker to claim. */
+static int claim_release(struct datapath *datapath, int ifindex, uint8_t family, const void *bytes,
+			 struct error *err)
+{
+	struct addr addr = { .family = family };
+	struct nk_endpoint claim;
+	int ret;
+
+	memcpy(addr.bytes, bytes, addr_size(family));
+	ret = claim_get(datapath, &addr, &claim, err);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	return claim.ifindex == (__u32)ifindex ? claim_delete(datapath, &addr, err) : 0;
+}
+
+int owner_release(struct datapath *datapath, int ifindex, struct error *err)
+{
+	struct nk_owner owner;
+	int ret = table_get(datapath, MAP_OWNERS, &ifindex, &owner, err);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	for (__u32 i = 0; !ret && i < owner.v4_count; i++)
+		ret = claim_release(datapath, ifindex, AF_INET, &owner.v4[i], err);
+	for (__u32 i = 0; !ret && i < owner.v6_count; i++)
+		ret = claim_release(datapath, ifindex, AF_INET6, &owner.v6[i], err);
+	return ret ? ret : table_delete(datapath, MAP_OWNERS, &ifindex, err);
+}
+
+int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,
+		    struct error *err)
+{
+	struct dump dump = { 0 };
+	int ret = table_read(datapath, MAP_OWNERS, sizeof(uint32_t), sizeof(struct nk_owner), &dump,
+			     err);
+
+	if (ret)
+		return ret;
+	free(dump.values);
+	*ret_ifindexes = (uint32_t *)dump.keys;
+	*ret_count = dump.count;
+	return 0;
 }
 
 static int claim_order(const void *a, const void *b)

@@ -26,6 +26,25 @@ int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endp
 /* claim_delete() - Return: 0, also where it was gone. */
 int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err);
 
+/**
+ * owner_set() - write down which addresses a primary claims: before it claims them, so that
+ * whoever finds it dead knows where to look.
+ * @addrs: at most NK_ENDPOINT_ADDRESSES_MAX
+ */
+int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, size_t count,
+	      struct error *err);
+
+/**
+ * owner_release() - delete all claims of a primary, living or dead, and the note of them.
+ *
+ * Return: 0, also where it had none.
+ */
+int owner_release(struct datapath *datapath, int ifindex, struct error *err);
+
+/* owner_list_read() - the indexes of all primaries that claim addresses; free() *ret_ifindexes. */
+int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,
+		    struct error *err);
+
 struct claim {
 	struct addr addr;
 	struct nk_endpoint endpoint;

@@ -20,9 +20,6 @@
 #define DEFAULT_NETWORK "default"
 #define DEFAULT_IFNAME  "eth0"
 
-/* Group of every primary (IFLA_GROUP): "nk" in ASCII. */
-#define NK_LINK_GROUP 0x6e6b
-
 struct identity {
 	char network[NK_NETWORK_NAME_SIZE];
 	char id[IDENTITY_ID_SIZE];

@@ -52,7 +52,7 @@ struct attach {
 	int netns_fd;
 	struct pair_spec pair;
 	enum nk_device kind;
-	struct prefix addresses[ENDPOINT_ADDRESSES_MAX];
+	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t claimed;
 	int ifindex, peer_ifindex;
 	bool no_uplink, veth_instead;
@@ -257,15 +257,28 @@ static struct nk_endpoint claim_value(const struct attach *attach)
 	return value;
 }
 
+/* What is claimed, and @next, which is about to be, goes down in the kernel first. */
+static int owner_note(struct attach *attach, const struct addr *next, struct error *err)
+{
+	struct addr addrs[NK_ENDPOINT_ADDRESSES_MAX];
+
+	for (size_t i = 0; i < attach->claimed; i++)
+		addrs[i] = attach->addresses[i].addr;
+	addrs[attach->claimed] = *next;
+	return owner_set(&attach->node->datapath, attach->ifindex, addrs, attach->claimed + 1, err);
+}
+
 static int address_claim(struct attach *attach, const struct prefix *address, struct error *err)
 {
 	struct nk_endpoint value = claim_value(attach);
 	int ret;
 
-	if (attach->claimed == ENDPOINT_ADDRESSES_MAX)
+	if (attach->claimed == NK_ENDPOINT_ADDRESSES_MAX)
 		return error_set(err, E2BIG, "an endpoint has at most %d addresses",
-				 ENDPOINT_ADDRESSES_MAX);
-	ret = claim_insert(&attach->node->datapath, &address->addr, &value, err);
+				 NK_ENDPOINT_ADDRESSES_MAX);
+	ret = owner_note(attach, &address->addr, err);
+	if (!ret)
+		ret = claim_insert(&attach->node->datapath, &address->addr, &value, err);
 	if (!ret)
 		attach->addresses[attach->claimed++] = *address;
 	return ret;
@@ -322,15 +335,15 @@ static int address_claim_family(struct attach *attach, uint8_t family, struct er
 	return ret;
 }
 
-/* The dead keep their claims until somebody needs them: an exhausted pool is that moment. */
+/* The dead may keep their claims until somebody needs them: an exhausted pool is that moment. */
 static int address_claim_auto(struct attach *attach, uint8_t family, struct error *err)
 {
-	size_t freed;
+	size_t dead;
 	int ret = address_claim_family(attach, family, err);
 
 	if (ret != -ENOSPC)
 		return ret;
-	ret = collect_claims(attach->node, &freed, err);
+	ret = collect_claims(attach->node, &dead, err);
 	return ret ? ret : address_claim_family(attach, family, err);
 }
 
@@ -425,10 +438,8 @@ static int attach_commit(struct attach *attach, struct error *err)
 /* Its own errors are less than the one that led here: what stays is removed by the next attach. */
 static void attach_undo(struct attach *attach)
 {
-	for (size_t i = 0; i < attach->claimed; i++)
-		(void)claim_delete(&attach->node->datapath, &attach->addresses[i].addr, NULL);
 	if (attach->ifindex)
-		(void)link_delete(attach->node->nl, attach->ifindex, NULL);
+		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
 }
 
 /*

@@ -25,7 +25,7 @@
 struct attach_request {
 	const char *ns;
 	struct identity identity;
-	struct prefix addresses[ENDPOINT_ADDRESSES_MAX];
+	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
 	bool auto_addresses;
 	uint32_t mtu;

@@ -2,6 +2,10 @@
 /*
  * Theory of operation
  *
+ * Where the kernel has fentry, the collector (bpf/collect.bpf.c) frees a dead endpoint's claims in
+ * the moment its device goes, and there is nothing to do here. Elsewhere they stay until somebody
+ * needs them.
+ *
  * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
  * is dead, and stays so. Only its deletion needs care: between looking and deleting, another
  * process may have freed the address and a third one claimed it. So whoever frees dead claims
@@ -51,25 +55,32 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
 	return ret ? ret : collect_address_locked(node, addr, ret_owner, err);
 }
 
-/* The claims are read before the devices: a claim that is newer than its device isn't seen. */
-int collect_claims(struct node *node, size_t *ret_freed, struct error *err)
+static int owner_collect(struct node *node, int ifindex, struct error *err)
 {
-	_cleanup_claim_list_ struct claim_list claims = { 0 };
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	return ret ? ret : owner_release(&node->datapath, ifindex, err);
+}
+
+/* The owners are read before the devices: one that is newer than its device's absence isn't seen.
+ */
+int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
+{
 	_cleanup_link_list_ struct link_list links = { 0 };
-	struct link_info owner;
-	size_t freed = 0;
+	_cleanup_free_ uint32_t *owners = NULL;
+	size_t count = 0, dead = 0;
 	int ret;
 
-	ret = claim_list_read(&node->datapath, &claims, err);
+	ret = owner_list_read(&node->datapath, &owners, &count, err);
 	if (!ret)
 		ret = link_list_read(NK_LINK_GROUP, &links, err);
-	for (size_t i = 0; !ret && i < claims.count; i++) {
-		if (link_list_find(&links, (int)claims.claims[i].endpoint.ifindex))
+	for (size_t i = 0; !ret && i < count; i++) {
+		if (link_list_find(&links, (int)owners[i]))
 			continue;
-		ret = collect_address(node, &claims.claims[i].addr, &owner, err);
-		freed += !ret;
-		ret = ret == -EEXIST ? 0 : ret;
+		ret = owner_collect(node, (int)owners[i], err);
+		dead++;
 	}
-	*ret_freed = freed;
+	*ret_dead = dead;
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Taking away what the dead left. When a namespace dies, its pair, routes and program die with it;
- * only its claims stay in the endpoint maps, and are free from then on, since their device is
+ * only its claims may stay in the endpoint maps, and are free from then on, since their device is
  * gone and its index isn't used again.
  */
 #ifndef NKCTL_OPS_COLLECT_H
@@ -26,8 +26,8 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
 
 /**
  * collect_claims() - free the addresses of all dead endpoints.
- * @ret_freed: how many
+ * @ret_dead: how many of these there were
  */
-int collect_claims(struct node *node, size_t *ret_freed, struct error *err);
+int collect_claims(struct node *node, size_t *ret_dead, struct error *err);
 
 #endif

@@ -12,7 +12,7 @@
  */
 int endpoint_remove(struct node *node, int ifindex, struct error *err)
 {
-	int ret = endpoint_release_claims(node, ifindex, err);
+	int ret = owner_release(&node->datapath, ifindex, err);
 
 	log_step("claims_release");
 	if (ret)

@@ -2,9 +2,11 @@
 #include "ops/lifecycle.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/collector.h"
 #include "bpf/hook.h"
 #include "model/identity.h"
 #include "nl/observe.h"
@@ -51,29 +53,32 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 	return ret;
 }
 
+/* Every program of ours: those that are attached to devices, and the collector. */
+#define PROGRAMS_ALL (PROGRAM_COUNT + 1)
+
 /* Ids of the pinned programs; 0 where one was never loaded. */
-static void programs_read(struct node *node, uint32_t ids[PROGRAM_COUNT])
+static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 {
 	for (int program = 0; program < PROGRAM_COUNT; program++)
 		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program],
 			       NULL))
 			ids[program] = 0;
+	if (collector_program_id(&node->datapath.pins, &ids[PROGRAM_COUNT], NULL))
+		ids[PROGRAM_COUNT] = 0;
 }
 
-static int programs_wait_gone(const uint32_t ids[PROGRAM_COUNT], struct error *err)
+static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = PROGRAMS_GONE_POLL_MS * 1000000L };
 	int waited_ms = 0;
 
-	for (int program = 0; program < PROGRAM_COUNT; program++) {
-		while (ids[program] && program_exists(ids[program])) {
+	for (size_t i = 0; i < PROGRAMS_ALL; i++) {
+		while (ids[i] && program_exists(ids[i])) {
 			if (waited_ms >= PROGRAMS_GONE_WAIT_MS)
-				return error_set(
-					err, EBUSY,
-					"the eBPF program %s (id %u) is still in use: "
-					"`bpftool net` tells by what",
-					datapath_program_name((enum datapath_program)program),
-					ids[program]);
+				return error_set(err, EBUSY,
+						 "the eBPF program with id %u is still in use: "
+						 "`bpftool prog show id %u` tells more",
+						 ids[i], ids[i]);
 			(void)nanosleep(&pause, NULL); /* woken early only polls early */
 			waited_ms += PROGRAMS_GONE_POLL_MS;
 		}
@@ -81,7 +86,7 @@ static int programs_wait_gone(const uint32_t ids[PROGRAM_COUNT], struct error *e
 	return 0;
 }
 
-static int down_verify(const char *base, const uint32_t ids[PROGRAM_COUNT], struct error *err)
+static int down_verify(const char *base, const uint32_t ids[PROGRAMS_ALL], struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
 	int ret = link_list_read(NK_LINK_GROUP, &links, err);
@@ -111,7 +116,7 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 {
 	struct error one_err = { 0 };
 	struct down_report report = { 0 };
-	uint32_t ids[PROGRAM_COUNT];
+	uint32_t ids[PROGRAMS_ALL];
 	struct pins *pins = &node->datapath.pins;
 	char base[PINS_PATH_SIZE];
 	int ret = 0;
@@ -120,7 +125,7 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	error_keep(&ret, err, endpoints_remove(node, &report.endpoints, &one_err), &one_err);
 	error_keep(&ret, err, uplinks_remove_all(node, &report.uplinks, &one_err), &one_err);
 	error_keep(&ret, err, networks_remove(node, &report.networks, &one_err), &one_err);
-	pins_path(pins, ".", base);
+	memcpy(base, pins->base, sizeof(base));
 	error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
 	node_close(node); /* our own descriptors would keep the programs alive */
 	if (!ret)

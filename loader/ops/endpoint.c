@@ -65,17 +65,6 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 	return 0;
 }
 
-int endpoint_release_claims(struct node *node, int ifindex, struct error *err)
-{
-	_cleanup_claim_list_ struct claim_list claims = { 0 };
-	int ret = claim_list_read(&node->datapath, &claims, err);
-
-	for (size_t i = 0; !ret && i < claims.count; i++)
-		if (claims.claims[i].endpoint.ifindex == (uint32_t)ifindex)
-			ret = claim_delete(&node->datapath, &claims.claims[i].addr, err);
-	return ret;
-}
-
 /* An l3 device, of either kind, does no ARP: that is how the kernel shows the mode. */
 static enum nk_mode link_mode(const struct link_info *link)
 {
@@ -107,7 +96,7 @@ void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *ne
 	const struct nk_subnet *subnet = network_subnet_of(network, addr);
 	struct addr gateway;
 
-	if (endpoint->address_count == ENDPOINT_ADDRESSES_MAX)
+	if (endpoint->address_count == NK_ENDPOINT_ADDRESSES_MAX)
 		return;
 	endpoint->addresses[endpoint->address_count++] = *addr;
 	if (!subnet)

@@ -15,9 +15,6 @@
 #include "nl/link.h"
 #include "ops/node.h"
 
-/* Addresses that one endpoint may have. */
-#define ENDPOINT_ADDRESSES_MAX 16
-
 /*
  * X(identifier, name, explanation): what an endpoint can be, the worst first.
  */
@@ -53,9 +50,9 @@ struct endpoint {
 	enum nk_device kind;
 	enum nk_mode mode;
 	uint8_t mac[NK_ETH_ALEN];
-	struct addr addresses[ENDPOINT_ADDRESSES_MAX];
+	struct addr addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
-	struct addr gateways[ENDPOINT_ADDRESSES_MAX];
+	struct addr gateways[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t gateway_count;
 	uint32_t program_id;
 	enum endpoint_state state;
@@ -83,9 +80,6 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 /* endpoint_add_address() - list an address of it, and the gateway of that address's subnet. */
 void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *network,
 			  const struct addr *addr);
-
-/* endpoint_release_claims() - give back every address that a primary holds. */
-int endpoint_release_claims(struct node *node, int ifindex, struct error *err);
 
 /* The program that lets an endpoint's container send. */
 enum datapath_program endpoint_program(const struct link_info *link);

@@ -154,14 +154,14 @@ static void test_what_an_endpoint_lacks_is_null(void **state)
 static void test_addresses_are_whole_or_left_out(void **state)
 {
 	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
-	struct endpoint endpoint = { .address_count = ENDPOINT_ADDRESSES_MAX };
-	char text[ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE], small[2 * sizeof(longest) + 3];
+	struct endpoint endpoint = { .address_count = NK_ENDPOINT_ADDRESSES_MAX };
+	char text[NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE], small[2 * sizeof(longest) + 3];
 
 	(void)state;
-	for (size_t i = 0; i < ENDPOINT_ADDRESSES_MAX; i++)
+	for (size_t i = 0; i < NK_ENDPOINT_ADDRESSES_MAX; i++)
 		endpoint.addresses[i] = addr_of(longest);
 	endpoint_addresses_text(&endpoint, text, sizeof(text));
-	assert_int_equal(strlen(text), ENDPOINT_ADDRESSES_MAX * sizeof(longest) - 1);
+	assert_int_equal(strlen(text), NK_ENDPOINT_ADDRESSES_MAX * sizeof(longest) - 1);
 	endpoint_addresses_text(&endpoint, small, sizeof(small));
 	assert_in_range(strlen(small), 2 * sizeof(longest) - 1, sizeof(small) - 1);
 	endpoint.address_count = 0;

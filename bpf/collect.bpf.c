@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The collector: frees an endpoint's addresses in the moment its device goes, however it goes.
+ *
+ * Theory of operation: when a network namespace dies, the kernel deletes the pair, its routes
+ * and its program, but knows nothing of our maps. No process of ours is there to tidy up; so this
+ * program is called by the kernel whenever a device is unregistered, and deletes what that
+ * device had claimed. It is a convenience: on a kernel without fentry, claims of the dead stay
+ * until a command needs their addresses (loader/ops/collect.c), and are never mistaken for living
+ * ones.
+ *
+ * An object of its own, since fentry and reading kernel structures make libbpf parse the kernel's
+ * BTF, and since the datapath must load where this can't.
+ */
+#include "endpoint_maps.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Which network namespace is the host (SO_NETNS_COOKIE): indexes mean something only in it. */
+const volatile __u64 host_netns_cookie = 0;
+
+/* enum netdev_cmd in include/linux/netdevice.h: not uapi, and unchanged since it was written. */
+#define NETDEV_UNREGISTER 6
+
+/* What is read of the kernel's structures; CO-RE finds the fields' places (netdevice.h). */
+struct net {
+	__u64 net_cookie;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	int ifindex;
+	int group;
+	possible_net_t nd_net;
+} __attribute__((preserve_access_index));
+
+struct netdev_notifier_info {
+	struct net_device *dev;
+} __attribute__((preserve_access_index));
+
+/* An address may have been claimed by another endpoint meanwhile: only the dead one's goes. */
+static __always_inline void claim_delete(void *map, const void *addr, __u32 ifindex)
+{
+	const struct nk_endpoint *claim = bpf_map_lookup_elem(map, addr);
+
+	if (claim && claim->ifindex == ifindex)
+		(void)bpf_map_delete_elem(map, addr); /* gone already is as good */
+}
+
+static __always_inline void owner_collect(__u32 ifindex)
+{
+	const struct nk_owner *owner = bpf_map_lookup_elem(&owners, &ifindex);
+
+	if (!owner)
+		return;
+	for (__u32 i = 0; i < NK_ENDPOINT_ADDRESSES_MAX && i < owner->v4_count; i++)
+		claim_delete(&endpoints_v4, &owner->v4[i], ifindex);
+	for (__u32 i = 0; i < NK_ENDPOINT_ADDRESSES_MAX && i < owner->v6_count; i++)
+		claim_delete(&endpoints_v6, &owner->v6[i], ifindex);
+	(void)bpf_map_delete_elem(&owners, &ifindex);
+}
+
+/* call_netdevice_notifiers_info(unsigned long event, struct netdev_notifier_info *info), dev.c */
+SEC("fentry/call_netdevice_notifiers_info")
+int nk_collect(const __u64 *arguments)
+{
+	const struct netdev_notifier_info *info;
+	const struct net_device *dev;
+
+	if (arguments[0] != NETDEV_UNREGISTER)
+		return 0;
+	info = (const void *)arguments[1];
+	dev = info->dev;
+	if (dev->group == NK_LINK_GROUP && dev->nd_net.net->net_cookie == host_netns_cookie)
+		owner_collect((__u32)dev->ifindex);
+	return 0;
+}
