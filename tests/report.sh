@@ -20,9 +20,11 @@ report_line() # WHAT
 	printf '%-5s %-7s %-20s %s\n' "$layer" "$place" "$program" "$1"
 }
 
+# A program's own words, without what a terminal would obey.
 report_detail() # LINE
 {
-	printf '    | %s\n' "$1"
+	local line=${1//$'\t'/        }
+	printf '    | %s\n' "${line//[[:cntrl:]]/?}"
 }
 
 report_begin() # LAYER PROGRAM

@@ -177,6 +177,9 @@ static void test_what_is_no_number(void **state)
 			fail_msg("'%s' should be no number up to 10", texts[i]);
 		assert_int_equal(number, 77);
 	}
+	assert_int_equal(cli_parse_number("N", "18446744073709551616", ULONG_MAX,
+					  &(unsigned long){ 0 }, NULL),
+			 -EINVAL);
 	(void)cli_parse_number("MTU", "11", 10, &(unsigned long){ 0 }, &err);
 	assert_string_equal(err.message, "MTU '11' is no number up to 10");
 }
