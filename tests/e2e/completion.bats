@@ -30,26 +30,27 @@ expect_offers() # "OFFER..." WORD...
 	expect_same "nkctl ${*:2}<Tab>" "$(tr ' ' '\n' <<<"$1" | sort | xargs)" "$(offers "${@:2}")"
 }
 
+# The verbs of nkctl, one a line.
+verbs() { jq -r '.[].name' <<<"$help"; }
+
+setup() { help=$(nkctl help --json); }
+
 @test "each verb is offered, and each word behind a group's name" {
 	local group
-	expect_offers "$(nkctl help --json | jq -r '.[].name' | cut -d' ' -f1 | uniq | xargs)" ''
+	expect_offers "$(verbs | cut -d' ' -f1 | uniq | xargs)" ''
 	for group in network uplink; do
-		expect_offers "$(nkctl help --json | jq -r '.[].name' |
-			sed -n "s/^$group //p" | xargs)" $group ''
-		expect_offers "$(nkctl help --json | jq -r '.[].name' |
-			sed -n "s/^$group //p" | xargs)" help $group ''
+		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" $group ''
+		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" help $group ''
 	done
 	expect_offers 'detach doctor down' d
 }
 
 @test "each verb's options are offered, and no other" {
-	local verb
-	while read -r verb; do
+	local verb options
+	while IFS=: read -r verb options; do
 		# shellcheck disable=SC2086 # a verb may be two words
-		expect_offers "--json --verbose --help $(nkctl help --json | jq -r --arg verb "$verb" \
-			'.[] | select(.name == $verb) | .options[].name | "--" + .' | xargs)" \
-			$verb --
-	done < <(nkctl help --json | jq -r '.[].name')
+		expect_offers "--json --verbose --help $options" $verb --
+	done < <(jq -r '.[] | .name + ":" + ([.options[].name | "--" + .] | join(" "))' <<<"$help")
 	expect_offers '--subnet' network add net1 --s
 	expect_offers '--ip --id --ifname' attach --ns web2 --i
 }

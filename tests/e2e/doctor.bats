@@ -6,24 +6,29 @@ load lib
 setup_file() { containers c1; }
 
 # Examines the host. What the checks below look at is this report.
-examine()
-{
-	report=$(nkctl doctor --json 2>/dev/null)
-}
+examine() { report_read "$(nkctl doctor --json 2>/dev/null)"; }
 
-# A field of a check in the report.
-check() # NAME FIELD
+# Takes a report apart, at once, since a guest without KVM is slow to start jq.
+report_read() # JSON
 {
-	jq -r --arg name "$1" ".checks[] | select(.name == \$name) | .$2" <<<"$report"
+	local name state finding meaning mend
+	report=$1
+	states=() findings=() meanings=() mends=()
+	while IFS=$'\t' read -r name state finding meaning mend; do
+		states[$name]=$state findings[$name]=$finding
+		meanings[$name]=$meaning mends[$name]=$mend
+	done < <(jq -r '.checks[] | [.name, .state, .finding, .meaning // "-", .mend // "-"] | @tsv' \
+		<<<"$report")
 }
+declare -gA states findings meanings mends
 
 # Expects a check to have found something, and to explain what isn't well.
 expect_check() # NAME STATE REGEX
 {
-	expect_same "$1: state" "$2" "$(check "$1" state)"
-	expect_match "$1: finding" "$3" "$(check "$1" finding)"
-	[[ $2 == ok ]] || expect_match "$1: what it means" '[a-z ]+' "$(check "$1" meaning)"
-	[[ $2 != @(warn|fail) ]] || expect_match "$1: how to mend it" '[a-z ]+' "$(check "$1" mend)"
+	expect_same "$1: state" "$2" "${states[$1]}"
+	expect_match "$1: finding" "$3" "${findings[$1]}"
+	[[ $2 == @(ok|note) ]] || expect_match "$1: what it means" '[a-z]' "${meanings[$1]}"
+	[[ $2 == @(ok|note) ]] || expect_match "$1: how to mend it" '[a-z]' "${mends[$1]}"
 }
 
 verdict() { jq -r .verdict <<<"$report"; }
@@ -87,8 +92,8 @@ verdict() { jq -r .verdict <<<"$report"; }
 
 @test "its namespace and its devices are gone when it is killed in the midst" {
 	local i
-	for ((i = 0; i < 20; i++)); do
-		timeout -s KILL 0.0$((i % 10 + 1)) "$NKCTL_PROGRAM" doctor >/dev/null || true
+	for ((i = 1; i < 10; i++)); do
+		timeout -s KILL 0.0$i "$NKCTL_PROGRAM" doctor >/dev/null || true
 	done
 	expect_same 'devices of the host' "$(printf '%s\n' eth0 lo "$(primary_of c1)" | sort)" \
 		"$(ip -j link show | jq -r '.[].ifname' | sort)"
@@ -171,7 +176,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 	expect_check netfilter warn 'inet host fwd1 \(policy drop\)'
 	expect_check netfilter warn 'ip6 nat post(,|$)'
 	expect_check netfilter warn 'netdev mine in(,|$)'
-	expect_same 'chains found' 3 "$(check netfilter finding | tr , '\n' | wc -l)"
+	expect_same 'chains found' 3 "$(tr , '\n' <<<"${findings[netfilter]}" | wc -l)"
 	nft flush ruleset
 	examine
 	expect_check netfilter ok .
@@ -265,7 +270,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 @test "without root it tells what it couldn't look at" {
 	run -6 --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups \
 		"$NKCTL_PROGRAM" doctor --json
-	report=$output
+	report_read "$output"
 	expect_same 'the verdict' not-ready "$(verdict)"
 	expect_check privilege fail '^not root$'
 	expect_check netkit note 'not looked at'
@@ -275,7 +280,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 
 @test "root without the capabilities is told which are missing" {
 	run -6 --separate-stderr setpriv --bounding-set -net_admin "$NKCTL_PROGRAM" doctor --json
-	report=$output
+	report_read "$output"
 	expect_check privilege fail '^no CAP_NET_ADMIN$'
 }
 
@@ -283,7 +288,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 	# shellcheck disable=SC2016 # expanded by the shell that runs it
 	run -5 --separate-stderr unshare -m bash -c \
 		'mount -t tmpfs tmpfs /sys && exec "$NKCTL_PROGRAM" doctor --json'
-	report=$output
+	report_read "$output"
 	expect_same 'the verdict' not-ready "$(verdict)"
 	expect_check bpffs fail 'no directory /sys/fs/bpf'
 	expect_match 'the line on stderr' '^nkctl: doctor: an attach would fail here' "$stderr"
