@@ -20,6 +20,16 @@ in_netns() { nsenter --net="/run/netns/$1" -- "${@:2}"; }
 # Duplicate address detection would keep each new IPv6 address waiting for a second.
 dad_off() { sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0; }
 
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is up.
+wait_for()
+{
+	local deadline_s=$((SECONDS + $1))
+	until "${@:2}"; do
+		((SECONDS < deadline_s)) || return 1
+		sleep 0.02
+	done
+}
+
 # Names, and pins of eBPF objects, that only this mount namespace has.
 wire_mount()
 {
@@ -35,6 +45,9 @@ netns_make()
 	in_netns "$1" ip link set lo up
 }
 
+# A device that has just come up gets its link-local address a moment later.
+link_is_ready() { [[ -n $(ip -6 address show dev "$1" scope link) ]]; }
+
 wire_make()
 {
 	wire_mount
@@ -48,6 +61,7 @@ wire_make()
 	ip -n remote address add $REMOTE4/24 dev eth0
 	ip -n remote address add $REMOTE6/64 dev eth0 nodad
 	ip -n remote link set eth0 up
+	wait_for 10 link_is_ready eth0
 	ip route add default via $REMOTE4
 	ip route add default via $REMOTE6
 	ip -n remote route add $CONTAINERS4 via $HOST4
