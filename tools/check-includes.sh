@@ -54,7 +54,7 @@ check_loader()
 		layer=$(layer_of "$path")
 		case $included in
 		'<'* | nkctl/*) continue ;;
-		nkctl.skel.h)   [[ $layer == bpf ]] || complain "$place" "$included" ;;
+		*.skel.h)       [[ $layer == bpf ]] || complain "$place" "$included" ;;
 		*)
 			[[ -f loader/$included ]] || complain "$place" "$included, which isn't there"
 			[[ " ${MAY_INCLUDE[$layer]} " == *" $(layer_of "$included") "* ]] ||

@@ -121,7 +121,7 @@ static int program_open(const char *id)
 
 static int query(uint32_t hook, uint32_t ifindex)
 {
-	uint32_t ids[PROGRAMS_MAX];
+	uint32_t ids[PROGRAMS_MAX] = { 0 };
 	struct query_attr attr = { .target_ifindex = ifindex,
 				   .attach_type = hook,
 				   .prog_ids = (uint64_t)(uintptr_t)ids,
