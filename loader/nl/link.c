@@ -190,17 +190,6 @@ int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link
 	return link_get(nl, link_request(&request, RTM_GETLINK, 0, ifindex, &info), ret_link, err);
 }
 
-int link_get_in(struct nlsock *nl, int netnsid, int ifindex, struct link_info *ret_link,
-		struct error *err)
-{
-	struct nlsock_request request;
-	struct ifinfomsg *info;
-	struct nlmsghdr *header = link_request(&request, RTM_GETLINK, 0, ifindex, &info);
-
-	mnl_attr_put_u32(header, IFLA_TARGET_NETNSID, (uint32_t)netnsid);
-	return link_get(nl, header, ret_link, err);
-}
-
 int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *err)
 {
 	struct nlsock_request request;

@@ -74,10 +74,6 @@ int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_
 int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link,
 		      struct error *err);
 
-/* link_get_in() - one device of the namespace that has the id @netnsid here. */
-int link_get_in(struct nlsock *nl, int netnsid, int ifindex, struct link_info *ret_link,
-		struct error *err);
-
 /**
  * link_forwarding_set() - IPv4 forwarding of one device, never the global switch.
  */
