@@ -154,7 +154,10 @@ static int attach_run(struct cli *cli, struct error *err)
 	int ret = request_parse(cli, &request, err);
 
 	if (!ret)
-		ret = node_open(&node, PINS_SHARED, err);
+		ret = node_open_loaded(&node, PINS_SHARED, err);
+	if (ret == -ENOENT)
+		ret = node_open_unloaded(&node, err);
+	log_step("node_open");
 	if (!ret)
 		ret = endpoint_attach(&node, &request, &result, err);
 	if (ret)

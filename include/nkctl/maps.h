@@ -128,14 +128,15 @@ enum nk_uplink_flags {
  * struct nk_uplink - a device that container traffic may come in by, and what its settings were
  * before, so that removing it restores them.
  * @flags: enum nk_uplink_flags
- * @forwarding_v4, @forwarding_v6, @accept_ra: the sysctls' earlier values; -1: left as found
+ * @forwarding_v4, @forwarding_v6, @force_forwarding, @accept_ra: the sysctls' earlier values; -1:
+ *	left as found
  */
 struct nk_uplink {
 	__u32 flags;
 	__s8 forwarding_v4;
 	__s8 forwarding_v6;
+	__s8 force_forwarding;
 	__s8 accept_ra;
-	__s8 reserved;
 };
 
 _Static_assert(sizeof(struct nk_endpoint) == 24, "no padding");

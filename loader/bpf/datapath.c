@@ -254,6 +254,11 @@ int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, str
 	return ret;
 }
 
+bool datapath_is_open(const struct datapath *datapath)
+{
+	return datapath->pins.base_fd >= 0;
+}
+
 void datapath_close(struct datapath *datapath)
 {
 	for (size_t i = 0; i < MAP_COUNT; i++)

@@ -63,6 +63,8 @@ int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, str
  */
 int datapath_load(struct datapath *datapath, struct error *err);
 
+bool datapath_is_open(const struct datapath *datapath);
+
 void datapath_close(struct datapath *datapath);
 #define _cleanup_datapath_ __attribute__((cleanup(datapath_close)))
 #define DATAPATH_CLOSED                                                                         \

@@ -165,6 +165,8 @@ int pins_get(const struct pins *pins, const char *dir, const char *name, struct 
 	char path[PINS_PATH_SIZE];
 	int fd;
 
+	if (pins->base_fd < 0)
+		return error_set(err, ENOENT, "nothing is loaded");
 	pins_path(pins, dir, name, path);
 	fd = bpf_obj_get(path);
 	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;

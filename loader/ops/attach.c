@@ -3,16 +3,18 @@
  * Theory of operation
  *
  * An attach is one transaction. First comes all that can fail without having changed anything:
- * names, namespace, network, addresses. Then, under the endpoint's lock:
+ * names, namespace, network, addresses. Then the datapath is loaded, if this is the first attach
+ * (and unloaded again, if it fails), and, under the endpoint's lock:
  *
  *  1. the pair is made. The kernel refuses a second device of the same name, which makes the
  *     identity unique, and netkit's peer may send nothing yet (a veth pair stays down instead)
  *  2. the addresses are claimed in the endpoint maps. After the device: a claim whose device
  *     doesn't exist is known to be dead
- *  3. the program is attached: the one step that waits for an RCU grace period
- *  4. the host's side is set up: forwarding, up, routes
- *  5. the container's side is set up: up, addresses, routes
- *  6. the alias is written. It is the commit: a device of our group without one, whose lock
+ *  3. the uplinks are looked after, now that nobody else can refuse the attach
+ *  4. the program is attached: the one step that waits for an RCU grace period
+ *  5. the host's side is set up: forwarding, up, routes
+ *  6. the container's side is set up: up, addresses, routes
+ *  7. the alias is written. It is the commit: a device of our group without one, whose lock
  *     nobody holds, is the remains of an attach that was killed, and the next attach of that
  *     identity, or its detach, removes it
  *
@@ -31,6 +33,7 @@
 #include "core/netns.h"
 #include "model/pool.h"
 #include "ops/collect.h"
+#include "ops/lifecycle.h"
 #include "ops/setup.h"
 #include "ops/uplink.h"
 
@@ -110,10 +113,14 @@ static int addresses_check(const struct attach *attach, struct error *err)
 	return ret;
 }
 
-static int mtu_plan(struct attach *attach, uint32_t uplink_mtu, struct error *err)
+static int mtu_plan(struct attach *attach, struct error *err)
 {
-	uint32_t mtu = attach->request->mtu;
+	uint32_t mtu = attach->request->mtu, uplink_mtu;
+	int ret = uplinks_default_mtu(attach->node, &uplink_mtu, err);
 
+	if (ret)
+		return ret;
+	attach->no_uplink = !uplink_mtu;
 	if (!mtu)
 		mtu = attach->network.mtu;
 	if (!mtu)
@@ -152,7 +159,6 @@ static void pair_plan(struct attach *attach)
 
 static int attach_plan(struct attach *attach, struct error *err)
 {
-	uint32_t uplink_mtu;
 	int ret;
 
 	ret = netns_open(attach->request->ns, &attach->netns_fd, err);
@@ -161,17 +167,12 @@ static int attach_plan(struct attach *attach, struct error *err)
 				   &attach->network, err);
 	if (!ret)
 		ret = addresses_check(attach, err);
-	if (!ret && attach->request->mtu)
-		ret = mtu_plan(attach, 0, err); /* a bad MTU is told before uplinks are touched */
 	if (!ret)
-		ret = uplinks_sync(attach->node, &uplink_mtu, err);
-	if (!ret)
-		ret = mtu_plan(attach, uplink_mtu, err);
+		ret = mtu_plan(attach, err);
 	if (!ret)
 		ret = nlsock_open_in(attach->netns_fd, &attach->container, err);
 	if (ret)
 		return ret;
-	attach->no_uplink = !uplink_mtu;
 	pair_plan(attach);
 	log_step("plan");
 	return 0;
@@ -384,6 +385,14 @@ static int program_attach(struct attach *attach, struct error *err)
 	return ret;
 }
 
+static int uplinks_ready(struct attach *attach, struct error *err)
+{
+	int ret = uplinks_sync(attach->node, err);
+
+	log_step("uplinks_sync");
+	return ret;
+}
+
 /* Both sides ----------------------------------------------------------------------------------- */
 
 static struct endpoint_setup attach_setup(const struct attach *attach)
@@ -460,8 +469,8 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove,  pair_create,          addresses_claim, program_attach,
-		host_side_setup, container_side_setup, attach_commit,
+		remains_remove, pair_create,     addresses_claim,      uplinks_ready,
+		program_attach, host_side_setup, container_side_setup, attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;
@@ -524,7 +533,11 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 	identity_device_name(&request->identity, primary_name);
 	ret = attach_plan(&attach, err);
 	if (!ret)
+		ret = node_load(node, err);
+	if (!ret)
 		ret = attach_locked(&attach, err);
+	if (ret && node->loaded_now)
+		datapath_down_unused(node);
 	if (!ret)
 		ret = attach_report(&attach, ret_result, err);
 	nlsock_close(attach.container);

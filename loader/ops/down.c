@@ -133,3 +133,22 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	*ret_report = report;
 	return ret;
 }
+
+static bool datapath_is_unused(struct node *node)
+{
+	_cleanup_network_list_ struct network_list networks = { 0 };
+	_cleanup_link_list_ struct link_list links = { 0 };
+
+	return !link_list_read(NK_LINK_GROUP, &links, NULL) && !links.count &&
+	       !network_list_read(&node->datapath, &networks, NULL) && !networks.count;
+}
+
+/* Whatever fails here, the next command finds the datapath loaded, which is no harm. */
+void datapath_down_unused(struct node *node)
+{
+	struct down_report report;
+	struct error err;
+
+	if (!pins_relock(&node->datapath.pins, PINS_EXCLUSIVE, NULL) && datapath_is_unused(node))
+		(void)datapath_down(node, &report, &err);
+}

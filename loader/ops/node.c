@@ -38,6 +38,25 @@ int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err)
 	return ret;
 }
 
+int node_open_unloaded(struct node *node, struct error *err)
+{
+	int ret = node_check_privilege(err);
+
+	return ret ? ret : nlsock_open(&node->nl, err);
+}
+
+int node_load(struct node *node, struct error *err)
+{
+	int ret;
+
+	if (datapath_is_open(&node->datapath))
+		return 0;
+	ret = datapath_open(&node->datapath, PINS_SHARED, err);
+	node->loaded_now = !ret;
+	log_step("node_load");
+	return ret;
+}
+
 void node_close(struct node *node)
 {
 	nlsock_close(node->nl);

@@ -10,9 +10,14 @@
 #include "model/network.h"
 #include "nl/nlsock.h"
 
+/**
+ * struct node - the host, for the time of one command.
+ * @loaded_now: this command loaded the datapath
+ */
 struct node {
 	struct nlsock *nl;
 	struct datapath datapath;
+	bool loaded_now;
 };
 
 #define NODE_CLOSED                         \
@@ -25,6 +30,15 @@ int node_open(struct node *node, enum pins_lock lock, struct error *err);
 
 /* node_open_loaded() - Return: 0; -ENOENT where nothing is loaded, so that nothing is attached. */
 int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err);
+
+/**
+ * node_open_unloaded() - where nothing is loaded: for a command that has things to check before it
+ * loads. Networks are read as if none were added.
+ */
+int node_open_unloaded(struct node *node, struct error *err);
+
+/* node_load() - load the datapath now, unless it is. */
+int node_load(struct node *node, struct error *err);
 
 void node_close(struct node *node);
 #define _cleanup_node_ __attribute__((cleanup(node_close)))

@@ -20,6 +20,18 @@ static bool setup_has_ipv6(const struct endpoint_setup *setup)
 	return false;
 }
 
+/*
+ * In IPv6 the device's own `forwarding` serves bpf_fib_lookup(), but the stack goes by the global
+ * switch, or from 6.17 on by the device's force_forwarding (ip6_forward(), net/ipv6/ip6_output.c).
+ * On an earlier kernel the programs do what the stack won't: see bpf/icmp6.h.
+ */
+static int primary_force_forwarding(const char *name, struct error *err)
+{
+	int ret = sysctl_write_dev("ipv6", name, "force_forwarding", 1, err);
+
+	return ret == -ENOENT ? 0 : ret;
+}
+
 /* bpf_fib_lookup() and the stack both want forwarding on the device a packet comes in by. */
 static int primary_forward(const struct endpoint_setup *setup, struct error *err)
 {
@@ -33,7 +45,8 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 	ret = link_addr_gen_none(setup->host, setup->ifindex, err);
 	if (ret)
 		return error_prefix(err, "set %s's address generation", name);
-	return sysctl_write_dev("ipv6", name, "forwarding", 1, err);
+	ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
+	return ret ? ret : primary_force_forwarding(name, err);
 }
 
 /*

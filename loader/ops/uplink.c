@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
-#include "core/log.h"
 #include "core/sysctl.h"
 #include "nl/inet.h"
 #include "nl/link.h"
@@ -18,6 +17,10 @@
 
 /* What a setting is recorded as that was left as found. */
 #define UNCHANGED (-1)
+#define UPLINK_UNCHANGED(flags)                                   \
+	{                                                         \
+		flags, UNCHANGED, UNCHANGED, UNCHANGED, UNCHANGED \
+	}
 
 /* struct default_devices - devices of the default routes of both families, IPv4 first. */
 struct default_devices {
@@ -70,6 +73,7 @@ static const struct setting {
 	{ "ipv6", "accept_ra", 1, 2, offsetof(struct nk_uplink, accept_ra) },
 	{ "ipv4", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v4) },
 	{ "ipv6", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v6) },
+	{ "ipv6", "force_forwarding", 0, 1, offsetof(struct nk_uplink, force_forwarding) },
 };
 
 /* Of a device that is excluded from being an uplink only accept_ra is touched: see above. */
@@ -144,9 +148,7 @@ static int uplink_setup_locked(struct node *node, const struct link_info *link, 
 			       struct error *err)
 {
 	size_t count = excluded ? SETTINGS_OF_EXCLUDED : ARRAY_SIZE(settings);
-	struct nk_uplink uplink = { .forwarding_v4 = UNCHANGED,
-				    .forwarding_v6 = UNCHANGED,
-				    .accept_ra = UNCHANGED };
+	struct nk_uplink uplink = UPLINK_UNCHANGED(0);
 	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
 
 	if (ret && ret != -ENOENT)
@@ -217,28 +219,36 @@ static int uplink_sync(struct node *node, const struct link_info *link, struct e
 	return uplink_setup(node, link, excluded, err);
 }
 
-int uplinks_sync(struct node *node, uint32_t *ret_mtu, struct error *err)
+int uplinks_sync(struct node *node, struct error *err)
 {
 	struct default_devices devices;
 	struct link_info link;
-	uint32_t mtu = 0;
 	int ret = default_devices_read(&devices, err);
 
 	if (!ret)
 		ret = uplinks_forget_gone(node, err);
 	for (size_t i = 0; !ret && i < devices.count; i++) {
 		ret = link_get_by_index(node->nl, devices.routes[i].ifindex, &link, err);
-		if (ret)
-			break;
-		if (!mtu)
-			mtu = devices.routes[i].mtu ? devices.routes[i].mtu : link.mtu;
-		ret = uplink_sync(node, &link, err);
+		if (!ret)
+			ret = uplink_sync(node, &link, err);
 	}
-	log_step("uplinks_sync");
-	if (ret)
+	return ret;
+}
+
+int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err)
+{
+	struct default_devices devices;
+	struct link_info link;
+	int ret = default_devices_read(&devices, err);
+
+	if (ret || !devices.count) {
+		*ret_mtu = 0;
 		return ret;
-	*ret_mtu = mtu;
-	return 0;
+	}
+	ret = link_get_by_index(node->nl, devices.routes[0].ifindex, &link, err);
+	if (!ret)
+		*ret_mtu = devices.routes[0].mtu ? devices.routes[0].mtu : link.mtu;
+	return ret;
 }
 
 static int uplink_link(struct node *node, const char *device, struct link_info *ret_link,
@@ -284,7 +294,7 @@ static int uplink_teardown(struct node *node, const struct link_info *link,
 
 int uplink_remove(struct node *node, const char *device, struct error *err)
 {
-	struct nk_uplink excluded = { NK_UPLINK_EXCLUDED, UNCHANGED, UNCHANGED, UNCHANGED, 0 };
+	struct nk_uplink excluded = UPLINK_UNCHANGED(NK_UPLINK_EXCLUDED);
 	struct default_devices devices;
 	struct nk_uplink uplink;
 	struct link_info link;

@@ -14,13 +14,15 @@
 #include "core/error.h"
 #include "ops/node.h"
 
+/* uplinks_default_mtu() - the first default route's MTU in bytes; 0 where there is none. */
+int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err);
+
 /**
  * uplinks_sync() - have every device that carries a default route as an uplink.
- * @ret_mtu: the first default route's MTU in bytes; 0 where there is none
  *
  * Forgets uplinks whose device is gone. Leaves alone what `uplink remove` excluded.
  */
-int uplinks_sync(struct node *node, uint32_t *ret_mtu, struct error *err);
+int uplinks_sync(struct node *node, struct error *err);
 
 /* uplink_add() - make a device an uplink by hand. Idempotent. Return: 0; -ENODEV. */
 int uplink_add(struct node *node, const char *device, struct error *err);
