@@ -32,19 +32,19 @@ static inline void capture_close(int fd, char ret_text[CAPTURE_SIZE])
 	(void)close(fd);
 }
 
-/* capture_stdout() - run @function with standard output going to @ret_text. */
-static inline void capture_stdout(void (*function)(void *data), void *data,
-				  char ret_text[CAPTURE_SIZE])
+/* capture() - run @function with a standard stream going to @ret_text. */
+static inline void capture(FILE *stream, void (*function)(void *data), void *data,
+			   char ret_text[CAPTURE_SIZE])
 {
-	int fd = capture_open(), saved = dup(STDOUT_FILENO);
+	int fd = capture_open(), saved = dup(fileno(stream));
 
-	(void)fflush(stdout);
-	if (saved < 0 || dup2(fd, STDOUT_FILENO) < 0)
-		err(1, "redirect standard output");
+	(void)fflush(stream);
+	if (saved < 0 || dup2(fd, fileno(stream)) < 0)
+		err(1, "redirect a stream");
 	function(data);
-	(void)fflush(stdout);
-	if (dup2(saved, STDOUT_FILENO) < 0)
-		err(1, "restore standard output");
+	(void)fflush(stream);
+	if (dup2(saved, fileno(stream)) < 0)
+		err(1, "restore a stream");
 	(void)close(saved);
 	capture_close(fd, ret_text);
 }

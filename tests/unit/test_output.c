@@ -17,7 +17,7 @@ static void print_table(void *data)
 
 static void table_text(struct table *table, char ret_text[CAPTURE_SIZE])
 {
-	capture_stdout(print_table, table, ret_text);
+	capture(stdout, print_table, table, ret_text);
 }
 
 static void test_columns_are_as_wide_as_their_widest_cell(void **state)
@@ -179,7 +179,7 @@ static void test_json_is_printed_with_a_newline(void **state)
 	char text[CAPTURE_SIZE];
 
 	(void)state;
-	capture_stdout(print_json, json_pack("[i]", 1), text);
+	capture(stdout, print_json, json_pack("[i]", 1), text);
 	assert_string_equal(text, "[\n  1\n]\n");
 }
 
