@@ -64,7 +64,7 @@ loader_flags()
 
 check_build()
 {
-	make_quietly all unit-programs prog-programs e2e-programs
+	make_quietly all unit-programs prog-programs e2e-programs $BUILD/bench/traffic
 }
 
 # What the linker leaves out of nkctl isn't called there, unless it was inlined in its own file.
@@ -125,7 +125,7 @@ text_files()
 check_text()
 {
 	local status=0
-	if text_files | grep -v '\.md$' | xargs grep -L "$LICENCE" | grep .; then
+	if text_files | grep -Ev '\.(md|json)$' | xargs grep -L "$LICENCE" | grep .; then
 		echo "^ no line '$LICENCE'"
 		status=1
 	fi
