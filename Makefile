@@ -23,7 +23,7 @@ STRIP   ?= strip
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all install uninstall clean setup-build demo test unit prog e2e check bench bench-check \
-	unit-programs prog-programs e2e-programs
+	bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build; later ones find the stamp.
@@ -128,14 +128,23 @@ demo:
 	tools/demo.sh
 
 K ?= 6.12
-BENCH_PROGRAMS := $(BUILD)/nkctl $(BUILD)/bench/traffic
+BENCH_PROGRAMS := $(BUILD)/nkctl $(BUILD)/bench/traffic $(BUILD)/bench/insns.so
 
 $(BUILD)/bench/traffic: bench/traffic.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -o $@ $< $(LIBS)
+	$(COMPILE) -fno-pie -no-pie $(LDFLAGS) -Wl,--section-start=.mark=0x6e6b0000 -o $@ $< $(LIBS)
 
-bench bench-check: $(BENCH_PROGRAMS)
-	tools/setup.sh bench
+# QEMU 9 has left version 1 of its plugins' interface behind.
+QEMU_PLUGIN_VERSION = $(if $(filter 7 8,$(shell qemu-system-x86_64 --version | \
+	sed -n 's/.* version \([0-9]*\)[.].*/\1/p')),1,2)
+
+$(BUILD)/bench/insns.so: bench/insns.c Makefile | bench-setup
+	@mkdir -p $(@D)
+	$(COMPILE) -DQEMU_PLUGIN_VERSION=$(QEMU_PLUGIN_VERSION) -fPIC -shared -o $@ $<
+
+bench-setup:
+	@tools/setup.sh bench
+bench bench-check: $(BENCH_PROGRAMS) bench-setup
 	bench/run --kernel $(K) $(if $(filter bench-check,$@),--check)
 
 ## Installation
