@@ -50,4 +50,13 @@ enum nk_verdict { NK_STACK = -1, NK_DROP = 2 };
  */
 enum nk_hook { NK_HOOK_NETKIT, NK_HOOK_TCX, NK_HOOK_TCX_L3 };
 
+/* Where the IP header is in a packet there. */
+static __always_inline __u32 l3_offset(enum nk_hook hook)
+{
+	return hook == NK_HOOK_TCX_L3 ? 0 : ETH_HLEN;
+}
+
+/* Flags of bpf_fib_lookup(): Linux 6.3, commit 31de4105f00d, and 6.7, commit dab4e1f06cab. */
+enum { NK_FIB_LOOKUP_SKIP_NEIGH = 1 << 2, NK_FIB_LOOKUP_SRC = 1 << 4 };
+
 #endif

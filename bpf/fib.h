@@ -42,10 +42,18 @@ static struct nk_next_hop next_hops[NK_NEXT_HOPS];
 /**
  * enum nk_route - how a packet leaves.
  * @NK_ROUTE_STACK: the stack forwards it, answers it or is its destination
+ * @NK_ROUTE_TOO_BIG: not at all; the lookup's mtu_result is what would fit
  * @NK_ROUTE_NEIGH: by the neighbour table
+ * @NK_ROUTE_RESOLVE: the same, with a route of its own, so that the kernel can answer a failure
  * @NK_ROUTE_DIRECT: with the MAC addresses of the lookup
  */
-enum nk_route { NK_ROUTE_STACK, NK_ROUTE_NEIGH, NK_ROUTE_DIRECT };
+enum nk_route {
+	NK_ROUTE_STACK,
+	NK_ROUTE_TOO_BIG,
+	NK_ROUTE_NEIGH,
+	NK_ROUTE_RESOLVE,
+	NK_ROUTE_DIRECT,
+};
 
 /*
  * The device and the address: for IPv4 as they are, for IPv6 hashed. Two IPv6 next hops with the
@@ -101,13 +109,19 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 {
 	long result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
 
+	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return NK_ROUTE_TOO_BIG;
 	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NK_ROUTE_STACK;
 	if (fib->ifindex == skb->ifindex || !gso_fits(skb, upper, fib->ifindex))
 		return NK_ROUTE_STACK;
 	if (next_hop_is_due(fib))
 		return NK_ROUTE_NEIGH;
-	return result == BPF_FIB_LKUP_RET_SUCCESS ? NK_ROUTE_DIRECT : NK_ROUTE_STACK;
+	if (likely(result == BPF_FIB_LKUP_RET_SUCCESS))
+		return NK_ROUTE_DIRECT;
+	if (fib->family == AF_INET6 && !nk_config.stack_forwards_ipv6)
+		return NK_ROUTE_RESOLVE;
+	return NK_ROUTE_STACK;
 }
 
 /*
@@ -123,7 +137,7 @@ static __always_inline int fib_redirect_neigh(const struct bpf_fib_lookup *fib)
 }
 
 /**
- * fib_redirect - send a packet on the way that fib_route() found, NK_ROUTE_STACK excluded.
+ * fib_redirect - send a packet on the way that fib_route() found, if it found one.
  *
  * A device without MAC headers takes the frame too: __bpf_redirect_no_mac() in
  * net/core/filter.c removes them.
@@ -133,6 +147,8 @@ static __always_inline int fib_redirect(const struct bpf_fib_lookup *fib, struct
 {
 	if (unlikely(route == NK_ROUTE_NEIGH))
 		return fib_redirect_neigh(fib);
+	if (unlikely(route == NK_ROUTE_RESOLVE))
+		return bpf_redirect_neigh(fib->ifindex, NULL, 0, 0);
 	mac_copy(eth->h_dest, fib->dmac);
 	mac_copy(eth->h_source, fib->smac);
 	return bpf_redirect(fib->ifindex, 0);

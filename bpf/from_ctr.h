@@ -14,6 +14,7 @@
 #include "drop.h"
 #include "endpoint.h"
 #include "fib.h"
+#include "icmp6.h"
 #include "ipv4.h"
 #include "ipv6.h"
 #include "nd.h"
@@ -36,7 +37,7 @@ static __always_inline int from_ctr_egress_v4(struct __sk_buff *skb, struct ethh
 	};
 	enum nk_route route = fib_route(skb, &fib, upper);
 
-	if (route == NK_ROUTE_STACK)
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG)
 		return NK_STACK;
 	frame_protocol_set(eth, ETH_P_IP);
 	ttl_decrement(ip);
@@ -74,7 +75,8 @@ static __always_inline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hoo
 }
 
 static __always_inline int from_ctr_egress_v6(struct __sk_buff *skb, struct ethhdr *eth,
-					      struct ipv6hdr *ip6, const struct nk_upper *upper)
+					      struct ipv6hdr *ip6, const struct nk_upper *upper,
+					      enum nk_hook hook)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET6,
@@ -92,6 +94,10 @@ static __always_inline int from_ctr_egress_v6(struct __sk_buff *skb, struct ethh
 	route = fib_route(skb, &fib, upper);
 	if (route == NK_ROUTE_STACK)
 		return NK_STACK;
+	if (ip6->hop_limit <= NK_TTL_EXPIRES)
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_TIME_EXCEEDED, 0);
+	if (route == NK_ROUTE_TOO_BIG)
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
 	frame_protocol_set(eth, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	return fib_redirect(&fib, eth, route);
@@ -124,14 +130,16 @@ static __always_inline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hoo
 	if (ipv6_is_martian(&ip6->daddr))
 		return drop(NK_DROP_MARTIAN);
 	/* Multicast and link-local destinations are refused by bpf_fib_lookup() itself. */
-	if (upper.has_options || ip6->hop_limit <= NK_TTL_EXPIRES || skb->pkt_type != PACKET_HOST)
+	if (ipv6_is_for_stack(upper.has_options) || skb->pkt_type != PACKET_HOST)
 		return NK_STACK;
 
 	endpoint = endpoint_find_v6(&ip6->daddr);
 	if (!endpoint)
-		return from_ctr_egress_v6(skb, linear.data, ip6, &upper);
+		return from_ctr_egress_v6(skb, linear.data, ip6, &upper, hook);
+	if (ip6->hop_limit <= NK_TTL_EXPIRES)
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (!endpoint_takes(endpoint, skb, ETH_HLEN, &upper))
-		return NK_STACK;
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_PACKET_TOO_BIG, endpoint->mtu);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);

@@ -77,6 +77,15 @@ static __always_inline bool ipv6_is_for_routers(__u8 protocol)
 	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING;
 }
 
+/*
+ * Where the stack doesn't forward IPv6 (icmp6.h), a router that looks at no options is better than
+ * none, and in order (RFC 8200, section 4.3).
+ */
+static __always_inline bool ipv6_is_for_stack(bool has_options)
+{
+	return has_options && nk_config.stack_forwards_ipv6;
+}
+
 static __always_inline __u32 ipv6_extension_len(__u8 protocol, const struct nk_ext_header *header)
 {
 	if (protocol == IPPROTO_FRAGMENT)

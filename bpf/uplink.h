@@ -9,6 +9,7 @@
 #define NKCTL_BPF_UPLINK_H
 
 #include "endpoint.h"
+#include "icmp6.h"
 #include "ipv4.h"
 #include "ipv6.h"
 #include "parse.h"
@@ -16,11 +17,6 @@
 
 /* First byte of a header without options. */
 #define NK_IPV4_PLAIN 0x45
-
-static __always_inline __u32 l3_offset(enum nk_hook hook)
-{
-	return hook == NK_HOOK_TCX_L3 ? 0 : ETH_HLEN;
-}
 
 /* Frames for another host or for many, and those with a VLAN tag, which names another device. */
 static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
@@ -61,12 +57,13 @@ static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 	endpoint = endpoint_find_v6(&ip6->daddr);
 	if (!endpoint || !uplink_frame_is_ours(skb))
 		return NK_STACK;
-	if (ip6->version != 6 || ipv6_is_for_routers(ip6->nexthdr) ||
-	    ip6->hop_limit <= NK_TTL_EXPIRES)
+	if (ip6->version != 6 || ipv6_is_for_stack(ipv6_is_for_routers(ip6->nexthdr)))
 		return NK_STACK;
+	if (ip6->hop_limit <= NK_TTL_EXPIRES)
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_TIME_EXCEEDED, 0);
 	upper.protocol = ip6->nexthdr;
 	if (!endpoint_takes(endpoint, skb, l3_offset(hook), &upper))
-		return NK_STACK;
+		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_PACKET_TOO_BIG, endpoint->mtu);
 	hop_limit_decrement(skb, ip6);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);
 }

@@ -22,7 +22,9 @@
 	X(ND, "nd", "neighbour advertisement, redirect, malformed solicitation or one for itself") \
 	X(RA, "ra", "router advertisement from a container")                                       \
 	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
-	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")
+	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")         \
+	X(NO_ANSWER, "no-answer",                                                                  \
+	  "IPv6 that can't go on (hop limit, size), and an error that may not or can't be told")
 
 #define X(identifier, name, explanation) NK_DROP_##identifier,
 enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };

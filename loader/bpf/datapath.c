@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bpf/probe.h"
 #include "bpf/collector.h"
@@ -36,8 +37,11 @@ static const char *const program_names[PROGRAM_COUNT] = {
 	[PROGRAM_UPLINK_L3] = "nk_uplink_l3",
 };
 
-/* How many jiffies a next hop may go unconfirmed: half a second at HZ=1000, five at HZ=100. */
-#define NEIGH_REFRESH_JIFFIES 512
+/* How many jiffies a next hop may go unconfirmed: 3 s at HZ=1000, 12 s at 250, 30 s at 100. */
+#define NEIGH_REFRESH_JIFFIES 3000
+
+/* What a kernel (6.17) has that forwards IPv6 for a device without the global switch. */
+#define FORCE_FORWARDING_PATH "/proc/sys/net/ipv6/conf/default/force_forwarding"
 
 /* libbpf tells why by printing: the last line it had to say, for our error. */
 static char libbpf_words[512];
@@ -108,6 +112,7 @@ static void skeleton_configure(struct nkctl_bpf *skeleton)
 
 	config->abi_version = NK_ABI_VERSION;
 	config->neigh_refresh_jiffies = NEIGH_REFRESH_JIFFIES;
+	config->stack_forwards_ipv6 = !access(FORCE_FORWARDING_PATH, F_OK);
 	(void)snprintf(config->version, sizeof(config->version), "%s", NKCTL_VERSION);
 }
 

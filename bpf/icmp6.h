@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ICMPv6 errors (RFC 4443) for packets that can't go on.
+ *
+ * Theory of operation: the stack answers as Linux does, if it forwards at all. In IPv6 that's
+ * decided by the global switch, which is not ours to turn, or from 6.17 on by the device's
+ * force_forwarding, which the loader turns on (ip6_forward() in net/ipv6/ip6_output.c). On an
+ * earlier kernel the stack would drop the packet in silence: there the programs forward what needs
+ * no answer, and write the answers themselves, so that traceroute and path MTU discovery work.
+ */
+#ifndef NKCTL_BPF_ICMP6_H
+#define NKCTL_BPF_ICMP6_H
+
+#include "drop.h"
+#include "ipv6.h"
+
+/* Types (RFC 4443, section 2.1): errors are below 128, and redirects are treated like them. */
+#define NK_ICMP6_PACKET_TOO_BIG 2
+#define NK_ICMP6_TIME_EXCEEDED  3
+#define NK_ICMP6_ECHO_REQUEST   128
+#define NK_ICMP6_REDIRECT       137
+
+#define NK_ICMP6_HOP_LIMIT 64
+
+/*
+ * How much of a packet its error quotes: what Linux looks at (icmpv6_notify() in net/ipv6/icmp.c),
+ * with room for extension headers where the packet is that long.
+ */
+#define NK_ICMP6_QUOTE_MIN 48
+#define NK_ICMP6_QUOTE_MAX 96
+
+/* Answers in one tick of the timer, on all CPUs, more or less (RFC 4443, section 2.4 f). */
+#define NK_ICMP6_BURST 16
+
+struct nk_icmp6_error {
+	struct ipv6hdr ip6;
+	__u8 type;
+	__u8 code;
+	__sum16 checksum;
+	__be32 info; /* the MTU, or zero */
+	__u8 quote[NK_ICMP6_QUOTE_MAX];
+};
+
+#define NK_ICMP6_HEADERS_LEN (__builtin_offsetof(struct nk_icmp6_error, quote))
+
+static struct {
+	__u64 jiffies;
+	__u64 count;
+} icmp6_answers;
+
+/* CPUs that race let through a few more, or fewer. */
+static __always_inline bool icmp6_is_too_often(void)
+{
+	__u64 now_jiffies = bpf_jiffies64();
+
+	if (icmp6_answers.jiffies != now_jiffies) {
+		icmp6_answers.jiffies = now_jiffies;
+		icmp6_answers.count = 0;
+	}
+	return icmp6_answers.count++ >= NK_ICMP6_BURST;
+}
+
+/* Nobody is told of an error's error, nor is more than one host (section 2.4 e). */
+static __always_inline bool icmp6_may_answer(struct __sk_buff *skb, __u32 l3_offset,
+					     const struct ipv6hdr *ip6)
+{
+	__u8 type;
+
+	if (ipv6_is_multicast(&ip6->saddr) || ipv6_is_unspecified(&ip6->saddr) ||
+	    ipv6_is_multicast(&ip6->daddr))
+		return false;
+	if (ip6->nexthdr != IPPROTO_ICMPV6)
+		return true;
+	return !bpf_skb_load_bytes(skb, l3_offset + sizeof(*ip6), &type, sizeof(type)) &&
+	       type >= NK_ICMP6_ECHO_REQUEST && type != NK_ICMP6_REDIRECT;
+}
+
+/* The address that the host would speak to the sender from. */
+static __always_inline bool icmp6_choose_source(struct __sk_buff *skb, struct ipv6hdr *answer)
+{
+	struct bpf_fib_lookup fib = {
+		.family = AF_INET6,
+		.l4_protocol = IPPROTO_ICMPV6,
+		.ifindex = skb->ifindex,
+	};
+
+	__builtin_memcpy(fib.ipv6_dst, &answer->daddr, sizeof(fib.ipv6_dst));
+	if (bpf_fib_lookup(skb, &fib, sizeof(fib),
+			   BPF_FIB_LOOKUP_OUTPUT | NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
+		return false;
+	__builtin_memcpy(&answer->saddr, fib.ipv6_src, sizeof(answer->saddr));
+	return true;
+}
+
+/* Over the pseudo-header and the message (RFC 8200, section 8.1). */
+static __always_inline __sum16 icmp6_checksum(void *addresses, __u32 message_len)
+{
+	__u32 sum = bpf_csum_diff(NULL, 0, addresses, 2 * sizeof(struct in6_addr) + message_len,
+				  bpf_htonl(message_len + IPPROTO_ICMPV6));
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+static __always_inline bool icmp6_frame_turn(struct __sk_buff *skb)
+{
+	__u8 macs[2 * ETH_ALEN], turned[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
+		return false;
+	__builtin_memcpy(turned, macs + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(turned + ETH_ALEN, macs, ETH_ALEN);
+	return !bpf_skb_store_bytes(skb, 0, turned, sizeof(turned), 0);
+}
+
+/* Turns a packet into the error about it. Pointers into the packet are invalid afterwards. */
+static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
+					const struct ipv6hdr *ip6, __u8 type, __u32 info)
+{
+	struct nk_icmp6_error answer = { .type = type, .info = bpf_htonl(info) };
+	__u32 quote_len =
+		skb->len - l3_offset < NK_ICMP6_QUOTE_MAX ? NK_ICMP6_QUOTE_MIN : NK_ICMP6_QUOTE_MAX;
+	__u32 message_len = NK_ICMP6_HEADERS_LEN - sizeof(answer.ip6) + quote_len;
+
+	answer.ip6.version = 6;
+	answer.ip6.payload_len = bpf_htons(message_len);
+	answer.ip6.nexthdr = IPPROTO_ICMPV6;
+	answer.ip6.hop_limit = NK_ICMP6_HOP_LIMIT;
+	answer.ip6.daddr = ip6->saddr;
+	if (bpf_skb_load_bytes(skb, l3_offset, answer.quote, quote_len) ||
+	    !icmp6_choose_source(skb, &answer.ip6))
+		return false;
+	answer.checksum = icmp6_checksum(&answer.ip6.saddr, message_len);
+	return !bpf_skb_change_tail(skb, l3_offset + sizeof(answer.ip6) + message_len, 0) &&
+	       !bpf_skb_store_bytes(skb, l3_offset, &answer, NK_ICMP6_HEADERS_LEN + quote_len, 0);
+}
+
+/**
+ * ipv6_refuse - a packet can't go on: let the stack tell its sender, or do.
+ * @type: NK_ICMP6_PACKET_TOO_BIG or NK_ICMP6_TIME_EXCEEDED
+ * @mtu: in bytes; 0 for the other
+ */
+static __always_inline int ipv6_refuse(struct __sk_buff *skb, enum nk_hook hook,
+				       const struct ipv6hdr *ip6, __u8 type, __u32 mtu)
+{
+	if (nk_config.stack_forwards_ipv6)
+		return NK_STACK;
+	if (!icmp6_may_answer(skb, l3_offset(hook), ip6) || icmp6_is_too_often() ||
+	    !icmp6_write(skb, l3_offset(hook), ip6, type, mtu))
+		return drop(NK_DROP_NO_ANSWER);
+	if (hook != NK_HOOK_TCX_L3 && !icmp6_frame_turn(skb))
+		return drop(NK_DROP_NO_ANSWER);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+#endif
