@@ -28,35 +28,53 @@ static int maps_reuse(const struct pins *pins, struct bpf_object *object, struct
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
 }
 
-static int collector_attach(const struct pins *pins, struct collect_bpf *skeleton,
-			    struct error *err)
+static int skeleton_open(struct collect_bpf **ret_skeleton, struct error *err)
+{
+	*ret_skeleton = collect_bpf__open();
+	return *ret_skeleton ? 0 : error_sys(err, errno, "open the collector's eBPF object");
+}
+
+static int skeleton_attach(struct collect_bpf *skeleton, struct error *err)
 {
 	int ret = collect_bpf__load(skeleton);
 
 	if (!ret)
 		ret = collect_bpf__attach(skeleton);
-	if (ret)
-		return error_sys(err, ret, "attach the collector to the kernel");
-	return pins_replace(pins, "links", LINK_NAME, bpf_link__fd(skeleton->links.nk_collect),
-			    err);
+	return ret ? error_sys(err, ret, "attach the collector to the kernel") : 0;
 }
 
 int collector_load(const struct pins *pins, struct error *err)
 {
-	struct collect_bpf *skeleton = collect_bpf__open();
+	struct collect_bpf *skeleton;
 	uint64_t cookie = 0;
-	int ret;
+	int ret = skeleton_open(&skeleton, err);
 
-	if (!skeleton)
-		return error_sys(err, errno, "open the collector's eBPF object");
+	if (ret)
+		return ret;
 	ret = netns_cookie(&cookie, err);
 	if (!ret)
 		ret = maps_reuse(pins, skeleton->obj, err);
 	skeleton->rodata->host_netns_cookie = cookie;
 	if (!ret)
-		ret = collector_attach(pins, skeleton, err);
+		ret = skeleton_attach(skeleton, err);
+	if (!ret)
+		ret = pins_replace(pins, "links", LINK_NAME,
+				   bpf_link__fd(skeleton->links.nk_collect), err);
 	collect_bpf__destroy(skeleton); /* the pin keeps link and program */
 	log_step("collector_load");
+	return ret;
+}
+
+/* No network namespace has the cookie 0: it sees devices go, and does nothing. */
+int collector_try(struct error *err)
+{
+	struct collect_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = skeleton_attach(skeleton, err);
+	collect_bpf__destroy(skeleton);
 	return ret;
 }
 

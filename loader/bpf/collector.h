@@ -17,6 +17,9 @@
  */
 int collector_load(const struct pins *pins, struct error *err);
 
+/* collector_try() - load and attach it, with maps of its own, and let it go again. */
+int collector_try(struct error *err);
+
 /* collector_program_id() - Return: 0; -ENOENT where it couldn't be loaded. */
 int collector_program_id(const struct pins *pins, uint32_t *ret_id, struct error *err);
 

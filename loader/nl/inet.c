@@ -56,39 +56,52 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 			   NULL, NULL, err);
 }
 
-static int route_new(struct nlsock *nl, uint16_t flags, const struct inet_route *route,
-		     struct error *err)
+static uint8_t route_scope(const struct inet_route *route)
+{
+	return route->gateway || route->unreachable ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+}
+
+static int route_request(struct nlsock *nl, uint16_t type, uint16_t flags,
+			 const struct inet_route *route, struct error *err)
 {
 	struct nlsock_request request;
 	void *family_header;
-	struct nlmsghdr *header = nlsock_request_init(&request, RTM_NEWROUTE, NLM_F_CREATE | flags,
-						      sizeof(struct rtmsg), &family_header);
+	struct nlmsghdr *header =
+		nlsock_request_init(&request, type, flags, sizeof(struct rtmsg), &family_header);
 	struct rtmsg *message = family_header;
 
 	message->rtm_family = route->dst.addr.family;
 	message->rtm_dst_len = route->dst.len;
 	message->rtm_table = RT_TABLE_MAIN;
 	message->rtm_protocol = NK_ROUTE_PROTOCOL;
-	message->rtm_scope = route->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-	message->rtm_type = RTN_UNICAST;
+	message->rtm_scope = route_scope(route);
+	message->rtm_type = route->unreachable ? RTN_UNREACHABLE : RTN_UNICAST;
 	if (route->dst.len)
 		put_addr(header, RTA_DST, &route->dst.addr);
-	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)route->ifindex);
+	if (route->ifindex)
+		mnl_attr_put_u32(header, RTA_OIF, (uint32_t)route->ifindex);
 	if (route->gateway)
 		put_addr(header, RTA_GATEWAY, route->gateway);
 	if (route->prefsrc)
 		put_addr(header, RTA_PREFSRC, route->prefsrc);
+	if (route->metric)
+		mnl_attr_put_u32(header, RTA_PRIORITY, route->metric);
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
 int inet_route_add(struct nlsock *nl, const struct inet_route *route, struct error *err)
 {
-	return route_new(nl, NLM_F_EXCL, route, err);
+	return route_request(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, err);
 }
 
 int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct error *err)
 {
-	return route_new(nl, NLM_F_REPLACE, route, err);
+	return route_request(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, err);
+}
+
+int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct error *err)
+{
+	return route_request(nl, RTM_DELROUTE, 0, route, err);
 }
 
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,

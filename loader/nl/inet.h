@@ -34,12 +34,16 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
  * @ifindex: device it leaves by
  * @gateway: next hop; NULL: on the link
  * @prefsrc: source for packets of this host; NULL: the kernel's choice
+ * @metric: 0: the kernel's default
+ * @unreachable: lead nowhere and have the kernel say so; @ifindex and @gateway are empty then
  */
 struct inet_route {
 	struct prefix dst;
 	int ifindex;
 	const struct addr *gateway;
 	const struct addr *prefsrc;
+	uint32_t metric;
+	bool unreachable;
 };
 
 /* inet_route_add() - Return: 0; -EEXIST where there is one to the same destination. */
@@ -47,6 +51,9 @@ int inet_route_add(struct nlsock *nl, const struct inet_route *route, struct err
 
 /* inet_route_replace() - add a route, in place of one to the same destination. */
 int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct error *err);
+
+/* inet_route_delete() - Return: 0; -ESRCH where there is no such route of ours. */
+int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct error *err);
 
 /* inet_neigh_add() - a permanent neighbour entry. */
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,

@@ -55,6 +55,7 @@ enum doctor_needs {
 	X(privilege, "privilege", NOTHING)           \
 	X(namespaces, "namespaces", ROOT)            \
 	X(programs, "programs", ROOT)                \
+	X(collector, "collector", ROOT)              \
 	X(jit, "jit", ROOT)                          \
 	X(btf, "btf", NOTHING)                       \
 	X(bpffs, "bpffs", NOTHING)                   \

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "bpf/collector.h"
 #include "bpf/pins.h"
 #include "bpf/probe.h"
 #include "bpf/uapi.h"
@@ -112,6 +113,33 @@ void doctor_check_programs(struct doctor *doctor, struct doctor_check *check)
 			"boot Linux 6.6 or later with CONFIG_BPF_SYSCALL, without lockdown");
 }
 
+static bool collector_is_missing(const struct doctor *doctor)
+{
+	uint32_t id;
+
+	return !doctor->node_result &&
+	       collector_program_id(&doctor->node.datapath.pins, &id, NULL) == -ENOENT;
+}
+
+void doctor_check_collector(struct doctor *doctor, struct doctor_check *check)
+{
+	static const char meaning[] = "addresses of containers that die stay taken until an attach "
+				      "needs them";
+	struct error err;
+
+	if (collector_try(&err)) {
+		finding_add(check, DOCTOR_NOTE, "%s", err.message);
+		finding_explain(check, meaning,
+				"boot a kernel with CONFIG_DEBUG_INFO_BTF and "
+				"CONFIG_FUNCTION_TRACER, without lockdown");
+	} else if (collector_is_missing(doctor)) {
+		finding_add(check, DOCTOR_NOTE, "the kernel takes it, and it isn't attached");
+		finding_explain(check, meaning, "nkctl upgrade");
+	} else {
+		finding_add(check, DOCTOR_OK, "the kernel takes it");
+	}
+}
+
 void doctor_check_jit(struct doctor *doctor, struct doctor_check *check)
 {
 	bool compiled = false;
@@ -137,7 +165,7 @@ void doctor_check_btf(struct doctor *doctor, struct doctor_check *check)
 		return;
 	}
 	finding_add(check, DOCTOR_NOTE, "no " BTF_PATH);
-	finding_explain(check, "this build does without; bpftrace and the like don't",
+	finding_explain(check, "the collector can't work, nor can bpftrace and the like",
 			"boot a kernel with CONFIG_DEBUG_INFO_BTF");
 }
 

@@ -7,8 +7,8 @@
 
 #include "core/cleanup.h"
 #include "model/identity.h"
-#include "nl/inet.h"
 #include "ops/endpoint.h"
+#include "ops/gateway.h"
 
 int networks_read(struct node *node, struct network_list *ret_list, struct error *err)
 {
@@ -96,16 +96,11 @@ int network_add(struct node *node, const char *name, const struct nk_network *ne
 
 int gateways_remove(struct node *node, const struct nk_network *network, struct error *err)
 {
-	struct prefix address;
 	int ret = 0, one;
 
 	for (size_t i = 0; i < network->subnet_count; i++) {
-		address.addr = subnet_gateway(&network->subnets[i]);
-		address.len = addr_bits(address.addr.family);
-		one = inet_addr_delete(node->nl, LOOPBACK_IFINDEX, &address, err);
-		if (one && one != -EADDRNOTAVAIL)
-			ret = error_prefix(err, "take %s off the host",
-					   addr_format(&address.addr).text);
+		one = gateway_remove(node->nl, &network->subnets[i], err);
+		ret = ret ? ret : one;
 	}
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include "model/network.h"
 #include "nl/inet.h"
 #include "nl/link.h"
+#include "ops/gateway.h"
 #include "ops/node.h"
 
 static bool setup_has_ipv6(const struct endpoint_setup *setup)
@@ -49,22 +50,6 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 	return ret ? ret : primary_force_forwarding(name, err);
 }
 
-/*
- * The gateway address is the host's own as containers see it: on the loopback device, where it
- * serves all of them, and with scope link, so that the kernel never chooses it for other traffic.
- */
-static int gateway_ensure(const struct endpoint_setup *setup, const struct addr *gateway,
-			  struct error *err)
-{
-	struct prefix address = { *gateway, addr_bits(gateway->family) };
-	int ret = inet_addr_add(setup->host, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
-
-	if (ret && ret != -EEXIST)
-		return error_prefix(err, "give the host the gateway address %s",
-				    addr_format(gateway).text);
-	return 0;
-}
-
 static int host_route_add(const struct endpoint_setup *setup, const struct addr *addr,
 			  bool with_source, struct error *err)
 {
@@ -73,7 +58,7 @@ static int host_route_add(const struct endpoint_setup *setup, const struct addr 
 	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
 				    .ifindex = setup->ifindex,
 				    .prefsrc = with_source ? &gateway : NULL };
-	int ret = gateway_ensure(setup, &gateway, err);
+	int ret = gateway_add(setup->host, subnet, err);
 
 	if (!ret)
 		ret = inet_route_replace(setup->host, &route, err);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Theory of operation
+ *
+ * The gateway address is the host's own as containers see it. It is on the loopback device, where
+ * it serves all endpoints, and has scope link, so that the kernel never chooses it for other
+ * traffic.
+ *
+ * An address of a subnet that no endpoint has would follow the default route, out to a router
+ * that may well send it back. So the whole subnet is unreachable, with the last metric there is:
+ * routes to endpoints are longer, and any other route of the same length is better.
+ *
+ * The route goes first: where the address is, the route is too.
+ */
+#include "ops/gateway.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+
+#include "model/network.h"
+#include "nl/inet.h"
+#include "ops/node.h"
+
+#define LAST_METRIC 0xffffffff
+
+static struct inet_route subnet_route(const struct nk_subnet *subnet)
+{
+	return (struct inet_route){ .dst = subnet_prefix(subnet),
+				    .metric = LAST_METRIC,
+				    .unreachable = true };
+}
+
+static struct prefix gateway_prefix(const struct nk_subnet *subnet)
+{
+	return (struct prefix){ subnet_gateway(subnet), addr_bits(subnet->family) };
+}
+
+int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
+{
+	struct inet_route route = subnet_route(subnet);
+	struct prefix address = gateway_prefix(subnet);
+	int ret = inet_route_add(host, &route, err);
+
+	if (!ret || ret == -EEXIST)
+		ret = inet_addr_add(host, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
+	if (ret && ret != -EEXIST)
+		return error_prefix(err, "give the host the gateway address %s",
+				    prefix_format(&address).text);
+	return 0;
+}
+
+int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
+{
+	struct inet_route route = subnet_route(subnet);
+	struct prefix address = gateway_prefix(subnet);
+	int ret = inet_addr_delete(host, LOOPBACK_IFINDEX, &address, err);
+
+	if (!ret || ret == -EADDRNOTAVAIL)
+		ret = inet_route_delete(host, &route, err);
+	if (ret && ret != -ESRCH)
+		return error_prefix(err, "take the gateway address %s off the host",
+				    prefix_format(&address).text);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a subnet has on the host beside its endpoints: the gateway's address, and a last resort. */
+#ifndef NKCTL_OPS_GATEWAY_H
+#define NKCTL_OPS_GATEWAY_H
+
+#include "core/error.h"
+#include "nkctl/maps.h"
+#include "nl/nlsock.h"
+
+/* gateway_add() - give the host both, if it doesn't have them. */
+int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
+
+/* gateway_remove() - take both away; absent ones are fine. */
+int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
+
+#endif
