@@ -60,6 +60,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 		expect_check $name ok .
 	done
 	if [[ $E2E_DEVICE == netkit ]]; then
+		expect_check collector ok .
 		expect_check netkit ok 'pairs can be made'
 		expect_check netkit-features ok scrub
 		expect_check veth ok 'not tried'
