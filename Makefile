@@ -114,8 +114,9 @@ $(UNIT_TESTS): %: %.o $(BUILD)/loader.a
 	$(LINK_TEST)
 $(PROG_TESTS): %: %.o $(PROG_HELPERS)
 	$(LINK_TEST)
+# Static ones start four times as fast in an emulated guest.
 $(E2E_PROGRAMS): %: %.o
-	$(CC) $(CFLAGS) -o $@ $^
+	$(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(BUILD)/bench/traffic.d
 
