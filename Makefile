@@ -22,16 +22,20 @@ STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all install uninstall clean setup-build demo test unit prog e2e check bench bench-check \
+.PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
 	bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
-# Packages come with the first build; later ones find the stamp.
-SETUP_STAMP := build/setup-build
+# Packages come with the first build, before anything else of this file is looked at: make reads
+# an included file that it has just made, and starts over.
+SETUP_STAMP := build/setup.mk
 $(SETUP_STAMP): tools/setup.sh
-	@mkdir -p $(@D)
 	tools/setup.sh build
+	@mkdir -p $(@D)
 	@touch $@
+ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+include $(SETUP_STAMP)
+endif
 
 ## eBPF: two objects, and the skeletons that embed them
 
@@ -49,7 +53,16 @@ build/%.skel.h: build/%.bpf.o
 
 ## The program
 
-SOURCES := $(wildcard loader/*.c loader/*/*.c)
+# Linked statically, the program starts in a millisecond and runs on any node. Debian 12's
+# libmnl-dev has no archive: the set-up keeps a newer one in the cache.
+NKCTL_CACHE ?= /var/cache/nkctl
+LIBMNL  := $(firstword $(wildcard /usr/lib/*/libmnl.a $(NKCTL_CACHE)/lib/libmnl.a) -lmnl)
+LIBZSTD := $(filter -lzstd,$(shell pkg-config --libs --static libelf 2>/dev/null))
+LIBS    := -lbpf -lelf $(LIBZSTD) -lz -lnl-route-3 -lnl-3 $(LIBMNL) -ljansson -lpthread
+STATIC  ?= $(if $(SANITIZE),,$(if $(filter %.a,$(LIBMNL)),1))
+LDFLAGS += -Wl,--gc-sections $(if $(STATIC),-static)
+
+SOURCES := $(filter-out $(if $(STATIC),,loader/static_link.c),$(wildcard loader/*.c loader/*/*.c))
 OBJECTS := $(SOURCES:loader/%.c=$(BUILD)/loader/%.o)
 LIBRARY := $(filter-out $(BUILD)/loader/main.o,$(OBJECTS))
 
@@ -61,17 +74,6 @@ CPPFLAGS += -D_GNU_SOURCE -DNKCTL_VERSION='"$(VERSION)"' -Iinclude -Iloader -Ibu
 	$(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
 COMPILE = $(CC) -std=gnu17 $(WARNINGS) $(CFLAGS) -ffunction-sections -fdata-sections \
 	$(CPPFLAGS) -MMD -MP
-
-# Linked statically, the program starts in a millisecond and runs on any node. Debian 12's
-# libmnl-dev has no archive: the set-up keeps a newer one in the cache.
-NKCTL_CACHE ?= /var/cache/nkctl
-LIBMNL  := $(firstword $(wildcard /usr/lib/*/libmnl.a $(NKCTL_CACHE)/lib/libmnl.a) -lmnl)
-LIBS    := -lbpf -lelf $(shell pkg-config --libs --static libelf 2>/dev/null | tr ' ' '\n' | grep -E '^-l(zstd|lzma|bz2)$$' | tr '\n' ' ') -lz \
-	-lnl-route-3 -lnl-3 $(LIBMNL) -ljansson -lpthread
-STATIC  ?= $(if $(SANITIZE),,$(if $(filter %.a,$(LIBMNL)),1))
-# --no-warnings: libnl resolves names in functions that nkctl never calls, and glibc warns of them.
-LD_NO_WARNINGS := -Wl$(comma)--no-warnings
-LDFLAGS += -Wl,--gc-sections $(if $(filter 1,$(STATIC)),-static $(LD_NO_WARNINGS))
 
 $(BUILD)/loader/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
@@ -116,7 +118,7 @@ $(PROG_TESTS): %: %.o $(PROG_HELPERS)
 	$(LINK_TEST)
 # Static ones start four times as fast in an emulated guest.
 $(E2E_PROGRAMS): %: %.o
-	$(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^
+	$(CC) $(CFLAGS) $(if $(STATIC),-static) -o $@ $^
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(BUILD)/bench/traffic.d
 
