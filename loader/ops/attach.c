@@ -289,8 +289,13 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 			       struct error *err)
 {
 	struct link_info owner;
+	size_t dead;
 	int ret = address_claim(attach, address, err);
 
+	if (ret == -ENOSPC) {
+		ret = collect_claims(attach->node, &dead, err);
+		ret = ret ? ret : address_claim(attach, address, err);
+	}
 	if (ret != -EEXIST)
 		return ret;
 	ret = collect_address(attach->node, &address->addr, &owner, err);

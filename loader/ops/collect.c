@@ -42,7 +42,7 @@ static int collect_address_locked(struct node *node, const struct addr *addr,
 		return ret == -ENOENT ? 0 : ret;
 	ret = owner_get(node, &claim, ret_owner, err);
 	if (ret == -ENODEV)
-		return claim_delete(&node->datapath, addr, err);
+		return owner_release(&node->datapath, (int)claim.ifindex, err);
 	return ret ? ret : -EEXIST;
 }
 
@@ -63,8 +63,7 @@ static int owner_collect(struct node *node, int ifindex, struct error *err)
 	return ret ? ret : owner_release(&node->datapath, ifindex, err);
 }
 
-/* The owners are read before the devices: one that is newer than its device's absence isn't seen.
- */
+/* The owners are read before the devices, so that each one's device had been made by then. */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };

@@ -16,7 +16,8 @@
 #include "ops/node.h"
 
 /**
- * collect_address() - free one address if the endpoint that claimed it is dead.
+ * collect_address() - free an address, and all else of its owner, if the endpoint that claimed it
+ * is dead.
  * @ret_owner: the primary that has it, where it lives
  *
  * Return: 0 where the address is free now; -EEXIST where its owner lives.
