@@ -29,10 +29,12 @@ static __always_inline bool endpoint_takes(const struct nk_endpoint *endpoint,
 					   struct __sk_buff *skb, __u32 l3_offset,
 					   const struct nk_upper *upper)
 {
+	__u32 device_mtu = 0;
+
 	if (likely(skb->len - l3_offset <= endpoint->mtu))
 		return true;
 	return packet_len(skb, l3_offset, upper) <= endpoint->mtu &&
-	       gso_fits(skb, upper, endpoint->ifindex);
+	       gso_fits(skb, upper, endpoint->ifindex, &device_mtu);
 }
 
 /*

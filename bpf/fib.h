@@ -11,12 +11,21 @@
  * A next hop without a valid entry gets that one packet too, and the rest goes to the stack: it
  * queues packets for the resolution under way, and when that fails it tells their sender. Always
  * bpf_redirect_neigh() would leave the container without an answer; never would leave the
- * neighbour unresolved on a host whose netfilter drops what it forwards.
+ * neighbour unresolved on a host whose netfilter drops what it forwards. Where the stack doesn't
+ * forward IPv6 (icmp6.h), it would lose that rest in silence: there all IPv6 packets go to the
+ * neighbour table, and from the second on with a route, by which the kernel can tell their sender.
+ *
+ * The lookup compares a packet with the path's MTU as far as it's known, or with the route's if
+ * that is locked, else with the device's: a route's MTU that isn't locked binds only what the host
+ * itself sends (ip_mtu_from_fib_result() in net/ipv4/route.c, where the sysctl ip_forward_use_pmtu
+ * counts it, too; ip6_mtu_from_fib6() in net/ipv6/route.c). ip_forward() and ip6_forward() go by
+ * the same.
  */
 #ifndef NKCTL_BPF_FIB_H
 #define NKCTL_BPF_FIB_H
 
 #include "frame.h"
+#include "ipv6.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -42,6 +51,7 @@ static struct nk_next_hop next_hops[NK_NEXT_HOPS];
 /**
  * enum nk_route - how a packet leaves.
  * @NK_ROUTE_STACK: the stack forwards it, answers it or is its destination
+ * @NK_ROUTE_EXPIRED: not at all: this was its last hop
  * @NK_ROUTE_TOO_BIG: not at all; the lookup's mtu_result is what would fit
  * @NK_ROUTE_NEIGH: by the neighbour table
  * @NK_ROUTE_RESOLVE: the same, with a route of its own, so that the kernel can answer a failure
@@ -49,6 +59,7 @@ static struct nk_next_hop next_hops[NK_NEXT_HOPS];
  */
 enum nk_route {
 	NK_ROUTE_STACK,
+	NK_ROUTE_EXPIRED,
 	NK_ROUTE_TOO_BIG,
 	NK_ROUTE_NEIGH,
 	NK_ROUTE_RESOLVE,
@@ -97,29 +108,37 @@ static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_uppe
 /**
  * fib_route - find a packet's way out.
  * @fib: parameters of the lookup, and afterwards its results
+ * @expires: whether the packet has no hop left. It confirms no next hop then.
  *
  * Whatever isn't plain forwarding is the stack's, that answers as Linux does: its own addresses,
- * unreachable and prohibited destinations, no route, too big, forwarding off, tunnel
- * encapsulation, and a route back to the device that the packet came from. Too big is what exceeds
- * the path's MTU as far as it's known, or the route's if that is locked, else the device's
- * (ip_mtu_from_fib_result() in net/ipv4/route.c, ip6_mtu_from_fib6() in net/ipv6/route.c).
+ * unreachable and prohibited destinations, no route, forwarding off, tunnel encapsulation, and a
+ * route back to the device that the packet came from.
  */
 static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf_fib_lookup *fib,
-					       const struct nk_upper *upper)
+					       const struct nk_upper *upper, bool expires)
 {
 	long result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	__u32 device_mtu = NK_IPV6_MTU_MIN; /* unless the kernel can tell */
 
+	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH &&
+	    result != BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return NK_ROUTE_STACK;
+	if (expires)
+		return NK_ROUTE_EXPIRED;
 	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return NK_ROUTE_TOO_BIG;
-	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH)
+	if (fib->ifindex == skb->ifindex)
 		return NK_ROUTE_STACK;
-	if (fib->ifindex == skb->ifindex || !gso_fits(skb, upper, fib->ifindex))
-		return NK_ROUTE_STACK;
+	if (!gso_fits(skb, upper, fib->ifindex, &device_mtu)) {
+		fib->mtu_result = device_mtu;
+		return NK_ROUTE_TOO_BIG;
+	}
 	if (next_hop_is_due(fib))
 		return NK_ROUTE_NEIGH;
 	if (likely(result == BPF_FIB_LKUP_RET_SUCCESS))
 		return NK_ROUTE_DIRECT;
-	if (fib->family == AF_INET6 && !nk_config.stack_forwards_ipv6)
+	/* Not fib->family: the next hop of an IPv4 packet may be an IPv6 one. */
+	if (skb->protocol == bpf_htons(ETH_P_IPV6) && !nk_config.stack_forwards_ipv6)
 		return NK_ROUTE_RESOLVE;
 	return NK_ROUTE_STACK;
 }

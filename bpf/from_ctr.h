@@ -35,7 +35,7 @@ static __always_inline int from_ctr_egress_v4(struct __sk_buff *skb, struct ethh
 		.ipv4_src = ip->saddr,
 		.ipv4_dst = ip->daddr,
 	};
-	enum nk_route route = fib_route(skb, &fib, upper);
+	enum nk_route route = fib_route(skb, &fib, upper, false);
 
 	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG)
 		return NK_STACK;
@@ -91,10 +91,10 @@ static __always_inline int from_ctr_egress_v6(struct __sk_buff *skb, struct ethh
 
 	__builtin_memcpy(fib.ipv6_src, &ip6->saddr, sizeof(fib.ipv6_src));
 	__builtin_memcpy(fib.ipv6_dst, &ip6->daddr, sizeof(fib.ipv6_dst));
-	route = fib_route(skb, &fib, upper);
+	route = fib_route(skb, &fib, upper, ip6->hop_limit <= NK_TTL_EXPIRES);
 	if (route == NK_ROUTE_STACK)
 		return NK_STACK;
-	if (ip6->hop_limit <= NK_TTL_EXPIRES)
+	if (route == NK_ROUTE_EXPIRED)
 		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (route == NK_ROUTE_TOO_BIG)
 		return ipv6_refuse(skb, hook, ip6, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);

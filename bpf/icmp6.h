@@ -12,13 +12,14 @@
 #define NKCTL_BPF_ICMP6_H
 
 #include "drop.h"
+#include "frame.h"
 #include "ipv6.h"
+#include "nd.h"
 
-/* Types (RFC 4443, section 2.1): errors are below 128, and redirects are treated like them. */
+/* Types (RFC 4443, section 2.1): errors are below all others. */
 #define NK_ICMP6_PACKET_TOO_BIG 2
 #define NK_ICMP6_TIME_EXCEEDED  3
 #define NK_ICMP6_ECHO_REQUEST   128
-#define NK_ICMP6_REDIRECT       137
 
 #define NK_ICMP6_HOP_LIMIT 64
 
@@ -41,46 +42,52 @@ struct nk_icmp6_error {
 	__u8 quote[NK_ICMP6_QUOTE_MAX];
 };
 
-#define NK_ICMP6_HEADERS_LEN (__builtin_offsetof(struct nk_icmp6_error, quote))
-
-static struct {
-	__u64 jiffies;
-	__u64 count;
-} icmp6_answers;
+/* Not a struct: clang takes a static one apart, and leaves BTF of it that the kernel refuses. */
+static __u64 icmp6_answers_jiffies, icmp6_answers_count;
 
 /* CPUs that race let through a few more, or fewer. */
 static __always_inline bool icmp6_is_too_often(void)
 {
 	__u64 now_jiffies = bpf_jiffies64();
 
-	if (icmp6_answers.jiffies != now_jiffies) {
-		icmp6_answers.jiffies = now_jiffies;
-		icmp6_answers.count = 0;
+	if (icmp6_answers_jiffies != now_jiffies) {
+		icmp6_answers_jiffies = now_jiffies;
+		icmp6_answers_count = 0;
 	}
-	return icmp6_answers.count++ >= NK_ICMP6_BURST;
+	return icmp6_answers_count++ >= NK_ICMP6_BURST;
+}
+
+/* Or like one: a redirect, and a later fragment, of which the type isn't known. */
+static __always_inline bool icmp6_is_error(const struct nk_upper *upper)
+{
+	return upper->protocol == IPPROTO_ICMPV6 &&
+	       (upper->icmpv6_type < NK_ICMP6_ECHO_REQUEST || upper->icmpv6_type == NK_ND_REDIRECT);
 }
 
 /* Nobody is told of an error's error, nor is more than one host (section 2.4 e). */
 static __always_inline bool icmp6_may_answer(struct __sk_buff *skb, __u32 l3_offset,
 					     const struct ipv6hdr *ip6)
 {
-	__u8 type;
+	struct nk_upper upper = { .offset = l3_offset + sizeof(*ip6), .protocol = ip6->nexthdr };
 
 	if (ipv6_is_multicast(&ip6->saddr) || ipv6_is_unspecified(&ip6->saddr) ||
 	    ipv6_is_multicast(&ip6->daddr))
 		return false;
-	if (ip6->nexthdr != IPPROTO_ICMPV6)
-		return true;
-	return !bpf_skb_load_bytes(skb, l3_offset + sizeof(*ip6), &type, sizeof(type)) &&
-	       type >= NK_ICMP6_ECHO_REQUEST && type != NK_ICMP6_REDIRECT;
+	if (ipv6_extensions_parse(skb, &upper) != NK_KEEP)
+		return false;
+	return !icmp6_is_error(&upper);
 }
 
-/* The address that the host would speak to the sender from. */
+/*
+ * The address that the host would speak to the sender from. Without a length the lookup would take
+ * the packet's.
+ */
 static __always_inline bool icmp6_choose_source(struct __sk_buff *skb, struct ipv6hdr *answer)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET6,
 		.l4_protocol = IPPROTO_ICMPV6,
+		.tot_len = sizeof(struct nk_icmp6_error),
 		.ifindex = skb->ifindex,
 	};
 
@@ -92,26 +99,30 @@ static __always_inline bool icmp6_choose_source(struct __sk_buff *skb, struct ip
 	return true;
 }
 
-/* Over the pseudo-header and the message (RFC 8200, section 8.1). */
-static __always_inline __sum16 icmp6_checksum(void *addresses, __u32 message_len)
+/*
+ * Makes the packet @len bytes long; what is behind its Ethernet header is lost.
+ *
+ * Where the packet left the checksum of TCP or UDP to a device (CHECKSUM_PARTIAL), that would be
+ * written into the middle of the answer. It no longer is once the data that it begins with is
+ * pulled (skb_postpull_rcsum() in include/linux/skbuff.h): the first @len bytes, for a packet whose
+ * checksum is behind them can't be cut there (__bpf_skb_min_len() in net/core/filter.c). What was
+ * to be segmented isn't any more, either.
+ */
+static __always_inline bool icmp6_resize(struct __sk_buff *skb, __u32 len)
 {
-	__u32 sum = bpf_csum_diff(NULL, 0, addresses, 2 * sizeof(struct in6_addr) + message_len,
-				  bpf_htonl(message_len + IPPROTO_ICMPV6));
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	return !bpf_skb_change_tail(skb, len, 0) && !bpf_skb_change_tail(skb, 2 * len, 0) &&
+	       !bpf_skb_adjust_room(skb, -(__s32)len, BPF_ADJ_ROOM_MAC, 0);
 }
 
 static __always_inline bool icmp6_frame_turn(struct __sk_buff *skb)
 {
-	__u8 macs[2 * ETH_ALEN], turned[2 * ETH_ALEN];
+	struct ethhdr eth, turned = { .h_proto = bpf_htons(ETH_P_IPV6) };
 
-	if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
+	if (bpf_skb_load_bytes(skb, 0, &eth, sizeof(eth)))
 		return false;
-	__builtin_memcpy(turned, macs + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(turned + ETH_ALEN, macs, ETH_ALEN);
-	return !bpf_skb_store_bytes(skb, 0, turned, sizeof(turned), 0);
+	mac_copy(turned.h_dest, eth.h_source);
+	mac_copy(turned.h_source, eth.h_dest);
+	return !bpf_skb_store_bytes(skb, 0, &turned, sizeof(turned), 0);
 }
 
 /* Turns a packet into the error about it. Pointers into the packet are invalid afterwards. */
@@ -121,7 +132,8 @@ static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 	struct nk_icmp6_error answer = { .type = type, .info = bpf_htonl(info) };
 	__u32 quote_len =
 		skb->len - l3_offset < NK_ICMP6_QUOTE_MAX ? NK_ICMP6_QUOTE_MIN : NK_ICMP6_QUOTE_MAX;
-	__u32 message_len = NK_ICMP6_HEADERS_LEN - sizeof(answer.ip6) + quote_len;
+	__u32 len = offsetof(struct nk_icmp6_error, quote) + quote_len;
+	__u32 message_len = len - sizeof(answer.ip6);
 
 	answer.ip6.version = 6;
 	answer.ip6.payload_len = bpf_htons(message_len);
@@ -131,9 +143,19 @@ static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 	if (bpf_skb_load_bytes(skb, l3_offset, answer.quote, quote_len) ||
 	    !icmp6_choose_source(skb, &answer.ip6))
 		return false;
-	answer.checksum = icmp6_checksum(&answer.ip6.saddr, message_len);
-	return !bpf_skb_change_tail(skb, l3_offset + sizeof(answer.ip6) + message_len, 0) &&
-	       !bpf_skb_store_bytes(skb, l3_offset, &answer, NK_ICMP6_HEADERS_LEN + quote_len, 0);
+	answer.checksum = ipv6_checksum(&answer.ip6.saddr, message_len, IPPROTO_ICMPV6);
+	return icmp6_resize(skb, l3_offset + len) &&
+	       !bpf_skb_store_bytes(skb, l3_offset, &answer, len, 0);
+}
+
+/* Out of line, for it is called in several places and seldom. */
+static __noinline int icmp6_answer(struct __sk_buff *skb, __u32 l3_offset,
+				   const struct ipv6hdr *ip6, __u8 type, __u32 info)
+{
+	if (!icmp6_may_answer(skb, l3_offset, ip6) || icmp6_is_too_often() ||
+	    !icmp6_write(skb, l3_offset, ip6, type, info) || (l3_offset && !icmp6_frame_turn(skb)))
+		return drop(NK_DROP_NO_ANSWER);
+	return bpf_redirect(skb->ifindex, 0);
 }
 
 /**
@@ -146,12 +168,7 @@ static __always_inline int ipv6_refuse(struct __sk_buff *skb, enum nk_hook hook,
 {
 	if (nk_config.stack_forwards_ipv6)
 		return NK_STACK;
-	if (!icmp6_may_answer(skb, l3_offset(hook), ip6) || icmp6_is_too_often() ||
-	    !icmp6_write(skb, l3_offset(hook), ip6, type, mtu))
-		return drop(NK_DROP_NO_ANSWER);
-	if (hook != NK_HOOK_TCX_L3 && !icmp6_frame_turn(skb))
-		return drop(NK_DROP_NO_ANSWER);
-	return bpf_redirect(skb->ifindex, 0);
+	return icmp6_answer(skb, l3_offset(hook), ip6, type, mtu);
 }
 
 #endif

@@ -8,6 +8,9 @@
 
 #define NK_IPV6_HEADERS_LEN (sizeof(struct ipv6hdr) + NK_UPPER_LEN)
 
+/* What every link carries (RFC 8200, section 5). */
+#define NK_IPV6_MTU_MIN 1280
+
 /* Traffic class and flow label, in the first word of the header. */
 #define NK_IPV6_FLOWINFO_MASK 0x0fffffff
 
@@ -84,6 +87,21 @@ static __always_inline bool ipv6_is_for_routers(__u8 protocol)
 static __always_inline bool ipv6_is_for_stack(bool has_options)
 {
 	return has_options && nk_config.stack_forwards_ipv6;
+}
+
+/**
+ * ipv6_checksum - of a message of an upper layer (RFC 8200, section 8.1).
+ * @addresses: source and destination, and right behind them the message
+ * @len: of the message, in bytes, a multiple of 4
+ */
+static __always_inline __sum16 ipv6_checksum(void *addresses, __u32 len, __u8 protocol)
+{
+	__u32 sum = bpf_csum_diff(NULL, 0, addresses, 2 * sizeof(struct in6_addr) + len,
+				  bpf_htonl(len + protocol));
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
 }
 
 static __always_inline __u32 ipv6_extension_len(__u8 protocol, const struct nk_ext_header *header)

@@ -118,18 +118,6 @@ static __always_inline enum nk_drop_reason nd_judge(struct __sk_buff *skb, const
 	return NK_KEEP;
 }
 
-/* Over the pseudo-header and the message (RFC 8200, section 8.1). */
-static __always_inline __sum16 nd_checksum(struct nk_nd_answer *answer)
-{
-	__u32 sum = bpf_csum_diff(NULL, 0, (__be32 *)&answer->ip6.saddr,
-				  2 * sizeof(struct in6_addr) + NK_ND_ANSWER_LEN,
-				  bpf_htonl(NK_ND_ANSWER_LEN + IPPROTO_ICMPV6));
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
 static __always_inline void nd_answer_fill(struct nk_nd_answer *answer,
 					   const struct nk_nd_question *question)
 {
@@ -145,7 +133,7 @@ static __always_inline void nd_answer_fill(struct nk_nd_answer *answer,
 	answer->target_mac.type = NK_ND_TARGET_MAC;
 	answer->target_mac.len = 1;
 	mac_copy(answer->target_mac.mac, gateway_mac);
-	answer->nd.checksum = nd_checksum(answer);
+	answer->nd.checksum = ipv6_checksum(&answer->ip6.saddr, NK_ND_ANSWER_LEN, IPPROTO_ICMPV6);
 }
 
 /* Turns the solicitation into the advertisement and sends it back. */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
 #include <errno.h>
@@ -16,13 +17,17 @@
 
 #define CPUS_MAX 1024
 
-/* The next hops that the programs remember, all of their .bss (next_hops in bpf/fib.h). */
+#define BSS_SIZE_MAX 8192
+
+/* The next hops that the programs remember: next_hops in bpf/fib.h. */
 #define NEXT_HOPS 256
 
 struct next_hop {
 	uint64_t key;
 	uint64_t used_jiffies;
 };
+
+bool prog_stack_forwards_ipv6 = true;
 
 struct nkctl_bpf *progs;
 
@@ -61,6 +66,7 @@ static void progs_load(void)
 		err(1, "open the programs");
 	config = (struct nk_config *)&progs->rodata_config->nk_config;
 	config->neigh_refresh_jiffies = REFRESH_JIFFIES;
+	config->stack_forwards_ipv6 = prog_stack_forwards_ipv6;
 	if (nkctl_bpf__load(progs))
 		err(1, "load the programs");
 }
@@ -148,27 +154,84 @@ void prog_run(const struct bpf_program *program, struct prog_run *run)
 	run->verdict = (int)opts.retval;
 }
 
+/* The programs' variables, all of their .bss. */
+static void bss_read(uint8_t ret_bss[BSS_SIZE_MAX])
+{
+	assert_in_range(bpf_map__value_size(progs->maps.bss), 1, BSS_SIZE_MAX);
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(progs->maps.bss), &(uint32_t){ 0 }, ret_bss), 0);
+}
+
+static void bss_write(const uint8_t bss[BSS_SIZE_MAX])
+{
+	assert_int_equal(
+		bpf_map_update_elem(bpf_map__fd(progs->maps.bss), &(uint32_t){ 0 }, bss, BPF_EXIST),
+		0);
+}
+
+/* Where a variable of @size bytes is among them. */
+static size_t bss_offset(const char *name, size_t size)
+{
+	const struct btf *btf = bpf_object__btf(progs->obj);
+	const struct btf_type *section = btf__type_by_id(
+		btf, (uint32_t)btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC));
+	const struct btf_var_secinfo *variable = btf_var_secinfos(section);
+
+	for (int i = 0; i < btf_vlen(section); i++, variable++) {
+		const struct btf_type *type = btf__type_by_id(btf, variable->type);
+
+		if (strcmp(btf__name_by_offset(btf, type->name_off), name))
+			continue;
+		assert_int_equal(variable->size, size);
+		assert_in_range(variable->offset, 0, bpf_map__value_size(progs->maps.bss) - size);
+		return variable->offset;
+	}
+	fail_msg("the programs have no variable %s", name);
+	return 0;
+}
+
 void prog_next_hops_forget(void)
 {
-	static const struct next_hop none[NEXT_HOPS];
+	size_t size = NEXT_HOPS * sizeof(struct next_hop), offset = bss_offset("next_hops", size);
+	uint8_t bss[BSS_SIZE_MAX];
 
-	assert_int_equal(bpf_map__value_size(progs->maps.bss), sizeof(none));
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.bss), &(uint32_t){ 0 }, none,
-					     BPF_EXIST),
-			 0);
+	bss_read(bss);
+	memset(bss + offset, 0, size);
+	bss_write(bss);
+}
+
+uint64_t prog_answers_count(void)
+{
+	uint8_t bss[BSS_SIZE_MAX];
+	uint64_t count;
+
+	bss_read(bss);
+	memcpy(&count, bss + bss_offset("icmp6_answers_count", sizeof(count)), sizeof(count));
+	return count;
+}
+
+void prog_answers_set(uint64_t count)
+{
+	uint8_t bss[BSS_SIZE_MAX];
+
+	bss_read(bss);
+	memcpy(bss + bss_offset("icmp6_answers_count", sizeof(count)), &count, sizeof(count));
+	bss_write(bss);
 }
 
 void prog_next_hops_age(void)
 {
-	int fd = bpf_map__fd(progs->maps.bss);
 	struct next_hop hops[NEXT_HOPS];
-	const uint32_t key = 0;
+	size_t offset = bss_offset("next_hops", sizeof(hops));
+	uint8_t bss[BSS_SIZE_MAX];
 
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, hops), 0);
+	bss_read(bss);
+	memcpy(hops, bss + offset, sizeof(hops));
 	for (int i = 0; i < NEXT_HOPS; i++)
 		if (hops[i].key)
 			hops[i].used_jiffies -= REFRESH_JIFFIES;
-	assert_int_equal(bpf_map_update_elem(fd, &key, hops, BPF_EXIST), 0);
+	memcpy(bss + offset, hops, sizeof(hops));
+	bss_write(bss);
 }
 
 void prog_assert_packet(const struct packet *packet, const struct packet *expected)

@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,12 @@ struct prog_run {
 extern struct nkctl_bpf *progs;
 
 /*
+ * prog_stack_forwards_ipv6 - what the programs are told of the host's stack (struct nk_config);
+ * true unless a test sets it before prog_setup().
+ */
+extern bool prog_stack_forwards_ipv6;
+
+/*
  * prog_setup() - enter the host of net.h, load the programs there and claim the addresses of its
  * endpoints; ends the test program when that fails.
  */
@@ -75,6 +82,12 @@ void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint);
 
 /* prog_next_hops_forget() - as if no packet had ever been forwarded. */
 void prog_next_hops_forget(void);
+
+/* prog_answers_count() - ICMPv6 errors that were due in the jiffy of the last one. */
+uint64_t prog_answers_count(void);
+
+/* prog_answers_set() - as if @count had been. */
+void prog_answers_set(uint64_t count);
 
 /* prog_next_hops_age() - as if the refresh interval had passed since. */
 void prog_next_hops_age(void);
