@@ -176,3 +176,31 @@ uint16_t checksum_fold(uint32_t sum)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
 }
+
+/* Over the addresses, the length, the protocol, and the message. */
+static uint16_t icmp6_checksum(const struct packet *packet, size_t message_len)
+{
+	const uint8_t *ip6 = packet->data + ETH_HLEN;
+	uint32_t sum = (uint32_t)message_len + IPPROTO_ICMPV6;
+
+	sum = checksum_add(sum, ip6 + offsetof(struct ipv6hdr, saddr), 32);
+	return checksum_fold(checksum_add(sum, ip6 + sizeof(struct ipv6hdr), message_len));
+}
+
+void packet_icmp6_error(struct packet *ret_error, const struct packet *packet,
+			const uint8_t source[16], uint8_t type, uint32_t mtu, size_t quote_len)
+{
+	const uint8_t *ip6 = packet->data + ETH_HLEN;
+	uint8_t *error_ip6 = ret_error->data + ETH_HLEN;
+
+	packet_ipv6(ret_error, "::", "::", IPPROTO_ICMPV6, 8 + quote_len);
+	packet_macs(ret_error, packet->data + ETH_ALEN, packet->data);
+	memcpy(error_ip6 + offsetof(struct ipv6hdr, saddr), source, 16);
+	memcpy(error_ip6 + offsetof(struct ipv6hdr, daddr), ip6 + offsetof(struct ipv6hdr, saddr),
+	       16);
+	packet_set(ret_error, &(struct packet_field)L4_OF_IP6(0, 1, type));
+	packet_set(ret_error, &(struct packet_field)L4_OF_IP6(4, 4, mtu));
+	memcpy(error_ip6 + sizeof(struct ipv6hdr) + 8, ip6, quote_len);
+	packet_set(ret_error,
+		   &(struct packet_field)L4_OF_IP6(2, 2, icmp6_checksum(ret_error, 8 + quote_len)));
+}

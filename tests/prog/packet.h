@@ -88,6 +88,16 @@ void packet_strip(struct packet *packet);
 /* packet_forwarded() - what a router does to it: TTL or hop limit and checksum. */
 void packet_forwarded(struct packet *packet);
 
+/**
+ * packet_icmp6_error() - what a router answers to the sender of an IPv6 packet (RFC 4443).
+ * @packet: that packet, with its Ethernet header
+ * @source: the router's address, 16 bytes
+ * @mtu: of "packet too big"; else 0
+ * @quote_len: how much of @packet it quotes, in bytes
+ */
+void packet_icmp6_error(struct packet *ret_error, const struct packet *packet,
+			const uint8_t source[16], uint8_t type, uint32_t mtu, size_t quote_len);
+
 /* checksum_add(), checksum_fold() - the Internet checksum (RFC 1071), of whole bytes in order. */
 uint32_t checksum_add(uint32_t sum, const void *bytes, size_t len);
 uint16_t checksum_fold(uint32_t sum);

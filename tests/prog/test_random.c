@@ -27,6 +27,9 @@
 static uint64_t random_state;
 static unsigned int rounds = ROUNDS_DEFAULT;
 
+/* Packets that were answered so far. */
+static unsigned int answers;
+
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
 static uint64_t random_next(void)
 {
@@ -60,6 +63,8 @@ static void packet_good(struct packet *packet)
 		packet_ipv4(packet, SENDER_V4, random_of(v4, COUNT(v4)), protocol, len);
 	else
 		packet_ipv6(packet, SENDER_V6, random_of(v6, COUNT(v6)), protocol, len);
+	if (!random_below(8))
+		packet->data[ETH_HLEN + 7] = (uint8_t)random_below(3); /* IPv6's hop limit */
 }
 
 static void packet_change(struct packet *packet)
@@ -151,13 +156,22 @@ static bool ipv4_may_leave(const struct packet *packet)
 	       !ipv4_is_dhcp_server(packet);
 }
 
+/* Options are the stack's, if it forwards. */
+static bool ipv6_is_skipped(uint64_t protocol)
+{
+	bool is_option = protocol == 0 || protocol == 43;
+
+	return protocol == 60 || protocol == 44 || protocol == 51 ||
+	       (is_option && !prog_stack_forwards_ipv6);
+}
+
 /* Upper layers that nobody may forge, and chains that the stack has to see or nobody. */
 static bool ipv6_upper_may_leave(const struct packet *packet)
 {
 	uint64_t protocol = l3(packet, 6, 1);
 	size_t offset = ETH_HLEN + 40;
 
-	for (int headers = 0; protocol == 60 || protocol == 44 || protocol == 51; headers++) {
+	for (int headers = 0; ipv6_is_skipped(protocol); headers++) {
 		uint64_t len = 8 * (packet_get(packet, offset + 1, 1) + 1);
 		uint64_t fragment = packet_get(packet, offset + 2, 2) >> 3;
 
@@ -217,10 +231,18 @@ static bool may_enter(const struct packet *packet)
 		       ipv4_is_plain(packet);
 	case ETH_P_IPV6:
 		return packet->len >= ETH_HLEN + 40 && ipv6_is_endpoint(packet) &&
-		       ipv6_is_plain(packet) && l3(packet, 6, 1) != 0 && l3(packet, 6, 1) != 43;
+		       ipv6_is_plain(packet) &&
+		       (!prog_stack_forwards_ipv6 ||
+			(l3(packet, 6, 1) != 0 && l3(packet, 6, 1) != 43));
 	default:
 		return false;
 	}
+}
+
+static bool may_not(const struct packet *packet)
+{
+	(void)packet;
+	return false;
 }
 
 static bool is_to_endpoint(const struct packet *packet)
@@ -230,7 +252,28 @@ static bool is_to_endpoint(const struct packet *packet)
 	return is_ipv4 ? ipv4_is_endpoint(packet) : ipv6_is_endpoint(packet);
 }
 
-/* Whatever the verdict: only what was forwarded is changed, only what was dropped is counted. */
+/* Packets are too small here for any answer but one: their hop limit was used up. */
+static bool is_answer(const struct prog_run *run, const struct packet *packet)
+{
+	return run->verdict == VERDICT_REDIRECT && !prog_stack_forwards_ipv6 &&
+	       packet_get(packet, offsetof(struct ethhdr, h_proto), 2) == ETH_P_IPV6 &&
+	       l3(packet, 7, 1) <= 1;
+}
+
+static struct packet answer_expect(const struct packet *answer, const struct packet *packet)
+{
+	struct packet expected;
+
+	assert_true(l3_is(answer, 8, AF_INET6, GATEWAY_V6) || l3_is(answer, 8, AF_INET6, HOST_V6));
+	packet_icmp6_error(&expected, packet, answer->data + ETH_HLEN + 8, 3, 0,
+			   packet->len - ETH_HLEN < 96 ? 48 : 96);
+	return expected;
+}
+
+/*
+ * Whatever the verdict: only what was forwarded is changed, or turned into an answer; only what was
+ * dropped is counted.
+ */
 static void check_run(const struct prog_run *run, const struct packet *packet)
 {
 	struct packet expected = *packet;
@@ -239,7 +282,9 @@ static void check_run(const struct prog_run *run, const struct packet *packet)
 	for (unsigned int i = 0; i < NK_DROP_REASONS_MAX; i++)
 		drops += run->drops[i];
 	assert_int_equal(drops, run->verdict == VERDICT_DROP);
-	if (run->verdict == VERDICT_REDIRECT) {
+	if (is_answer(run, packet)) {
+		expected = answer_expect(&run->packet, packet);
+	} else if (run->verdict == VERDICT_REDIRECT) {
 		packet_forwarded(&expected);
 		memcpy(expected.data, run->packet.data, 2 * ETH_ALEN);
 	} else {
@@ -257,13 +302,24 @@ static void fail_with(const char *message, const struct packet *packet)
 
 /* Return: whether the packet was forwarded. */
 static bool check_packet(const struct bpf_program *program, const struct packet *packet,
-			 const char *device, bool may_be_forwarded)
+			 const char *device, bool (*may_pass)(const struct packet *packet))
 {
 	struct prog_run run = { .ifindex = (int)if_nametoindex(device), .packet = *packet };
-	bool is_forwarded;
+	bool is_forwarded, may_be_forwarded = may_pass(packet);
 
+	prog_answers_set(0);
 	prog_run(program, &run);
 	is_forwarded = run.verdict == VERDICT_REDIRECT;
+	if (is_answer(&run, packet)) {
+		struct packet with_hops = *packet;
+
+		with_hops.data[ETH_HLEN + 7] = 2;
+		if (!may_pass(&with_hops))
+			fail_with("answered against the oracle", packet);
+		check_run(&run, packet);
+		answers++;
+		return false;
+	}
 	if (is_forwarded && !may_be_forwarded)
 		fail_with("forwarded against the oracle", packet);
 	if (!is_forwarded && may_be_forwarded && is_to_endpoint(packet))
@@ -287,7 +343,7 @@ static unsigned int check_random(const struct bpf_program *program, bool is_upli
 		packet_change(&packet);
 		packet_ipv4_checksum(&packet);
 		forwarded += check_packet(program, &packet, is_uplink ? UPLINK : SENDER,
-					  is_uplink ? may_enter(&packet) : may_leave(&packet));
+					  is_uplink ? may_enter : may_leave);
 	}
 	return forwarded;
 }
@@ -300,6 +356,14 @@ static void test_changed(void **state)
 	assert_true(check_random(progs->progs.nk_from_ctr, false, packet_good) > least);
 	assert_true(check_random(progs->progs.nk_from_ctr_veth, false, packet_good) > least);
 	assert_true(check_random(progs->progs.nk_uplink, true, packet_good) > least);
+}
+
+static void test_answered(void **state)
+{
+	(void)state;
+	answers = 0;
+	test_changed(state);
+	assert_true(answers > rounds / 100);
 }
 
 static void test_noise(void **state)
@@ -318,7 +382,7 @@ static void test_noise_l3(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < rounds; i++) {
 		packet_noise(&packet);
-		assert_false(check_packet(progs->progs.nk_uplink_l3, &packet, UPLINK, false));
+		assert_false(check_packet(progs->progs.nk_uplink_l3, &packet, UPLINK, may_not));
 	}
 }
 
@@ -356,6 +420,17 @@ static int group_setup(void **state)
 	return prog_group_setup(state);
 }
 
+/* From here on, the stack doesn't forward IPv6 and the programs answer. */
+static int answers_setup(void **state)
+{
+	(void)prog_group_teardown(state);
+	prog_stack_forwards_ipv6 = false;
+	(void)prog_group_setup(state);
+	net_run("ip -6 route add " SENDER_V6 " dev " SENDER);
+	net_sysctl("ipv6/conf/" UPLINK "/forwarding", "1");
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +438,11 @@ int main(void)
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_noise_l3),
 		cmocka_unit_test(test_checksums),
+		{ .name = "test_changed, with answers",
+		  .test_func = test_answered,
+		  .setup_func = answers_setup },
+		{ .name = "test_noise, with answers", .test_func = test_noise },
+		{ .name = "test_noise_l3, with answers", .test_func = test_noise_l3 },
 	};
 
 	return cmocka_run_group_tests_name("random", tests, group_setup, prog_group_teardown);

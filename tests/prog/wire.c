@@ -119,12 +119,12 @@ void wire_send(int fd, const struct packet *packet, const struct virtio_net_hdr 
 }
 
 /* The next packet; false if none comes in time. */
-static bool wire_receive(int fd, struct packet *ret_packet, int timeout_ms)
+static bool wire_receive(int fd, struct packet *ret_packet, struct virtio_net_hdr *ret_header,
+			 int timeout_ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	struct virtio_net_hdr header;
 	struct iovec parts[] = {
-		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = ret_header, .iov_len = sizeof(*ret_header) },
 		{ .iov_base = ret_packet->data, .iov_len = sizeof(ret_packet->data) },
 	};
 	ssize_t len;
@@ -132,9 +132,9 @@ static bool wire_receive(int fd, struct packet *ret_packet, int timeout_ms)
 	if (poll(&poll_fd, 1, timeout_ms) != 1)
 		return false;
 	len = readv(fd, parts, 2);
-	if (len < (ssize_t)sizeof(header))
+	if (len < (ssize_t)sizeof(*ret_header))
 		fail_msg("receive a packet: %s", strerror(errno));
-	ret_packet->len = (size_t)len - sizeof(header);
+	ret_packet->len = (size_t)len - sizeof(*ret_header);
 	return true;
 }
 
@@ -143,26 +143,29 @@ static bool packet_equal(const struct packet *a, const struct packet *b)
 	return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 
-void wire_expect(int fd, const struct packet *packet)
+struct virtio_net_hdr wire_expect(int fd, const struct packet *packet)
 {
 	struct packet received, nearest = { 0 };
+	struct virtio_net_hdr header = { 0 };
 
-	while (wire_receive(fd, &received, DEADLINE_MS)) {
+	while (wire_receive(fd, &received, &header, DEADLINE_MS)) {
 		if (packet_equal(&received, packet))
-			return;
+			return header;
 		if (received.len == packet->len)
 			nearest = received;
 	}
 	if (nearest.len)
 		prog_assert_packet(&nearest, packet);
 	fail_msg("the packet didn't arrive");
+	return header;
 }
 
 void wire_expect_none(int fd, const struct packet *packet, const struct packet *marker)
 {
+	struct virtio_net_hdr header;
 	struct packet received;
 
-	while (wire_receive(fd, &received, DEADLINE_MS)) {
+	while (wire_receive(fd, &received, &header, DEADLINE_MS)) {
 		if (packet_equal(&received, packet))
 			fail_msg("the packet arrived");
 		if (packet_equal(&received, marker))
@@ -173,9 +176,10 @@ void wire_expect_none(int fd, const struct packet *packet, const struct packet *
 
 bool wire_has_seen(int fd, const struct packet *packet)
 {
+	struct virtio_net_hdr header;
 	struct packet received;
 
-	while (wire_receive(fd, &received, 0))
+	while (wire_receive(fd, &received, &header, 0))
 		if (packet_equal(&received, packet))
 			return true;
 	return false;

@@ -43,9 +43,12 @@ void wire_send(int fd, const struct packet *packet, const struct virtio_net_hdr 
 /* wire_has_seen() - whether @packet is among those that have arrived by now. */
 bool wire_has_seen(int fd, const struct packet *packet);
 
-/* wire_expect() - wait until @packet arrives; a failure after a deadline. Others are passed over.
+/**
+ * wire_expect() - wait until @packet arrives; a failure after a deadline. Others are passed over.
+ *
+ * Return: what the kernel left to do to it.
  */
-void wire_expect(int fd, const struct packet *packet);
+struct virtio_net_hdr wire_expect(int fd, const struct packet *packet);
 
 /* wire_expect_none() - wait for @marker, that was sent after it; a failure if @packet arrives. */
 void wire_expect_none(int fd, const struct packet *packet, const struct packet *marker);
