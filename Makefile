@@ -22,6 +22,7 @@ STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.PRECIOUS: build/%.bpf.o
 .PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
 	bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
