@@ -29,6 +29,7 @@ start() # NAME PLACE COMMAND...
 {
 	local -a prefix=()
 	[[ $2 == host ]] || prefix=(nsenter --net="/run/netns/$2" --)
+	rm -f -- "$(output_of "$1")"
 	"${prefix[@]}" "${@:3}" >"$(output_of "$1")" 2>&1 3>&- </dev/null &
 	started[$1]=$!
 }
@@ -81,6 +82,12 @@ clean_up()
 teardown() { clean_up; }
 teardown_file() { clean_up; }
 
+# The MAC address of a place's device.
+mac_of() # PLACE [DEVICE]
+{
+	at "$1" ip -o link show "${2:-eth0}" | sed 's,.*link/ether \([^ ]*\).*,\1,'
+}
+
 ## Expectations
 
 # Fails a test with its words.
@@ -91,17 +98,27 @@ fail()
 	return 1
 }
 
+# Runs a command with its output in 'said'; returns its exit status. Not in a subshell: the command may
+# be one of the functions here.
+listen_to() # COMMAND...
+{
+	local result=0 file=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/said
+	"$@" >"$file" 2>&1 || result=$?
+	said=$(<"$file")
+	return $result
+}
+
 expect() # WORDS COMMAND...
 {
 	local said result=0
-	said=$("${@:2}" 2>&1) || result=$?
+	listen_to "${@:2}" || result=$?
 	((result == 0)) || fail "$1" "${*:2}: exit status $result" "$said"
 }
 
 expect_not() # WORDS COMMAND...
 {
 	local said
-	if said=$("${@:2}" 2>&1); then fail "$1" "${*:2}: exit status 0" "$said"; fi
+	if listen_to "${@:2}"; then fail "$1" "${*:2}: exit status 0" "$said"; fi
 }
 
 expect_same() # WORDS EXPECTED FOUND
@@ -181,7 +198,7 @@ primary_of() { endpoint "$1" .host_device; }
 expect_refusal() # WORDS STATUS REGEX ARGUMENT...
 {
 	local said result=0
-	said=$(nkctl "${@:4}" 2>&1) || result=$?
+	listen_to nkctl "${@:4}" || result=$?
 	expect_match "$1: its exit status ($said)" "^$2\$" "$result"
 	expect_match "$1: what it says" "^nkctl: [^"$'\n'"]*$3[^"$'\n'"]*$" "$said"
 }
@@ -222,10 +239,12 @@ expect_no_drops() # WORDS
 
 ## Packets
 
-# Captures in the background what goes over a device.
+# Captures in the background what goes over a device: 1600 bytes of each packet, so that the buffer has
+# room for many.
 capture() # NAME PLACE DEVICE FILTER...
 {
-	start "$1" "$2" tcpdump -i "$3" -n -U --immediate-mode -Z root -w "$(pcap_of "$1")" "${@:4}"
+	start "$1" "$2" tcpdump -i "$3" -n -U --immediate-mode -Z root -s 1600 -B 8192 \
+		-w "$(pcap_of "$1")" "${@:4}"
 	eventually "tcpdump listens on $3" grep -q 'listening on' "$(output_of "$1")"
 }
 
@@ -256,40 +275,47 @@ captured_hex() # NAME FILTER...
 	captured "$1" -t -xx -c 1 "${@:2}" | sed -n 's/^\t0x[0-9a-f]*: *//p' | tr -d ' \n'
 }
 
-# Waits until the process that 'start' started has a socket on a port.
-await_listener() # NAME tcp|tcp6|udp|udp6 PORT
+# Sends data from one place to an address in another and expects all of it, from the sender's own address.
+expect_flow() # tcp|udp FROM TO ADDRESS SENDER [BYTES]
 {
-	local port
-	printf -v port ':%04X ' "$3"
-	eventually "a listener on $2 port $3" grep -q "$port" "/proc/${started[$1]}/net/$2"
+	local said result=0
+	listen_to flow "$1" "$2" "$3" "$4" ${6:+"$6"} || result=$?
+	((result == 0)) || fail "data from $2 reaches $4 by $1, unharmed" "$said"
+	expect_same "the sender's address, as $3 sees it" "$5" "$said"
 }
 
-# socat's words for an address of either family.
-socat_addr() { if [[ $1 == *:* ]]; then printf '[%s]' "$1"; else printf '%s' "$1"; fi; }
-socat_ip() { if [[ $1 == *:* ]]; then echo 6; else echo 4; fi; }
-proc_ip() { if [[ $1 == *:* ]]; then echo 6; fi; }
-
-# Sends a file from one place to an address in another, by tcp or udp, and compares what arrives.
-expect_transfer() # tcp|udp FROM TO ADDRESS FILE
+# Prints in the background each frame that passes a device: see sniff.c.
+sniff() # NAME PLACE DEVICE
 {
-	local protocol=$1 from=$2 to=$3 addr=$4 file=$5 ip received=$BATS_TEST_TMPDIR/received
-	ip=$(socat_ip "$addr")
-	: >"$received"
-	if [[ $protocol == tcp ]]; then
-		start receiver "$to" socat -u "TCP$ip-LISTEN:5001,reuseaddr" "OPEN:$received"
-	else
-		start receiver "$to" socat -u "UDP$ip-RECV:5001" "OPEN:$received"
-	fi
-	await_listener receiver "$protocol$(proc_ip "$addr")" 5001
-	expect "$from sends to $addr by $protocol" \
-		at "$from" socat -u -b 1024 "FILE:$file" "${protocol^^}$ip:$(socat_addr "$addr"):5001"
-	if [[ $protocol == tcp ]]; then
-		expect "$to receives by tcp" finish receiver
-	else
-		eventually "$to receives all by udp" cmp "$file" "$received"
-		stop receiver
-	fi
-	expect "$to has received what $from sent, byte by byte" cmp "$file" "$received"
+	start "$1" "$2" sniff "$3"
+	eventually "sniff listens on $3" grep -q ready "$(output_of "$1")"
+}
+
+# How many frames were seen that match.
+sniffed_count() # NAME REGEX
+{
+	grep -cE "$2" "$(output_of "$1")" || true
+}
+
+has_sniffed() # NAME REGEX
+{
+	grep -qE "$2" "$(output_of "$1")"
+}
+
+# The Ethernet header of what a container sends, as frame's words. In mode l3 both ends have the same
+# MAC address, or none.
+eth_from() # CONTAINER
+{
+	local mac gateway=$GATEWAY_MAC
+	mac=$(endpoint "$1" '.mac // "00:00:00:00:00:00"')
+	[[ $E2E_MODE == l2 ]] || gateway=$mac
+	echo "eth:dst=$gateway,src=$mac"
+}
+
+# That of what reaches a container.
+eth_to() # CONTAINER
+{
+	eth_from "$1" | sed 's/dst=\(.*\),src=\(.*\)/dst=\2,src=\1/'
 }
 
 ## State of the host
@@ -306,7 +332,7 @@ host_state()
 	find /sys/fs/bpf -not -path '*/locks/*'
 	grep . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/{forwarding,accept_ra}
 	for dir in /sys/fs/bpf/nkctl*; do
-		for map in endpoints_v4 endpoints_v6 networks cursors uplinks; do
+		for map in owners endpoints_v4 endpoints_v6 networks cursors uplinks; do
 			[[ ! -e $dir/maps/$map ]] || echo "map dump pinned $dir/maps/$map"
 		done
 		[[ ! -e $dir ]] || find "$dir/progs" -type f | sed 's/^/prog show pinned /'
