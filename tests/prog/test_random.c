@@ -307,7 +307,8 @@ static bool check_packet(const struct bpf_program *program, const struct packet 
 	struct prog_run run = { .ifindex = (int)if_nametoindex(device), .packet = *packet };
 	bool is_forwarded, may_be_forwarded = may_pass(packet);
 
-	prog_answers_set(0);
+	if (!prog_stack_forwards_ipv6)
+		prog_answers_set(0);
 	prog_run(program, &run);
 	is_forwarded = run.verdict == VERDICT_REDIRECT;
 	if (is_answer(&run, packet)) {
