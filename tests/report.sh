@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Reads the stream that tests/run makes of the tests of one place: prints a line for each program,
-# all that a failed one said, and counts. Sourced by tests/run.
+# what a failed one said, and counts. Sourced by tests/run.
 #
 #   @@ begin LAYER PROGRAM
 #   TAP (https://testanything.org/tap-specification.html), of cmocka or bats, and other output
@@ -15,16 +15,24 @@
 # In place of the exit status of a program that a VM took with it.
 readonly STATUS_UNKNOWN=125
 
+# As many lines of a failed program are shown; the log has all of them.
+readonly REPORT_LINES_MAX=200
+
 report_line() # WHAT
 {
 	printf '%-5s %-7s %-20s %s\n' "$layer" "$place" "$program" "$1"
 }
 
 # A program's own words, without what a terminal would obey.
-report_detail() # LINE
+report_output()
 {
-	local line=${1//$'\t'/        }
-	printf '    | %s\n' "${line//[[:cntrl:]]/?}"
+	local line
+	for line in "${output[@]:0:REPORT_LINES_MAX}"; do
+		line=${line//$'\t'/        }
+		printf '    | %s\n' "${line//[[:cntrl:]]/?}"
+	done
+	((${#output[@]} <= REPORT_LINES_MAX)) ||
+		printf '    ... %d lines more: %s\n' $((${#output[@]} - REPORT_LINES_MAX)) "$log"
 }
 
 report_begin() # LAYER PROGRAM
@@ -64,7 +72,7 @@ report_problem() # TEXT
 
 report_end() # EXIT-STATUS SECONDS
 {
-	local line summary="$passed passed"
+	local summary="$passed passed"
 	if [[ -z $planned ]]; then
 		report_problem "it ended (status $1) without a plan"
 	elif ((seen < planned)); then
@@ -75,9 +83,7 @@ report_end() # EXIT-STATUS SECONDS
 	((failed == 0)) || summary+=", $failed FAILED"
 	((skipped == 0)) || summary+=", $skipped skipped"
 	((passed + failed + skipped == 0)) || report_line "$summary  ($2 s)"
-	if ((failed)); then
-		for line in "${output[@]}"; do report_detail "$line"; done
-	fi
+	((failed == 0)) || report_output
 	((all_passed += passed, all_failed += failed, all_skipped += skipped)) || true
 	((ran[$layer] += passed + failed + skipped)) || true
 	program='' output=()
@@ -102,14 +108,15 @@ report_place_problem() # TEXT
 	report_line "FAILED: $1"
 }
 
-# Reads the stream of PLACE from standard input and writes its counts to the file COUNTS.
-report() # PLACE COUNTS LAYER...
+# Reads the stream of PLACE from standard input, which the file LOG has a copy of, and writes its
+# counts to the file COUNTS.
+report() # PLACE LOG COUNTS LAYER...
 {
-	local place=$1 counts=$2 ended='' line a b
+	local place=$1 log=$2 counts=$3 ended='' line a b
 	local layer='' program='' planned='' seen=0 passed=0 failed=0 skipped=0 output=()
 	local all_passed=0 all_failed=0 all_skipped=0
 	local -A ran=()
-	shift 2
+	shift 3
 
 	while IFS= read -r line; do
 		line=${line%$'\r'}
@@ -124,7 +131,7 @@ report() # PLACE COUNTS LAYER...
 	[[ -z $program ]] || report_end "$STATUS_UNKNOWN" 0
 	if [[ -z $ended ]]; then
 		report_place_problem 'the run ended before its last test'
-		for line in "${output[@]}"; do report_detail "$line"; done
+		report_output
 	fi
 	for layer in "$@"; do
 		if ((!${ran[$layer]:-0})) && [[ -z ${NKCTL_TEST_FILTER:-} ]]; then
