@@ -14,6 +14,7 @@
 #include <search.h>
 #include <stddef.h>
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's begin with __ */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 		struct addrinfo **res)
 {
@@ -28,6 +29,7 @@ void freeaddrinfo(struct addrinfo *res)
 {
 	(void)res;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 struct protoent *getprotobyname(const char *name)
 {
