@@ -16,6 +16,13 @@ readonly DEADLINE_S=20
 # shellcheck disable=SC2034 # for the tests
 readonly GATEWAY4=10.88.0.1 GATEWAY6=fd00:88::1 GATEWAY_MAC=02:6e:6b:63:74:6c
 
+# To tell where a test failed, bats notes its place before each command. In an emulated guest that takes
+# longer than the tests, so it's done for the test's own commands alone, and a file with a 'setup' of its
+# own calls this first. A condition that is to fail a test must be a command: not '[[ ]]'.
+trace_test_only() { set +T; }
+setup() { trace_test_only; }
+[[ -n ${BATS_TEST_NAME:-} ]] || trace_test_only # this is for setup_file
+
 ## Places and processes
 
 # Runs a command in a place.

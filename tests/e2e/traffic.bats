@@ -32,7 +32,11 @@ setup_file()
 	MAC_HOST=$(mac_of host) MAC_REMOTE=$(mac_of remote)
 }
 
-setup() { drops_note; }
+setup()
+{
+	trace_test_only
+	drops_note
+}
 
 # Calls a function for each path, with the path and the given arguments.
 for_each_path() # FUNCTION ARGUMENT...
