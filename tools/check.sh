@@ -97,6 +97,7 @@ check_format()
 check_headers()
 {
 	local header flags status=0
+	make_quietly all # for the skeletons
 	mapfile -t flags < <(loader_flags)
 	while read -r header; do
 		printf '#include "%s"\n' "$header" "$header" |
@@ -112,7 +113,7 @@ check_headers()
 }
 
 check_includes() { "$here/check-includes.sh"; }
-check_docs() { "$here/check-docs.sh" $BUILD/nkctl; }
+check_docs() { make_quietly all && "$here/check-docs.sh" $BUILD/nkctl; }
 check_man() { mandoc -T lint -W warning tools/man/*; }
 
 # Prints every file of the tree that holds text of ours.
@@ -174,6 +175,7 @@ check_cppcheck()
 check_tidy()
 {
 	local -a flags
+	make_quietly all # for the skeletons
 	mapfile -t flags < <(loader_flags)
 	# One file at a time, as many as there are processors; flags follow the file.
 	# shellcheck disable=SC2016 # expanded by the shell that xargs runs
