@@ -133,12 +133,12 @@ static int result_print(const struct cli *cli, const struct attach_result *resul
 			struct error *err)
 {
 	const struct endpoint *endpoint = &result->endpoint;
-	char addresses[512];
+	char addresses[ADDRESSES_TEXT_SIZE];
 
 	warnings_print(result);
 	if (cli->json)
 		return output_json(endpoint_to_json(endpoint), err);
-	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
+	endpoint_addresses_text(endpoint, addresses);
 	(void)printf("%s: %s attached to network %s as %s (%s, %s, mtu %u)\n",
 		     endpoint->identity.id, endpoint->identity.ifname, endpoint->identity.network,
 		     addresses, device_name(endpoint->kind), mode_name(endpoint->mode),

@@ -20,9 +20,9 @@ static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
 
 static void endpoint_add_row(struct table *table, const struct endpoint *endpoint)
 {
-	char addresses[512], mtu[16];
+	char addresses[ADDRESSES_TEXT_SIZE], mtu[16];
 
-	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
+	endpoint_addresses_text(endpoint, addresses);
 	(void)snprintf(mtu, sizeof(mtu), "%u", endpoint->link.mtu);
 	table_add_row(table,
 		      (const char *const[]){
@@ -124,9 +124,9 @@ static int endpoint_choose(const struct endpoint_list *list, const char *id, con
 static void endpoint_print(const struct endpoint *endpoint)
 {
 	struct table table = { .columns = 2 };
-	char addresses[512], device[64], program[16];
+	char addresses[ADDRESSES_TEXT_SIZE], device[64], program[16];
 
-	endpoint_addresses_text(endpoint, addresses, sizeof(addresses));
+	endpoint_addresses_text(endpoint, addresses);
 	(void)snprintf(device, sizeof(device), "%s, %s, mtu %u", device_name(endpoint->kind),
 		       mode_name(endpoint->mode), endpoint->link.mtu);
 	(void)snprintf(program, sizeof(program), "%u", endpoint->program_id);

@@ -79,14 +79,14 @@ json_t *endpoint_to_json(const struct endpoint *endpoint)
 		endpoint_state_name(endpoint->state));
 }
 
-void endpoint_addresses_text(const struct endpoint *endpoint, char *text, size_t size)
+void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE])
 {
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < endpoint->address_count && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
-					 addr_format(&endpoint->addresses[i]).text);
+	for (size_t i = 0; i < endpoint->address_count; i++)
+		used += (size_t)snprintf(text + used, ADDRESSES_TEXT_SIZE - used, "%s%s",
+					 i ? " " : "", addr_format(&endpoint->addresses[i]).text);
 }
 
 const char *or_dash(const char *text)

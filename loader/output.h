@@ -26,8 +26,9 @@ struct mac_text {
 };
 struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN]);
 
-/* The addresses of an endpoint, separated by spaces; at most @size - 1 characters. */
-void endpoint_addresses_text(const struct endpoint *endpoint, char *text, size_t size);
+/* endpoint_addresses_text() - the addresses of an endpoint, separated by spaces. */
+#define ADDRESSES_TEXT_SIZE (NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE)
+void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE]);
 
 /* Empty text shown as a dash. */
 const char *or_dash(const char *text);

@@ -90,14 +90,29 @@ int identity_from_alias(const char *alias, struct identity *ret_identity)
 	return identity_init(ret_identity, network, id, ifname, NULL);
 }
 
+/* The process that "pid:N" and "/proc/N/ns/net" name; 0: neither of them. */
+static unsigned long ns_pid(const char *ns)
+{
+	unsigned long pid = 0;
+	int end = 0;
+
+	if (sscanf(ns, "pid:%lu%n", &pid, &end) == 1 && !ns[end])
+		return pid;
+	end = 0;
+	if (sscanf(ns, "/proc/%lu/ns/net%n", &pid, &end) == 1 && end && !ns[end])
+		return pid;
+	return 0;
+}
+
 int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct error *err)
 {
 	const char *slash = strrchr(ns, '/');
+	unsigned long pid = ns_pid(ns);
 	char id[IDENTITY_ID_SIZE];
 	int len, ret;
 
-	if (!strncmp(ns, "pid:", 4))
-		len = snprintf(id, sizeof(id), "pid-%s", ns + 4);
+	if (pid)
+		len = snprintf(id, sizeof(id), "pid-%lu", pid);
 	else
 		len = snprintf(id, sizeof(id), "%s", slash ? slash + 1 : ns);
 	if (len < 0 || (size_t)len >= sizeof(id))

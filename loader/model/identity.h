@@ -52,7 +52,7 @@ int identity_from_alias(const char *alias, struct identity *ret_identity);
 
 /**
  * identity_id_from_ns() - the container id that stands for a namespace unless one is given: the
- * name, the last part of the path, or "pid-N" for "pid:N".
+ * name, the last part of the path, or "pid-N" for "pid:N" and "/proc/N/ns/net".
  *
  * Return: 0, or -EINVAL where nothing of it can be an id.
  */

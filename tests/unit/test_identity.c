@@ -260,6 +260,8 @@ static void test_id_from_namespace(void **state)
 		{ "./ctr1", "ctr1" },
 		{ "/ctr1", "ctr1" },
 		{ "pid:4711", "pid-4711" },
+		{ "/proc/4711/ns/net", "pid-4711" },
+		{ "/proc/4711/ns/network", "network" },
 		{ ID_191, ID_191 },
 		{ "/run/netns/" ID_191, ID_191 },
 	};

@@ -151,21 +151,19 @@ static void test_what_an_endpoint_lacks_is_null(void **state)
 }
 
 /* The longest addresses, as many as there can be: none cut short into another one. */
-static void test_addresses_are_whole_or_left_out(void **state)
+static void test_addresses_are_whole(void **state)
 {
 	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
 	struct endpoint endpoint = { .address_count = NK_ENDPOINT_ADDRESSES_MAX };
-	char text[NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE], small[2 * sizeof(longest) + 3];
+	char text[ADDRESSES_TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < NK_ENDPOINT_ADDRESSES_MAX; i++)
 		endpoint.addresses[i] = addr_of(longest);
-	endpoint_addresses_text(&endpoint, text, sizeof(text));
+	endpoint_addresses_text(&endpoint, text);
 	assert_int_equal(strlen(text), NK_ENDPOINT_ADDRESSES_MAX * sizeof(longest) - 1);
-	endpoint_addresses_text(&endpoint, small, sizeof(small));
-	assert_in_range(strlen(small), 2 * sizeof(longest) - 1, sizeof(small) - 1);
 	endpoint.address_count = 0;
-	endpoint_addresses_text(&endpoint, text, sizeof(text));
+	endpoint_addresses_text(&endpoint, text);
 	assert_string_equal(text, "");
 }
 
@@ -215,7 +213,7 @@ int main(void)
 		cmocka_unit_test(test_mac_format),
 		cmocka_unit_test(test_endpoint_as_json),
 		cmocka_unit_test(test_what_an_endpoint_lacks_is_null),
-		cmocka_unit_test(test_addresses_are_whole_or_left_out),
+		cmocka_unit_test(test_addresses_are_whole),
 		cmocka_unit_test(test_json_is_printed_with_a_newline),
 		cmocka_unit_test(test_json_that_could_not_be_made_is_an_error),
 		cmocka_unit_test(test_address_as_json),
