@@ -27,7 +27,7 @@ struct mac_text {
 struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN]);
 
 /* endpoint_addresses_text() - the addresses of an endpoint, separated by spaces. */
-#define ADDRESSES_TEXT_SIZE (NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE)
+#define ADDRESSES_TEXT_SIZE ((size_t)NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE)
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE]);
 
 /* Empty text shown as a dash. */

@@ -17,8 +17,6 @@
 #include "nkctl.skel.h"
 #include "nkctl/maps.h"
 
-#define CONFIG_NAME "config"
-
 /* Names in the object are the names of the pins. */
 static const char *const map_names[MAP_COUNT] = {
 	[MAP_OWNERS] = "owners",
@@ -90,7 +88,7 @@ int datapath_program_fd(struct datapath *datapath, enum datapath_program program
 /* The .rodata of the programs in the kernel. Return: 0; -ENOENT where nothing is loaded. */
 static int config_read(struct datapath *datapath, struct error *err)
 {
-	_cleanup_close_ int fd = pins_get(&datapath->pins, "maps", CONFIG_NAME, err);
+	_cleanup_close_ int fd = pins_get(&datapath->pins, "maps", PINS_CONFIG, err);
 	const __u32 key = 0;
 
 	if (fd < 0)
@@ -190,7 +188,7 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	if (!ret)
 		(void)collector_load(&datapath->pins, NULL); /* without it, commands collect */
 	if (!ret)
-		ret = pins_replace(&datapath->pins, "maps", CONFIG_NAME,
+		ret = pins_replace(&datapath->pins, "maps", PINS_CONFIG,
 				   bpf_map__fd(skeleton->maps.rodata_config), err);
 	nkctl_bpf__destroy(skeleton);
 	log_step("datapath_load");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The datapath in the kernel: programs and maps, loaded and pinned once, opened by every later
- * command through their pins. The configuration's pin is made last: a directory without it holds
- * what a killed load left, and the next load completes it.
+ * command through their pins. The configuration's pin comes last and goes first (PINS_CONFIG).
  */
 #ifndef NKCTL_BPF_DATAPATH_H
 #define NKCTL_BPF_DATAPATH_H

@@ -240,6 +240,8 @@ int pins_remove(struct pins *pins, struct error *err)
 {
 	int ret = 0, one;
 
+	if (unlinkat(pins->base_fd, "maps/" PINS_CONFIG, 0) && errno != ENOENT)
+		return error_sys(err, errno, "remove %s/maps/" PINS_CONFIG, pins->base);
 	for (size_t i = ARRAY_SIZE(directories); i-- > 0;) {
 		one = directory_empty(pins->base_fd, directories[i], err);
 		ret = ret ? ret : one;

@@ -25,6 +25,12 @@
 
 #define BPFFS_PATH "/sys/fs/bpf"
 
+/*
+ * The pin in maps/ that says that the rest is complete: made last, removed first. Without it the
+ * directory holds what a killed load or removal left, and both begin anew from there.
+ */
+#define PINS_CONFIG "config"
+
 /* Longest path of a pin. */
 #define PINS_PATH_SIZE 128
 
