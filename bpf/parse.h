@@ -115,7 +115,7 @@ static __always_inline __u32 packet_len(struct __sk_buff *skb, __u32 l3_offset,
 
 /**
  * gso_fits - whether the segments of a GSO skb fit the MTU of a device.
- * @ret_mtu: that MTU, where they don't
+ * @ret_mtu: that MTU, where they don't; left alone where the kernel can't tell
  *
  * Asked only where packet_len() can't tell: it doesn't see the inner headers of a tunnel that
  * ends in the container.
@@ -123,9 +123,15 @@ static __always_inline __u32 packet_len(struct __sk_buff *skb, __u32 l3_offset,
 static __always_inline bool gso_fits(struct __sk_buff *skb, const struct nk_upper *upper,
 				     __u32 ifindex, __u32 *ret_mtu)
 {
+	__u32 mtu = 0; /* anything else is a length to check, which excludes BPF_MTU_CHK_SEGS */
+
 	if (likely(!skb->gso_size) || upper->protocol == IPPROTO_TCP)
 		return true;
-	return !bpf_check_mtu(skb, ifindex, ret_mtu, 0, BPF_MTU_CHK_SEGS);
+	if (!bpf_check_mtu(skb, ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
+		return true;
+	if (mtu)
+		*ret_mtu = mtu;
+	return false;
 }
 
 #endif
