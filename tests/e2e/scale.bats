@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Many attaches at once, and many in a row.
+
+load lib
+
+# How many attach at once.
+readonly MANY=64
+
+teardown()
+{
+	take_all_down
+	clean_up
+}
+
+make_many()
+{
+	local i
+	for ((i = 0; i < MANY; i++)); do echo "netns add m$i"; done | ip -batch -
+}
+
+# Runs a command for each of 0..MANY-1, all at once; prints the exit statuses, and how many of each.
+all_at_once() # FUNCTION
+{
+	local i
+	for ((i = 0; i < MANY; i++)); do
+		{
+			local status=0
+			"$1" $i >"$BATS_TEST_TMPDIR/$i.out" 2>"$BATS_TEST_TMPDIR/$i.err" || status=$?
+			echo $status
+		} 3>&- &
+	done | sort -n | uniq -c | awk '{ print $2 ": " $1 }'
+	wait
+}
+
+attach_one() { attach "m$1" --json; }
+ping_host() { at "m$1" ping -q -c 1 -W 10 $GATEWAY4; }
+detach_one() { nkctl detach --ns "m$1"; }
+attach_by_same_address() { attach "m$1" --ip 10.88.0.77 --ip fd00:88::77; }
+attach_by_same_id() { attach "m$1" --id same --ip 10.88.0.78 --ip fd00:88::78; }
+
+state_note() { host_state >"$BATS_TEST_TMPDIR/before"; }
+
+expect_state_as_noted() # WORDS
+{
+	host_state >"$BATS_TEST_TMPDIR/after"
+	expect "$1" diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+# Prints an address of an endpoint that the test has listed.
+listed_address() # ID INDEX
+{
+	jq -r --arg id "$1" ".[] | select(.id == \$id) | .addresses[$2] | split(\"/\")[0]" \
+		"$BATS_TEST_TMPDIR/list"
+}
+
+# Expects pings between an endpoint and the host, a neighbour and the world.
+expect_works() # ID NEIGHBOUR
+{
+	expect "the host to $1" ping -q -c 1 -W 5 "$(listed_address "$1" 1)"
+	expect "$1 to $2" at "$1" ping -q -c 1 -W 5 "$(listed_address "$2" 1)"
+	expect "the world to $1" at remote ping -q -c 1 -W 5 "$(listed_address "$1" 0)"
+}
+
+@test "64 attaches at once on an untouched host make 64 endpoints that work" {
+	local i
+	make_many
+	state_note
+	expect_same "each attach succeeds" '0: 64' "$(all_at_once attach_one)"
+	nkctl list --json >"$BATS_TEST_TMPDIR/list"
+	expect "all are well, with two addresses each, all different, and one program" jq -e '
+		length == 64 and ([.[].state] | unique == ["ok"]) and
+		([.[].addresses | length] | unique == [2]) and
+		([.[].addresses[]] | unique | length == 128) and
+		([.[].host_device] | unique | length == 64) and
+		([.[].program_id] | unique | length == 1)' "$BATS_TEST_TMPDIR/list"
+	expect_same "list tells what the attaches have told" \
+		"$(cat "$BATS_TEST_TMPDIR"/*.out | jq -S -c . | sort)" \
+		"$(jq -S -c '.[]' "$BATS_TEST_TMPDIR/list" | sort)"
+	expect_same "each one reaches the host" '0: 64' "$(all_at_once ping_host)"
+	for ((i = 0; i < MANY; i += 16)); do
+		expect_works m$i m$((i + 15))
+	done
+	expect_same "each detach succeeds" '0: 64' "$(all_at_once detach_one)"
+	expect_same "nothing is attached" '[]' "$(nkctl list --json)"
+	nkctl down
+	expect_state_as_noted "the host is untouched again"
+}
+
+@test "of 64 attaches at once of one address, or of one identity, one wins and the others leave nothing" {
+	make_many
+	containers c1
+	state_note
+	expect_same "of one address" $'0: 1\n4: 63' "$(all_at_once attach_by_same_address)"
+	expect_same "who has won is well" '10.88.0.77/32 ok' "$(nkctl list --json |
+		jq -r '.[] | select(.id != "c1") | .addresses[0] + " " + .state')"
+	nkctl detach --id "$(nkctl list --json | jq -r '.[].id | select(. != "c1")')"
+	expect_state_as_noted "nothing is left"
+	expect_same "of one identity" $'0: 1\n4: 63' "$(all_at_once attach_by_same_id)"
+	expect_same "who has won is well" ok "$(endpoint same .state)"
+	nkctl detach --id same
+	expect_state_as_noted "nothing is left"
+}
+
+# After ten of these, all of the small network's addresses have been used and it begins again.
+ten_cycles()
+{
+	local i
+	for ((i = 0; i < 10; i++)); do
+		attach c2 --network ring
+		nkctl detach --ns c2 --network ring
+	done >/dev/null 2>&1
+}
+
+# Prints the ids of the kernel's programs that use our maps, attached or not.
+programs()
+{
+	local map
+	map=$(bpftool -j map show pinned /sys/fs/bpf/nkctl*/maps/endpoints_v4 | jq .id)
+	bpftool -j prog show | jq -c --argjson map "$map" \
+		'[.[] | select(.map_ids | index($map)) | .id] | sort'
+}
+
+@test "a thousand attaches and detaches leak nothing" {
+	local cycles=0 least=1000 end=$((SECONDS + 30)) before
+	[[ $E2E_DEVICE != netkit ]] || least=100 # guests are slow: as many as fit into the time
+	nkctl network add ring --subnet 10.99.0.0/29 --subnet fd00:99::/126
+	containers c1
+	ip netns add c2
+	ten_cycles
+	state_note
+	before=$(programs)
+	until ((cycles >= 1000 || (cycles >= least && SECONDS >= end))); do
+		ten_cycles
+		((cycles += 10))
+	done
+	echo "# $cycles cycles" >&3
+	expect_state_as_noted "devices, routes, addresses, claims and pins are as before"
+	expect_same "so are the kernel's programs" "$before" "$(programs)"
+	expect_same "no process is left" '' "$(pgrep nkctl || true)"
+	expect_not "nor a device in the container" ip -n c2 link show eth0
+	attach c2 --network ring
+	expect "it works as on the first day" at c2 ping -c 1 -W 5 10.88.0.2
+	expect "so does who was there all the time" at c1 ping -c 1 -W 5 $REMOTE6
+}
