@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/cleanup.h"
+
 #define ALIAS_PREFIX "nkctl:"
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -90,29 +92,38 @@ int identity_from_alias(const char *alias, struct identity *ret_identity)
 	return identity_init(ret_identity, network, id, ifname, NULL);
 }
 
-/* The process that "pid:N" and "/proc/N/ns/net" name; 0: neither of them. */
-static unsigned long ns_pid(const char *ns)
+/* The digits of N in "pid:N" and "/proc/N/ns/net". Return: how many; 0: it is neither. */
+static size_t ns_pid(const char *ns, const char **ret_digits)
 {
-	unsigned long pid = 0;
-	int end = 0;
+	static const struct {
+		const char *before, *behind;
+	} forms[] = { { "pid:", "" }, { "/proc/", "/ns/net" } };
+	const char *digits;
+	size_t len;
 
-	if (sscanf(ns, "pid:%lu%n", &pid, &end) == 1 && !ns[end])
-		return pid;
-	end = 0;
-	if (sscanf(ns, "/proc/%lu/ns/net%n", &pid, &end) == 1 && end && !ns[end])
-		return pid;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (strncmp(ns, forms[i].before, strlen(forms[i].before)) != 0)
+			continue;
+		digits = ns + strlen(forms[i].before);
+		len = strspn(digits, "0123456789");
+		if (len && !strcmp(digits + len, forms[i].behind)) {
+			*ret_digits = digits;
+			return len;
+		}
+	}
 	return 0;
 }
 
 int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct error *err)
 {
 	const char *slash = strrchr(ns, '/');
-	unsigned long pid = ns_pid(ns);
+	const char *digits = NULL;
+	size_t pid_len = ns_pid(ns, &digits);
 	char id[IDENTITY_ID_SIZE];
 	int len, ret;
 
-	if (pid)
-		len = snprintf(id, sizeof(id), "pid-%lu", pid);
+	if (pid_len)
+		len = snprintf(id, sizeof(id), "pid-%.*s", (int)pid_len, digits);
 	else
 		len = snprintf(id, sizeof(id), "%s", slash ? slash + 1 : ns);
 	if (len < 0 || (size_t)len >= sizeof(id))
