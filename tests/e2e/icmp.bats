@@ -106,8 +106,8 @@ expect_answer_in_time() # WORDS FROM ADDRESS REGEX
 @test "a packet too big for the uplink: the host tells the MTU, and TCP goes by it" {
 	ip link set eth0 mtu 1350
 	defer ip link set eth0 mtu 1500
-	expect_answer "IPv4" c1 $REMOTE4 "From $GATEWAY4 .*Frag needed.*mtu = 1350" -M do -s 1400
-	expect_answer "IPv6" c1 $REMOTE6 "From $GATEWAY6 .*Packet too big: mtu=1350" -M do -s 1400
+	expect_answer "IPv4" c1 $REMOTE4 "From $GATEWAY4 .*Frag needed.*mtu = 1350" -M "do" -s 1400
+	expect_answer "IPv6" c1 $REMOTE6 "From $GATEWAY6 .*Packet too big: mtu=1350" -M "do" -s 1400
 	expect_match "the container knows it" "mtu 1350" "$(ip -n c1 route get $REMOTE4)"
 	expect_match "also for IPv6" "mtu 1350" "$(ip -n c1 route get $REMOTE6)"
 	ip -n c1 route flush cache
@@ -122,8 +122,8 @@ expect_answer_in_time() # WORDS FROM ADDRESS REGEX
 	defer ip route delete 198.51.100.0/24
 	ip -6 route add 2001:db8:51::/64 via $REMOTE6 mtu lock 1320
 	defer ip -6 route delete 2001:db8:51::/64
-	expect_answer "IPv4" c1 $FAR4 "From $GATEWAY4 .*Frag needed.*mtu = 1320" -M do -s 1372
-	expect_answer "IPv6" c1 $FAR6 "From $GATEWAY6 .*Packet too big: mtu=1320" -M do -s 1352
+	expect_answer "IPv4" c1 $FAR4 "From $GATEWAY4 .*Frag needed.*mtu = 1320" -M "do" -s 1372
+	expect_answer "IPv6" c1 $FAR6 "From $GATEWAY6 .*Packet too big: mtu=1320" -M "do" -s 1352
 	ip -n c1 route flush cache
 	ip -n c1 -6 route flush cache
 	expect "fragments may pass" at c1 ping -c 1 -W 5 -s 1372 -M dont $FAR4
@@ -133,8 +133,8 @@ expect_answer_in_time() # WORDS FROM ADDRESS REGEX
 
 # bats test_tags=core
 @test "a packet too big for a router on the way: its word reaches the container" {
-	expect_answer "IPv4" c1 $FAR4 "From $REMOTE4 .*Frag needed.*mtu = 1400" -M do -s 1472
-	expect_answer "IPv6" c1 $FAR6 "From $REMOTE6 .*Packet too big: mtu=1400" -M do -s 1452
+	expect_answer "IPv4" c1 $FAR4 "From $REMOTE4 .*Frag needed.*mtu = 1400" -M "do" -s 1472
+	expect_answer "IPv6" c1 $FAR6 "From $REMOTE6 .*Packet too big: mtu=1400" -M "do" -s 1452
 	ip -n c1 route flush cache
 	ip -n c1 -6 route flush cache
 	expect_flow tcp c1 far $FAR4 $C1_4 1000000
@@ -145,8 +145,8 @@ expect_answer_in_time() # WORDS FROM ADDRESS REGEX
 @test "a packet too big for a container: the host tells the MTU, and TCP goes by it" {
 	local from
 	for from in c1 remote; do
-		expect_answer "IPv4 from $from" $from $C2_4 "Frag needed.*mtu = 1300" -M do -s 1400
-		expect_answer "IPv6 from $from" $from $C2_6 "Packet too big: mtu=1300" -M do -s 1400
+		expect_answer "IPv4 from $from" $from $C2_4 "Frag needed.*mtu = 1300" -M "do" -s 1400
+		expect_answer "IPv6 from $from" $from $C2_6 "Packet too big: mtu=1300" -M "do" -s 1400
 		ip -n $from route flush cache
 		ip -n $from -6 route flush cache
 		expect "fragments may pass, from $from" \
