@@ -15,22 +15,12 @@ setup_file()
 	ip netns add c1
 	attach_c1
 	export PRIMARY ETH HOOK=tcx/ingress
-	PRIMARY=$(primary_of c1)
-	ETH=$(eth_of_c1)
+	PRIMARY=$(shown c1 'host device')
+	ETH=$(eth_from c1)
 	[[ $E2E_DEVICE != netkit ]] || HOOK=netkit/peer
 }
 
 attach_c1() { attach c1 --ip $OWN4 --ip $OWN6; }
-
-# The Ethernet header of what c1 sends, as frame's words. In mode l3 both ends have the same MAC
-# address, or none.
-eth_of_c1()
-{
-	local mac gateway=$GATEWAY_MAC
-	mac=$(endpoint c1 '.mac // "00:00:00:00:00:00"')
-	[[ $E2E_MODE == l2 ]] || gateway=$mac
-	echo "eth:dst=$gateway,src=$mac"
-}
 
 ## Before the program
 
@@ -104,16 +94,16 @@ program_remove()
 {
 	defer attach_c1
 	defer nkctl detach --ns c1
-	hook detach $HOOK "$PRIMARY" "$(endpoint c1 .program_id)"
+	hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
 }
 
 @test "an endpoint without its program is told, and no upgrade guesses what it wants" {
 	program_remove
-	expect_same "its state" no-program "$(endpoint c1 .state)"
+	expect_same "its state" no-program "$(shown c1 state)"
 	expect_match "list tells it" 'default +c1 .* no-program' "$(nkctl list)"
 	expect_match "show explains it" 'program' "$(nkctl show c1 | tail -n 1)"
 	nkctl upgrade
-	expect_same "after an upgrade" no-program "$(endpoint c1 .state)"
+	expect_same "after an upgrade" no-program "$(shown c1 state)"
 }
 
 @test "a container without its program sends nothing any more" {
@@ -171,7 +161,8 @@ expect_errors() # WORDS NSENTER-OPTION...
 
 @test "root in the container can't take the program off, replace it or get in front of it" {
 	local index program
-	read -r index program < <(endpoint c1 '"\(.host_ifindex) \(.program_id)"')
+	index=$(<"/sys/class/net/$PRIMARY/ifindex")
+	program=$(shown c1 program)
 	expect_errors "by the index of the host's end" --net=/run/netns/c1 <<-END
 		ENODEV hook attach $HOOK $index next
 		ENODEV hook replace $HOOK $index $program next
@@ -207,7 +198,8 @@ expect_errors() # WORDS NSENTER-OPTION...
 	eventually "it has a network namespace of its own" \
 		eval "[[ ! /proc/$pid/ns/net -ef /proc/self/ns/net ]]"
 	attach "pid:$pid" --id box
-	read -r primary program < <(endpoint box '"\(.host_device) \(.program_id)"')
+	primary=$(shown box 'host device')
+	program=$(shown box program)
 	expect_errors "programs" --user --net --target "$pid" <<-END
 		EPERM hook attach $HOOK eth0 next
 		EPERM hook replace $HOOK eth0 $program next
@@ -255,7 +247,7 @@ on_top() # KIND
 	at c1 ip link set eth0 name renamed mtu 9000 up
 	at c1 ip link set renamed address 02:00:00:00:00:99 || [[ $E2E_MODE$E2E_DEVICE == l3netkit ]]
 	expect_foreign_dropped "another name, MTU and MAC address" renamed
-	expect_same "the endpoint goes by its identity" ok "$(endpoint c1 .state)"
+	expect_same "the endpoint goes by its identity" ok "$(shown c1 state)"
 	expect "another container sends" at c2 ping -c 1 -W 5 $REMOTE4
 	eventually "and is captured" has_captured wire src host 10.88.0.2
 	stop wire
@@ -267,8 +259,8 @@ claims()
 {
 	local map
 	for map in endpoints_v4 endpoints_v6; do
-		bpftool -j map dump pinned /sys/fs/bpf/nkctl*/maps/$map
-	done | jq -c '.[].formatted.key.addr'
+		bpftool map dump pinned /sys/fs/bpf/nkctl*/maps/$map
+	done
 }
 
 # Whether the kernel itself frees the addresses of the dead: where it has fentry.
@@ -282,12 +274,11 @@ has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }
 	attach_c1
 	ip -n c1 link delete eth0
 	! has_collector || expect_same "its addresses are given back" "$others" "$(claims)"
-	expect_same "the other container alone is listed" c2 "$(nkctl list --json | jq -r '.[].id')"
+	expect_same "the other container alone is listed" $'ID\nc2' "$(nkctl list | awk '{ print $2 }')"
 	expect "the other one goes on" at c2 ping -c 1 -W 5 $REMOTE4
 	expect_refusal "a detach finds nothing" 3 "isn't attached" detach --ns c1
 	attach_c1
-	expect_same "the addresses are free for who asks for them" "ok $OWN4/32 $OWN6/128" \
-		"$(endpoint c1 '"\(.state) \(.addresses | join(" "))"')"
+	expect_same "the addresses are free for who asks for them" "$OWN4 $OWN6" "$(shown c1 addresses)"
 	expect "and work" at c1 ping -c 1 -W 5 $REMOTE6
 	nkctl detach --ns c1
 	host_state >"$BATS_TEST_TMPDIR/after"

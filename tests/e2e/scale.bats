@@ -54,19 +54,18 @@ expect_state_as_noted() # WORDS
 	expect "$1" diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 }
 
-# Prints an address of an endpoint that the test has listed.
-listed_address() # ID INDEX
+# Prints the IPv4 or the IPv6 address of an endpoint that the test has listed.
+listed_address() # ID 4|6
 {
-	jq -r --arg id "$1" ".[] | select(.id == \$id) | .addresses[$2] | split(\"/\")[0]" \
-		"$BATS_TEST_TMPDIR/list"
+	awk -v id="$1" -v family="$2" '$2 == id { print family == 4 ? $8 : $9 }' "$BATS_TEST_TMPDIR/list"
 }
 
 # Expects pings between an endpoint and the host, a neighbour and the world.
 expect_works() # ID NEIGHBOUR
 {
-	expect "the host to $1" ping -q -c 1 -W 5 "$(listed_address "$1" 1)"
-	expect "$1 to $2" at "$1" ping -q -c 1 -W 5 "$(listed_address "$2" 1)"
-	expect "the world to $1" at remote ping -q -c 1 -W 5 "$(listed_address "$1" 0)"
+	expect "the host to $1" ping -q -c 1 -W 5 "$(listed_address "$1" 6)"
+	expect "$1 to $2" at "$1" ping -q -c 1 -W 5 "$(listed_address "$2" 6)"
+	expect "the world to $1" at remote ping -q -c 1 -W 5 "$(listed_address "$1" 4)"
 }
 
 @test "64 attaches at once on an untouched host make 64 endpoints that work" {
@@ -74,16 +73,17 @@ expect_works() # ID NEIGHBOUR
 	make_many "$MANY"
 	state_note
 	expect_same "each attach succeeds" "0: $MANY" "$(all_at_once "$MANY" attach_one)"
-	nkctl list --json >"$BATS_TEST_TMPDIR/list"
+	nkctl list >"$BATS_TEST_TMPDIR/list"
+	nkctl list --json >"$BATS_TEST_TMPDIR/json"
 	expect "all are well, with two addresses each, all different, and one program" jq -e '
 		length == 64 and ([.[].state] | unique == ["ok"]) and
 		([.[].addresses | length] | unique == [2]) and
 		([.[].addresses[]] | unique | length == 128) and
 		([.[].host_device] | unique | length == 64) and
-		([.[].program_id] | unique | length == 1)' "$BATS_TEST_TMPDIR/list"
+		([.[].program_id] | unique | length == 1)' "$BATS_TEST_TMPDIR/json"
 	expect_same "list tells what the attaches have told" \
 		"$(cat "$BATS_TEST_TMPDIR"/*.out | jq -S -c . | sort)" \
-		"$(jq -S -c '.[]' "$BATS_TEST_TMPDIR/list" | sort)"
+		"$(jq -S -c '.[]' "$BATS_TEST_TMPDIR/json" | sort)"
 	expect_same "they reach the host" "0: $TRIED" "$(all_at_once "$TRIED" ping_host)"
 	for ((i = 0; i < MANY; i += 16)); do
 		expect_works m$i m$((i + 15))
@@ -95,17 +95,18 @@ expect_works() # ID NEIGHBOUR
 }
 
 @test "of many attaches at once of one address, or of one identity, one wins; the others leave nothing" {
-	local result=$'0: 1\n4: '$((RIVALS - 1))
+	local winner result=$'0: 1\n4: '$((RIVALS - 1))
 	make_many "$RIVALS"
 	containers c1
 	state_note
 	expect_same "of one address" "$result" "$(all_at_once "$RIVALS" attach_by_same_address)"
-	expect_same "who has won is well" '10.88.0.77/32 ok' "$(nkctl list --json |
-		jq -r '.[] | select(.id != "c1") | .addresses[0] + " " + .state')"
-	nkctl detach --id "$(nkctl list --json | jq -r '.[].id | select(. != "c1")')"
+	winner=$(nkctl list | awk '$2 ~ /^m/ { print $2 }')
+	expect_same "who has won is well" '10.88.0.77 fd00:88::77 ok' \
+		"$(shown "$winner" addresses) $(shown "$winner" state)"
+	nkctl detach --id "$winner"
 	expect_state_as_noted "nothing is left"
 	expect_same "of one identity" "$result" "$(all_at_once "$RIVALS" attach_by_same_id)"
-	expect_same "who has won is well" ok "$(endpoint same .state)"
+	expect_same "who has won is well" ok "$(shown same state)"
 	nkctl detach --id same
 	expect_state_as_noted "nothing is left"
 }
