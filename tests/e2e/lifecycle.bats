@@ -146,7 +146,6 @@ hook_of_endpoint()
 	expect_not "the containers' ends are gone" ip -n c1 link show eth0
 	run -0 nkctl down
 	expect_match "a second one finds nothing" 'removed 0 endpoints, 0 uplinks, 0 networks' "$output"
-	expect_as_noted "and changes nothing" whole_state
 }
 
 @test "down gives a host back what it had set itself" {
@@ -317,7 +316,7 @@ program_ids()
 # Pings an address every 10 ms, until all that it sends have had their answer or are lost.
 ping_long() # NAME FROM ADDRESS
 {
-	start "$1" "$2" ping -q -i 0.01 -c 300 -W 10 "$3"
+	start "$1" "$2" ping -q -i 0.01 -c 200 -W 10 "$3"
 }
 
 @test "an upgrade under traffic loses no packet, and keeps counters and addresses" {
@@ -343,7 +342,7 @@ ping_long() # NAME FROM ADDRESS
 	for name in out in across host; do
 		finish $name
 		expect_match "$name: every packet is answered" \
-			'300 packets transmitted, 300 received, 0% packet loss' "$(<"$(output_of $name)")"
+			'200 packets transmitted, 200 received, 0% packet loss' "$(<"$(output_of $name)")"
 	done
 	expect_same "the counters" 'source 3' "$(drops)"
 	expect_same "the addresses" "$addresses" "$(shown c1 addresses)"
