@@ -28,14 +28,14 @@ setup() { trace_test_only; }
 # Runs a command in a place.
 at() # PLACE COMMAND...
 {
-	if [[ $1 == host ]]; then "${@:2}"; else in_netns "$@"; fi
+	if [[ $1 == host ]]; then "${@:2}"; else within "$@"; fi
 }
 
 # Runs a command in the background, in a place; its output goes to the file that 'output_of' names.
 start() # NAME PLACE COMMAND...
 {
 	local -a prefix=()
-	[[ $2 == host ]] || prefix=(nsenter --net="/run/netns/$2" --)
+	[[ $2 == host ]] || prefix=(within "$2")
 	rm -f -- "$(output_of "$1")"
 	"${prefix[@]}" "${@:3}" >"$(output_of "$1")" 2>&1 3>&- </dev/null &
 	started[$1]=$!
@@ -199,12 +199,21 @@ endpoint() # ID FILTER
 	nkctl show "$1" --json | jq -r "$2"
 }
 
-primary_of() { endpoint "$1" .host_device; }
-
 # Prints a field of what nkctl shows people of an endpoint. In a guest jq takes ten times as long.
 shown() # ID FIELD
 {
 	nkctl show "$1" | sed -n "s/^$2  *//p"
+}
+
+primary_of() { shown "$1" 'host device'; }
+
+# The MAC address that nkctl tells of a container; all zeros where it has none.
+container_mac() # ID
+{
+	local mac=00:00:00:00:00:00 told
+	told=$(nkctl show "$1" --json)
+	[[ ! $told =~ \"mac\":\ \"([0-9a-f:]*)\" ]] || mac=${BASH_REMATCH[1]}
+	echo "$mac"
 }
 
 # Expects nkctl to fail with an exit status and one line that matches, and to say no more.
@@ -225,24 +234,27 @@ drops()
 	done < <(nkctl stats)
 }
 
-# Remembers the drop counters for drops_since.
+# Remembers the drop counters, and puts what they have grown by since the last time into drops_new, as
+# "REASON COUNT" lines. What guests with link-local addresses say by themselves (router solicitations,
+# multicast reports) is left out: it comes when it likes.
 drops_note()
 {
-	local reason count
-	drops_noted=()
-	while read -r reason count; do drops_noted[$reason]=$count; done < <(drops)
+	local count reason _ new
+	drops_new=''
+	while read -r count reason _; do
+		[[ $count != DROPPED ]] || continue
+		new=$((count - ${drops_noted[$reason]:-0}))
+		drops_noted[$reason]=$count
+		[[ $new == 0 || $reason == link-local ]] || drops_new+="${drops_new:+$'\n'}$reason $new"
+	done < <(nkctl stats)
 }
 declare -gA drops_noted=()
 
-# Prints "REASON COUNT" for what was dropped since drops_note. What guests with link-local addresses
-# say by themselves (router solicitations, multicast reports) is left out: it comes when it likes.
+# Prints what was dropped since drops_note.
 drops_since()
 {
-	local reason count
-	while read -r reason count; do
-		((count -= ${drops_noted[$reason]:-0})) || continue
-		[[ $reason == link-local ]] || echo "$reason $count"
-	done < <(drops)
+	drops_note # in a subshell, mostly: what is noted stays
+	[[ -z $drops_new ]] || echo "$drops_new"
 }
 
 expect_no_drops() # WORDS
@@ -320,7 +332,7 @@ has_sniffed() # NAME REGEX
 eth_from() # CONTAINER
 {
 	local mac gateway=$GATEWAY_MAC
-	mac=$(endpoint "$1" '.mac // "00:00:00:00:00:00"')
+	mac=$(container_mac "$1")
 	[[ $E2E_MODE == l2 ]] || gateway=$mac
 	echo "eth:dst=$gateway,src=$mac"
 }
