@@ -263,9 +263,6 @@ claims()
 	done
 }
 
-# Whether the kernel itself frees the addresses of the dead: where it has fentry.
-has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }
-
 @test "a container that deletes its end deletes the pair and nothing else" {
 	local others
 	nkctl detach --ns c1

@@ -364,3 +364,6 @@ host_state()
 	done | bpftool batch file -
 	echo "uplink's programs: $(hook query tcx/ingress eth0 | tr '\n' ' ')"
 }
+
+# Whether the kernel itself frees the addresses of the dead: where it has fentry.
+has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }

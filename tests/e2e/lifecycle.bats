@@ -58,14 +58,6 @@ objects_are_gone() # FILE
 	done <"$1"
 }
 
-# Whether the kernel itself frees the addresses of the dead: where it has fentry.
-has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }
-
-hook_of_endpoint()
-{
-	if [[ $E2E_DEVICE == netkit ]]; then echo netkit/peer; else echo tcx/ingress; fi
-}
-
 ## The end of an endpoint
 
 @test "detach takes away what attach has made; a second one finds nothing" {
