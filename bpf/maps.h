@@ -8,6 +8,7 @@
 #include <nkctl/config.h>
 #include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
+#include <nkctl/nat.h>
 
 /* In a section of its own, so that its map holds this and nothing the compiler adds. */
 SEC(".rodata.config") const volatile struct nk_config nk_config = { 0 };
@@ -18,6 +19,62 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * NK_FLOWS_MAX);
+	__type(key, struct nk_flow_key);
+	__type(value, struct nk_flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_FLOWS_MAX);
+	__type(key, struct nk_flow_slot);
+	__type(value, struct nk_flow_key);
+} flow_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_ENDPOINTS_MAX);
+	__type(key, __u32);
+	__type(value, struct nk_flow_ring);
+} flow_rings SEC(".maps");
+
+/* Which flow the later fragments of a packet belong to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NK_FRAGMENTS_MAX);
+	__type(key, struct nk_fragment);
+	__type(value, struct nk_flow_key);
+} fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_PUBLISHED_MAX);
+	__type(key, struct nk_port);
+	__type(value, struct nk_published);
+} published SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NK_EXEMPT_MAX);
+	__type(key, struct nk_exempt);
+	__type(value, __u32);
+} exempt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nk_nat);
+} nat SEC(".maps");
 
 /* The loader's own. */
 

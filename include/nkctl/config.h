@@ -19,13 +19,15 @@
  *	the kernel may forget an unused entry (gc_stale_time); longer than the pace of a ping, for
  *	that one packet to an unreachable next hop is the one that gets no answer
  * @stack_forwards_ipv6: the host's stack forwards IPv6 for a device that is told to; where it
- *doesn't, the programs answer what it would
+ *	doesn't, the programs answer what it would
+ * @nat: somebody masquerades or publishes ports; without, the programs have no code for it
  * @version: that build's version, zero-terminated
  */
 struct nk_config {
 	__u32 abi_version;
 	__u32 neigh_refresh_jiffies;
 	__u32 stack_forwards_ipv6;
+	__u32 nat;
 	char version[NK_VERSION_SIZE];
 };
 

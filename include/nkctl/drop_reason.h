@@ -24,7 +24,14 @@
 	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
 	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")         \
 	X(NO_ANSWER, "no-answer",                                                                  \
-	  "IPv6 that can't go on (hop limit, size), and an error that may not or can't be told")
+	  "can't go on (hop limit, size), and an error that may not or can't be told")             \
+	X(NAT_PROTOCOL, "nat-protocol",                                                            \
+	  "can't be translated: neither TCP, UDP, SCTP nor ICMP echo, or IPv4 options")            \
+	X(NAT_PORTS, "nat-ports", "no port is left for a translated flow to that destination")     \
+	X(NAT_FLOWS, "nat-flows", "the flow table is full, or the kernel has no memory for it")    \
+	X(NAT_FRAGMENT, "nat-fragment",                                                            \
+	  "a later fragment of a packet to be translated, whose first one wasn't seen")            \
+	X(NAT_NO_FLOW, "nat-no-flow", "belongs to no translated flow that is known, or any more")
 
 #define X(identifier, name, explanation) NK_DROP_##identifier,
 enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };

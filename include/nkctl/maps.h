@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define NK_ABI_VERSION 1
+#define NK_ABI_VERSION 2
 
 #define NK_ETH_ALEN 6
 
@@ -55,14 +55,14 @@ struct nk_addr6 {
  * @mac: the container's end; zero on l3 netkit
  * @gateway_mac: the host's end as the container knows it. Behind @mac, so that the two are the
  *	first 12 bytes of an Ethernet header to the container
- * @reserved: zero
+ * @flags: enum nk_endpoint_flags (nat.h)
  */
 struct nk_endpoint {
 	__u32 ifindex;
 	__u32 mtu;
 	__u8 mac[NK_ETH_ALEN];
 	__u8 gateway_mac[NK_ETH_ALEN];
-	__u32 reserved;
+	__u32 flags;
 };
 
 /**
@@ -105,13 +105,14 @@ struct nk_network_key {
  * @mode: enum nk_mode
  * @device: enum nk_device
  * @subnet_count: entries of @subnets in use
+ * @masquerade: enum nk_masquerade (nat.h)
  */
 struct nk_network {
 	__u32 mtu;
 	__u8 mode;
 	__u8 device;
 	__u8 subnet_count;
-	__u8 reserved;
+	__u8 masquerade;
 	struct nk_subnet subnets[NK_NETWORK_SUBNETS_MAX];
 };
 

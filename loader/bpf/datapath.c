@@ -26,6 +26,13 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_CURSORS] = "cursors",
 	[MAP_UPLINKS] = "uplinks",
 	[MAP_DROPS] = "drops",
+	[MAP_FLOWS] = "flows",
+	[MAP_FLOW_SLOTS] = "flow_slots",
+	[MAP_FLOW_RINGS] = "flow_rings",
+	[MAP_FRAGMENTS] = "fragments",
+	[MAP_PUBLISHED] = "published",
+	[MAP_EXEMPT] = "exempt",
+	[MAP_NAT] = "nat",
 };
 
 static const char *const program_names[PROGRAM_COUNT] = {
