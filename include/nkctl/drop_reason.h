@@ -27,6 +27,7 @@
 	  "can't go on (hop limit, size), and an error that may not or can't be told")             \
 	X(NAT_PROTOCOL, "nat-protocol",                                                            \
 	  "can't be translated: neither TCP, UDP, SCTP nor ICMP echo, or IPv4 options")            \
+	X(NAT_SOURCE, "nat-source", "the route out has no address of the host to masquerade with") \
 	X(NAT_PORTS, "nat-ports", "no port is left for a translated flow to that destination")     \
 	X(NAT_FLOWS, "nat-flows", "the flow table is full, or the kernel has no memory for it")    \
 	X(NAT_FRAGMENT, "nat-fragment",                                                            \

@@ -84,6 +84,7 @@ enum nk_flow_state {
 	NK_FLOW_ORIGINAL = 1 << 0, /* the direction of who began */
 	NK_FLOW_FIN = 1 << 1,
 	NK_FLOW_RST = 1 << 2,
+	NK_FLOW_ROUTED = 1 << 3, /* not translated: somebody outside began with the container */
 };
 
 /**
