@@ -5,6 +5,7 @@
 
 #include "compat.h"
 #include "endpoint_maps.h"
+#include "flow_maps.h"
 #include <nkctl/config.h>
 #include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
@@ -19,30 +20,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } drops SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * NK_FLOWS_MAX);
-	__type(key, struct nk_flow_key);
-	__type(value, struct nk_flow);
-} flows SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_FLOWS_MAX);
-	__type(key, struct nk_flow_slot);
-	__type(value, struct nk_flow_key);
-} flow_slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_ENDPOINTS_MAX);
-	__type(key, __u32);
-	__type(value, struct nk_flow_ring);
-} flow_rings SEC(".maps");
 
 /* Which flow the later fragments of a packet belong to. */
 struct {

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bpf/probe.h"
 #include "bpf/collector.h"
+#include "bpf/nat.h"
+#include "bpf/probe.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/log.h"
@@ -111,12 +112,13 @@ static int config_read(struct datapath *datapath, struct error *err)
 	return 0;
 }
 
-static void skeleton_configure(struct nkctl_bpf *skeleton)
+static void skeleton_configure(struct nkctl_bpf *skeleton, bool nat)
 {
 	struct nk_config *config = (struct nk_config *)&skeleton->rodata_config->nk_config;
 
 	config->abi_version = NK_ABI_VERSION;
 	config->neigh_refresh_jiffies = NEIGH_REFRESH_JIFFIES;
+	config->nat = nat;
 	config->stack_forwards_ipv6 = !access(FORCE_FORWARDING_PATH, F_OK);
 	(void)snprintf(config->version, sizeof(config->version), "%s", NKCTL_VERSION);
 }
@@ -137,11 +139,11 @@ static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
 }
 
-static int skeleton_load(struct nkctl_bpf *skeleton, struct error *err)
+static int skeleton_load(struct nkctl_bpf *skeleton, bool nat, struct error *err)
 {
 	int ret;
 
-	skeleton_configure(skeleton);
+	skeleton_configure(skeleton, nat);
 	if (!datapath_has_netkit_hook())
 		(void)bpf_program__set_autoload(skeleton->progs.nk_from_ctr, false);
 	libbpf_words[0] = '\0';
@@ -182,6 +184,7 @@ static int skeleton_open(struct nkctl_bpf **ret_skeleton, struct error *err)
 
 int datapath_load(struct datapath *datapath, struct error *err)
 {
+	const bool nat = datapath->nat || datapath->config.nat;
 	struct nkctl_bpf *skeleton;
 	int ret = skeleton_open(&skeleton, err);
 
@@ -189,7 +192,9 @@ int datapath_load(struct datapath *datapath, struct error *err)
 		return ret;
 	ret = skeleton_pin_maps(datapath, skeleton, err);
 	if (!ret)
-		ret = skeleton_load(skeleton, err);
+		ret = skeleton_load(skeleton, nat, err);
+	if (!ret)
+		ret = nat_init(datapath, err);
 	if (!ret)
 		ret = skeleton_pin_programs(datapath, skeleton, err);
 	if (!ret)
@@ -209,7 +214,7 @@ int datapath_try(struct error *err)
 
 	if (ret)
 		return ret;
-	ret = skeleton_load(skeleton, err);
+	ret = skeleton_load(skeleton, true, err); /* the most that is ever loaded */
 	nkctl_bpf__destroy(skeleton);
 	return ret;
 }
@@ -244,14 +249,9 @@ static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bo
 	return ret;
 }
 
-int datapath_open(struct datapath *ret_datapath, enum pins_lock lock, struct error *err)
+int datapath_open(struct datapath *datapath, enum pins_lock lock, struct error *err)
 {
-	struct datapath datapath = DATAPATH_CLOSED;
-	int ret = datapath_open_pins(&datapath, lock, true, err);
-
-	if (!ret)
-		*ret_datapath = datapath;
-	return ret;
+	return datapath_open_pins(datapath, lock, true, err);
 }
 
 int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, struct error *err)
@@ -262,6 +262,13 @@ int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, str
 	if (!ret)
 		*ret_datapath = datapath;
 	return ret;
+}
+
+int datapath_relock(struct datapath *datapath, enum pins_lock lock, struct error *err)
+{
+	int ret = pins_relock(&datapath->pins, lock, err);
+
+	return ret ? ret : config_read(datapath, err);
 }
 
 bool datapath_is_open(const struct datapath *datapath)

@@ -42,23 +42,27 @@ enum datapath_program {
 
 /**
  * struct datapath - the open datapath.
+ * @nat: programs that are loaded now are to have the code for address translation, whether or not
+ *	earlier ones had it; set before datapath_open() or datapath_load()
  * @map_fds, @program_fds: -1 until they are needed
  */
 struct datapath {
 	struct pins pins;
 	struct nk_config config;
+	bool nat;
 	int map_fds[MAP_COUNT];
 	int program_fds[PROGRAM_COUNT];
 };
 
 /**
  * datapath_open() - lock and open what is pinned; load and pin it first where it isn't.
+ * @datapath: DATAPATH_CLOSED, or with the wish @nat
  * @lock: kept until datapath_close()
  *
  * Return: 0; -EOPNOTSUPP where the kernel can't run it; -EPROTO where a build with another layout
  * of the maps loaded what is there.
  */
-int datapath_open(struct datapath *ret_datapath, enum pins_lock lock, struct error *err);
+int datapath_open(struct datapath *datapath, enum pins_lock lock, struct error *err);
 
 /* datapath_open_loaded() - the same without loading: -ENOENT where nothing is loaded. */
 int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, struct error *err);
@@ -68,6 +72,13 @@ int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, str
  * and pin them in place of the earlier ones. Needs the exclusive lock.
  */
 int datapath_load(struct datapath *datapath, struct error *err);
+
+/**
+ * datapath_relock() - change the kind of lock, and look again at what is loaded.
+ *
+ * Return: 0; -EBUSY where everything was removed in the meantime.
+ */
+int datapath_relock(struct datapath *datapath, enum pins_lock lock, struct error *err);
 
 bool datapath_is_open(const struct datapath *datapath);
 

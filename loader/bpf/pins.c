@@ -151,7 +151,13 @@ void pins_close(struct pins *pins)
 
 int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err)
 {
-	return lock_wait(pins->base_fd, lock_operation(lock), true, err);
+	int ret = lock_wait(pins->base_fd, lock_operation(lock), true, err);
+
+	if (!ret && !base_is_current(pins))
+		return error_set(err, EBUSY,
+				 "another nkctl has just taken everything down; try "
+				 "again");
+	return ret;
 }
 
 void pins_path(const struct pins *pins, const char *dir, const char *name,

@@ -56,7 +56,11 @@ int pins_prepare(struct pins *pins, struct error *err);
 
 void pins_close(struct pins *pins);
 
-/* pins_relock() - change the kind of lock. What was checked before must be checked again. */
+/**
+ * pins_relock() - change the kind of lock. What was checked before must be checked again.
+ *
+ * Return: 0; -EBUSY where the directory was removed before the new lock was there.
+ */
 int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err);
 
 /* pins_path() - path of a pin; @dir is "maps", "progs" or "links". */

@@ -37,6 +37,28 @@ int sysctl_read_dev(const char *family, const char *device, const char *key, int
 	return 0;
 }
 
+int sysctl_read_pair(const char *path, int *ret_first, int *ret_second, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char full_path[PATH_MAX], text[32];
+	int first, second;
+	ssize_t len;
+
+	(void)snprintf(full_path, sizeof(full_path), "/proc/sys/net/%s", path);
+	fd = open(full_path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "open %s", full_path);
+	len = read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		return error_sys(err, errno, "read %s", full_path);
+	text[len] = '\0';
+	if (sscanf(text, "%d %d", &first, &second) != 2)
+		return error_set(err, EINVAL, "%s isn't two numbers", full_path);
+	*ret_first = first;
+	*ret_second = second;
+	return 0;
+}
+
 int sysctl_write_dev(const char *family, const char *device, const char *key, int value,
 		     struct error *err)
 {

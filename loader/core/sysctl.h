@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Per-device settings under /proc/sys/net that netlink can't change. */
+/* Settings under /proc/sys/net that netlink can't change, most of them of a device. */
 #ifndef NKCTL_CORE_SYSCTL_H
 #define NKCTL_CORE_SYSCTL_H
 
@@ -17,5 +17,13 @@ int sysctl_read_dev(const char *family, const char *device, const char *key, int
 /* sysctl_write_dev() - write it, unless it has that value already. */
 int sysctl_write_dev(const char *family, const char *device, const char *key, int value,
 		     struct error *err);
+
+/**
+ * sysctl_read_pair() - read a setting that is two numbers.
+ * @path: below /proc/sys/net: "ipv4/ip_local_port_range"
+ *
+ * Return: 0; -ENOENT where the kernel has no such setting; -EINVAL where it isn't two numbers.
+ */
+int sysctl_read_pair(const char *path, int *ret_first, int *ret_second, struct error *err);
 
 #endif

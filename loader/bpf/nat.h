@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The settings of address translation: the only entry of the pinned map "nat", in memory that is
+ * shared with the programs (BPF_F_MMAPABLE), so that a change takes effect at once.
+ */
+#ifndef NKCTL_BPF_NAT_H
+#define NKCTL_BPF_NAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/datapath.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "nkctl/nat.h"
+
+/* struct port_range - inclusive, in host order. */
+struct port_range {
+	uint32_t min, max;
+};
+
+/* The ports that anybody may take without privileges, and the least that masquerading gets. */
+#define NAT_PORT_MIN    1024
+#define NAT_PORT_MAX    (NK_PORTS - 1)
+#define NAT_RANGE_LEAST 16
+
+/**
+ * nat_open() - map the settings into memory, to be read and written in place.
+ * @ret_nat: until nat_close()
+ */
+int nat_open(struct datapath *datapath, struct nk_nat **ret_nat, struct error *err);
+
+/* nat_close() - @nat may point to NULL. */
+void nat_close(struct nk_nat **nat);
+#define _cleanup_nat_ _cleanup_(nat_close)
+
+/* nat_init() - fill in what a fresh map needs; nothing where it was done. Needs the exclusive lock.
+ */
+int nat_init(struct datapath *datapath, struct error *err);
+
+/**
+ * nat_port_set() - have the datapath look at packets to a local port. Atomic, but who sets and
+ * clears ports of one reason (publishing) has to hold the node's lock around both.
+ * @port: host order
+ */
+void nat_port_set(struct nk_nat *nat, uint16_t port);
+
+/* nat_port_clear() - no longer; a port of the range that masquerading uses stays. */
+void nat_port_clear(struct nk_nat *nat, uint16_t port);
+
+bool port_range_has(const struct port_range *range, uint32_t port);
+bool port_ranges_overlap(const struct port_range *a, const struct port_range *b);
+
+/**
+ * port_range_choose() - the ports that masquerading takes unless told otherwise: ones that the
+ * host's own sockets don't, as far as there are enough.
+ * @local: net.ipv4.ip_local_port_range
+ */
+struct port_range port_range_choose(const struct port_range *local);
+
+/* port_range_local() - read net.ipv4.ip_local_port_range: what the host's own sockets take. */
+int port_range_local(struct port_range *ret_range, struct error *err);
+
+/* The range in the settings. */
+struct port_range nat_range(const struct nk_nat *nat);
+
+#endif
