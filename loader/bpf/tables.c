@@ -2,120 +2,14 @@
 #include "bpf/tables.h"
 
 #include <assert.h>
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bpf/table.h"
 #include "core/cleanup.h"
-
-/* Entries a batch reads: more than a bucket of the kernel's hash tables ever holds. */
-#define BATCH_ENTRIES 4096
-
-static int table_get(struct datapath *datapath, enum datapath_map map, const void *key,
-		     void *ret_value, struct error *err)
-{
-	int fd = datapath_map_fd(datapath, map, err);
-
-	if (fd < 0)
-		return fd;
-	if (bpf_map_lookup_elem(fd, key, ret_value))
-		return error_sys(err, errno, "look up an entry of %s", datapath_map_name(map));
-	return 0;
-}
-
-static int table_set(struct datapath *datapath, enum datapath_map map, const void *key,
-		     const void *value, __u64 flags, struct error *err)
-{
-	int fd = datapath_map_fd(datapath, map, err);
-
-	if (fd < 0)
-		return fd;
-	if (!bpf_map_update_elem(fd, key, value, flags))
-		return 0;
-	if (errno == E2BIG) /* how a full hash table is told */
-		return error_set(err, ENOSPC, "the table %s is full", datapath_map_name(map));
-	return error_sys(err, errno, "write an entry of %s", datapath_map_name(map));
-}
-
-static int table_delete(struct datapath *datapath, enum datapath_map map, const void *key,
-			struct error *err)
-{
-	int fd = datapath_map_fd(datapath, map, err);
-
-	if (fd < 0)
-		return fd;
-	if (bpf_map_delete_elem(fd, key) && errno != ENOENT)
-		return error_sys(err, errno, "delete an entry of %s", datapath_map_name(map));
-	return 0;
-}
-
-/* struct dump - keys and values of a whole map. */
-struct dump {
-	char *keys, *values;
-	size_t count, capacity;
-};
-
-static void dump_free(struct dump *dump)
-{
-	free(dump->keys);
-	free(dump->values);
-}
-
-static int dump_grow(struct dump *dump, size_t key_size, size_t value_size)
-{
-	char *keys, *values;
-
-	dump->capacity += BATCH_ENTRIES;
-	keys = reallocarray(dump->keys, dump->capacity, key_size);
-	if (keys)
-		dump->keys = keys;
-	values = reallocarray(dump->values, dump->capacity, value_size);
-	if (values)
-		dump->values = values;
-	return keys && values ? 0 : -ENOMEM;
-}
-
-/* Read a map in batches. An entry that comes or goes meanwhile may be missed, none is doubled. */
-static int dump_read(int fd, size_t key_size, size_t value_size, struct dump *dump)
-{
-	__u32 batch, count;
-	bool first = true;
-	int ret;
-
-	do {
-		if (dump_grow(dump, key_size, value_size))
-			return -ENOMEM;
-		count = (__u32)(dump->capacity - dump->count);
-		ret = bpf_map_lookup_batch(fd, first ? NULL : &batch, &batch,
-					   dump->keys + dump->count * key_size,
-					   dump->values + dump->count * value_size, &count, NULL);
-		if (ret && ret != -ENOENT)
-			return ret;
-		dump->count += count;
-		first = false;
-	} while (!ret);
-	return 0;
-}
-
-static int table_read(struct datapath *datapath, enum datapath_map map, size_t key_size,
-		      size_t value_size, struct dump *ret_dump, struct error *err)
-{
-	struct dump dump = { 0 };
-	int fd = datapath_map_fd(datapath, map, err), ret;
-
-	if (fd < 0)
-		return fd;
-	ret = dump_read(fd, key_size, value_size, &dump);
-	if (ret) {
-		dump_free(&dump);
-		return error_sys(err, ret, "read %s", datapath_map_name(map));
-	}
-	*ret_dump = dump;
-	return 0;
-}
 
 static enum datapath_map claim_map(uint8_t family)
 {
@@ -191,7 +85,7 @@ int owner_release(struct datapath *datapath, int ifindex, struct error *err)
 int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,
 		    struct error *err)
 {
-	struct dump dump = { 0 };
+	struct table_dump dump = { 0 };
 	int ret = table_read(datapath, MAP_OWNERS, sizeof(uint32_t), sizeof(struct nk_owner), &dump,
 			     err);
 
@@ -215,7 +109,7 @@ static int claim_order(const void *a, const void *b)
 static int claim_list_append(struct datapath *datapath, uint8_t family, struct claim_list *list,
 			     struct error *err)
 {
-	_cleanup_(dump_free) struct dump dump = { 0 };
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
 	size_t key_size = addr_size(family);
 	struct claim *grown;
 	int ret;
@@ -302,7 +196,7 @@ static int network_order(const void *a, const void *b)
 
 int network_list_read(struct datapath *datapath, struct network_list *ret_list, struct error *err)
 {
-	_cleanup_(dump_free) struct dump dump = { 0 };
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
 	struct network_entry *entries;
 	int ret;
 
@@ -378,7 +272,7 @@ static int uplink_order(const void *a, const void *b)
 
 int uplink_list_read(struct datapath *datapath, struct uplink_list *ret_list, struct error *err)
 {
-	_cleanup_(dump_free) struct dump dump = { 0 };
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
 	struct uplink_entry *entries;
 	int ret;
 
