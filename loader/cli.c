@@ -11,6 +11,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "nkctl/nat.h"
 
 #define OPTIONS_MAX 24
 
@@ -149,6 +150,17 @@ int cli_parse_number(const char *what, const char *text, unsigned long max,
 	if (!*text || strspn(text, "0123456789") != strlen(text) || errno || number > max)
 		return error_set(err, EINVAL, "%s '%s' is no number up to %lu", what, text, max);
 	*ret_number = number;
+	return 0;
+}
+
+int cli_take_masquerade(bool on, int *masquerade, struct error *err)
+{
+	const int wanted = on ? NK_MASQUERADE_ON : NK_MASQUERADE_OFF;
+
+	if (*masquerade >= 0 && *masquerade != wanted)
+		return error_set(err, EINVAL,
+				 "--masquerade and --no-masquerade exclude each other");
+	*masquerade = wanted;
 	return 0;
 }
 

@@ -77,6 +77,14 @@ int cli_arguments(const struct cli *cli, int min, int max, struct error *err);
 int cli_parse_number(const char *what, const char *text, unsigned long max,
 		     unsigned long *ret_number, struct error *err);
 
+/**
+ * cli_take_masquerade() - take --masquerade or --no-masquerade.
+ * @masquerade: enum nk_masquerade; negative until one of them was given
+ *
+ * Return: 0; -EINVAL where the other one was given too.
+ */
+int cli_take_masquerade(bool on, int *masquerade, struct error *err);
+
 /* All verbs, in the order of the help; ends with NULL. */
 extern const struct cli_command *const cli_commands[];
 

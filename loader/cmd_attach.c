@@ -19,6 +19,8 @@ static const struct cli_option options[] = {
 	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (l3)" },
 	{ 'd', "device", "auto|netkit|veth",
 	  "kind of device pair (auto: netkit where the kernel has it)" },
+	{ 'q', "masquerade", NULL, "reach the world with the host's addresses (the network's)" },
+	{ 'Q', "no-masquerade", NULL, "with its own, private ones too" },
 	{ 0 },
 };
 
@@ -87,6 +89,9 @@ static int option_take(int id, const char *value, struct words *words,
 		ret = device_parse(value, &device, err);
 		request->device = ret ? request->device : (int)device;
 		break;
+	case 'q':
+	case 'Q':
+		return cli_take_masquerade(id == 'q', &request->masquerade, err);
 	}
 	return ret;
 }
@@ -148,7 +153,9 @@ static int result_print(const struct cli *cli, const struct attach_result *resul
 
 static int attach_run(struct cli *cli, struct error *err)
 {
-	struct attach_request request = { .mode = ATTACH_UNSET, .device = ATTACH_UNSET };
+	struct attach_request request = { .mode = ATTACH_UNSET,
+					  .device = ATTACH_UNSET,
+					  .masquerade = ATTACH_UNSET };
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	struct attach_result result;
 	int ret = request_parse(cli, &request, err);

@@ -140,6 +140,7 @@ static void endpoint_print(const struct endpoint *endpoint)
 	ROW("addresses", or_dash(addresses));
 	for (size_t i = 0; i < endpoint->gateway_count; i++)
 		ROW("gateway", addr_format(&endpoint->gateways[i]).text);
+	ROW("masquerade", endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no");
 	ROW("program", program);
 	ROW("state", endpoint_state_name(endpoint->state));
 	ROW("", endpoint_state_explanation(endpoint->state));

@@ -13,6 +13,8 @@ static const struct cli_option add_options[] = {
 	{ 'm', "mtu", "N", "MTU of its endpoints in bytes (the default route's)" },
 	{ 'o', "mode", "l3|l2", "mode of its endpoints (l3)" },
 	{ 'd', "device", "auto|netkit|veth", "kind of device pair of its endpoints (auto)" },
+	{ 'q', "masquerade", NULL, "its endpoints reach the world with the host's addresses" },
+	{ 'Q', "no-masquerade", NULL, "with their own, private ones too" },
 	{ 0 },
 };
 
@@ -25,7 +27,8 @@ static int subnet_add(struct nk_network *network, const char *text, struct error
 	return network_add_subnet(network, &subnet, err);
 }
 
-static int add_option_take(int id, const char *value, struct nk_network *network, struct error *err)
+static int add_option_take(int id, const char *value, struct nk_network *network, int *masquerade,
+			   struct error *err)
 {
 	enum nk_device device = NK_DEVICE_AUTO;
 	enum nk_mode mode = NK_MODE_L3;
@@ -47,6 +50,9 @@ static int add_option_take(int id, const char *value, struct nk_network *network
 		ret = device_parse(value, &device, err);
 		network->device = (__u8)device;
 		break;
+	case 'q':
+	case 'Q':
+		return cli_take_masquerade(id == 'q', masquerade, err);
 	}
 	return ret;
 }
@@ -56,14 +62,15 @@ static int add_parse(struct cli *cli, struct nk_network *ret_network, struct err
 	struct nk_network network = { 0 };
 	bool mtu_given = false;
 	const char *value;
-	int option, ret;
+	int option, masquerade = -1, ret;
 
 	while ((option = cli_next(cli, &value, err)) > 0) {
-		ret = add_option_take(option, value, &network, err);
+		ret = add_option_take(option, value, &network, &masquerade, err);
 		if (ret)
 			return ret;
 		mtu_given |= option == 'm';
 	}
+	network.masquerade = (__u8)(masquerade < 0 ? NK_MASQUERADE_AUTO : masquerade);
 	ret = option ? option : cli_arguments(cli, 1, 1, err);
 	if (!ret)
 		ret = network_name_check(cli->argv[0], err);
@@ -87,10 +94,11 @@ static json_t *network_to_json(const char *name, const struct nk_network *networ
 		(void)json_array_append_new(subnets, json_string(prefix_format(&prefix).text));
 		(void)json_array_append_new(gateways, addr_to_json(&gateway));
 	}
-	return json_pack("{ss so so so ss ss}", "name", name, "subnets", subnets, "gateways",
+	return json_pack("{ss so so so ss ss ss}", "name", name, "subnets", subnets, "gateways",
 			 gateways, "mtu", network->mtu ? json_integer(network->mtu) : json_null(),
 			 "mode", mode_name((enum nk_mode)network->mode), "device",
-			 device_name((enum nk_device)network->device));
+			 device_name((enum nk_device)network->device), "masquerade",
+			 masquerade_name((enum nk_masquerade)network->masquerade));
 }
 
 static int add_run(struct cli *cli, struct error *err)
@@ -119,7 +127,9 @@ const struct cli_command command_network_add = {
 		"`nkctl\n"
 		"down`, or a reboot. \"default\" exists by itself with 10.88.0.0/16 and "
 		"fd00:88::/64; add it\n"
-		"under that name to give it others.\n"
+		"under that name to give it others. Without --masquerade and --no-masquerade, "
+		"private addresses\n"
+		"are masqueraded.\n"
 		"\n"
 		"Examples:\n"
 		"  nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64\n"
@@ -160,16 +170,19 @@ static void network_add_row(struct table *table, const struct network_entry *ent
 	}
 	if (network->mtu)
 		(void)snprintf(mtu, sizeof(mtu), "%u", network->mtu);
-	table_add_row(table, (const char *const[]){
-				     entry->key.name, device_name((enum nk_device)network->device),
-				     mode_name((enum nk_mode)network->mode), mtu, subnets });
+	table_add_row(table,
+		      (const char *const[]){
+			      entry->key.name, device_name((enum nk_device)network->device),
+			      mode_name((enum nk_mode)network->mode), mtu,
+			      masquerade_name((enum nk_masquerade)network->masquerade), subnets });
 }
 
 static void networks_print_table(const struct network_list *list)
 {
-	struct table table = { .columns = 5 };
+	struct table table = { .columns = 6 };
 
-	table_add_row(&table, (const char *const[]){ "NAME", "DEVICE", "MODE", "MTU", "SUBNETS" });
+	table_add_row(&table, (const char *const[]){ "NAME", "DEVICE", "MODE", "MTU", "MASQUERADE",
+						     "SUBNETS" });
 	for (size_t i = 0; i < list->count; i++)
 		network_add_row(&table, &list->entries[i]);
 	table_print(&table);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "nkctl/nat.h"
 
 int output_json(json_t *value, struct error *err)
 {
@@ -67,16 +68,17 @@ static json_t *mac_or_null(const uint8_t mac[NK_ETH_ALEN])
 
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
-	return json_pack(
-		"{so so so so ss ss ss si si so so so si ss}", "network",
-		text_or_null(endpoint->identity.network), "id", text_or_null(endpoint->identity.id),
-		"ifname", text_or_null(endpoint->identity.ifname), "netns",
-		text_or_null(endpoint->netns), "device", device_name(endpoint->kind), "mode",
-		mode_name(endpoint->mode), "host_device", endpoint->link.name, "host_ifindex",
-		endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu, "mac",
-		mac_or_null(endpoint->mac), "addresses", addresses_to_json(endpoint), "gateways",
-		gateways_to_json(endpoint), "program_id", (int)endpoint->program_id, "state",
-		endpoint_state_name(endpoint->state));
+	return json_pack("{so so so so ss ss ss si si so so so sb si ss}", "network",
+			 text_or_null(endpoint->identity.network), "id",
+			 text_or_null(endpoint->identity.id), "ifname",
+			 text_or_null(endpoint->identity.ifname), "netns",
+			 text_or_null(endpoint->netns), "device", device_name(endpoint->kind),
+			 "mode", mode_name(endpoint->mode), "host_device", endpoint->link.name,
+			 "host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu,
+			 "mac", mac_or_null(endpoint->mac), "addresses",
+			 addresses_to_json(endpoint), "gateways", gateways_to_json(endpoint),
+			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "program_id",
+			 (int)endpoint->program_id, "state", endpoint_state_name(endpoint->state));
 }
 
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE])

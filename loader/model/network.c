@@ -19,6 +19,12 @@ static const char *const device_names[] = {
 	[NK_DEVICE_VETH] = "veth",
 };
 
+static const char *const masquerade_names[] = {
+	[NK_MASQUERADE_AUTO] = "auto",
+	[NK_MASQUERADE_ON] = "on",
+	[NK_MASQUERADE_OFF] = "off",
+};
+
 static int name_find(const char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
@@ -185,6 +191,46 @@ const struct nk_subnet *network_overlap(const struct nk_network *network,
 		}
 	}
 	return NULL;
+}
+
+const char *masquerade_name(enum nk_masquerade masquerade)
+{
+	return masquerade_names[masquerade];
+}
+
+static bool prefix_is_private(const struct prefix *prefix)
+{
+	static const struct prefix private[] = {
+		{ { AF_INET, { 10 } }, 8 }, /* RFC 1918 */
+		{ { AF_INET, { 172, 16 } }, 12 }, { { AF_INET, { 192, 168 } }, 16 },
+		{ { AF_INET, { 100, 64 } }, 10 }, /* RFC 6598 */
+		{ { AF_INET6, { 0xfc } }, 7 },    /* RFC 4193 */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(private); i++)
+		if (prefix_overlaps(&private[i], prefix))
+			return true;
+	return false;
+}
+
+static bool masquerade_applies_to(enum nk_masquerade masquerade, const struct prefix *prefix)
+{
+	return masquerade == NK_MASQUERADE_AUTO ? prefix_is_private(prefix)
+						: masquerade == NK_MASQUERADE_ON;
+}
+
+bool masquerade_applies(enum nk_masquerade masquerade, const struct addr *addr)
+{
+	const struct prefix prefix = { *addr, addr_bits(addr->family) };
+
+	return masquerade_applies_to(masquerade, &prefix);
+}
+
+bool masquerade_may_apply(enum nk_masquerade masquerade, const struct nk_subnet *subnet)
+{
+	const struct prefix prefix = subnet_prefix(subnet);
+
+	return masquerade_applies_to(masquerade, &prefix);
 }
 
 int mtu_check(uint32_t mtu, bool with_v6, struct error *err)

@@ -8,6 +8,7 @@
 #include "core/addr.h"
 #include "core/error.h"
 #include "nkctl/maps.h"
+#include "nkctl/nat.h"
 
 #define DEFAULT_SUBNET_V4 "10.88.0.0/16"
 #define DEFAULT_SUBNET_V6 "fd00:88::/64"
@@ -45,6 +46,19 @@ const struct nk_subnet *network_overlap(const struct nk_network *network,
 
 /* mtu_check() - Return: 0, or -EINVAL with the range in the error. */
 int mtu_check(uint32_t mtu, bool with_v6, struct error *err);
+
+/**
+ * masquerade_applies() - whether an endpoint's address is masqueraded on its way to the world.
+ *
+ * "auto" masquerades private addresses, which nobody else routes back: those of RFC 1918, RFC 6598
+ * and RFC 4193.
+ */
+bool masquerade_applies(enum nk_masquerade masquerade, const struct addr *addr);
+
+/* masquerade_may_apply() - whether it is for some address of a subnet. */
+bool masquerade_may_apply(enum nk_masquerade masquerade, const struct nk_subnet *subnet);
+
+const char *masquerade_name(enum nk_masquerade masquerade);
 
 /* Names of modes and devices: one table each parses and prints. */
 const char *mode_name(enum nk_mode mode);

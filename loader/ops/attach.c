@@ -34,6 +34,7 @@
 #include "model/pool.h"
 #include "ops/collect.h"
 #include "ops/lifecycle.h"
+#include "ops/nat.h"
 #include "ops/setup.h"
 #include "ops/uplink.h"
 
@@ -63,6 +64,13 @@ struct attach {
 
 /* Plan: nothing is changed yet ----------------------------------------------------------------- */
 
+static enum nk_masquerade attach_masquerade(const struct attach *attach)
+{
+	return (enum nk_masquerade)(attach->request->masquerade == ATTACH_UNSET
+					    ? attach->network.masquerade
+					    : attach->request->masquerade);
+}
+
 static bool attach_wants_family(const struct attach *attach, uint8_t family)
 {
 	const struct attach_request *request = attach->request;
@@ -73,6 +81,19 @@ static bool attach_wants_family(const struct attach *attach, uint8_t family)
 	if (!request->auto_addresses || !network_has_family(&attach->network, family))
 		return false;
 	return family == AF_INET || node_has_ipv6();
+}
+
+/* Which addresses it gets isn't known yet: it may also get none that are translated. */
+static bool attach_wants_nat(const struct attach *attach)
+{
+	for (size_t i = 0; i < attach->network.subnet_count; i++) {
+		const struct nk_subnet *subnet = &attach->network.subnets[i];
+
+		if (attach_wants_family(attach, subnet->family) &&
+		    masquerade_may_apply(attach_masquerade(attach), subnet))
+			return true;
+	}
+	return false;
 }
 
 static int address_check(const struct attach *attach, size_t index, struct error *err)
@@ -258,6 +279,11 @@ static struct nk_endpoint claim_value(const struct attach *attach)
 	return value;
 }
 
+static uint32_t claim_flags(const struct attach *attach, const struct addr *addr)
+{
+	return masquerade_applies(attach_masquerade(attach), addr) ? NK_ENDPOINT_MASQUERADE : 0;
+}
+
 /* What is claimed, and @next, which is about to be, goes down in the kernel first. */
 static int owner_note(struct attach *attach, const struct addr *next, struct error *err)
 {
@@ -277,6 +303,7 @@ static int address_claim(struct attach *attach, const struct prefix *address, st
 	if (attach->claimed == NK_ENDPOINT_ADDRESSES_MAX)
 		return error_set(err, E2BIG, "an endpoint has at most %d addresses",
 				 NK_ENDPOINT_ADDRESSES_MAX);
+	value.flags = claim_flags(attach, &address->addr);
 	ret = owner_note(attach, &address->addr, err);
 	if (!ret)
 		ret = claim_insert(&attach->node->datapath, &address->addr, &value, err);
@@ -516,8 +543,10 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 	};
 	netns_name(attach->request->ns, endpoint->netns);
 	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
-	for (size_t i = 0; i < attach->claimed; i++)
+	for (size_t i = 0; i < attach->claimed; i++) {
 		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
+		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
+	}
 	ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
 	if (!ret)
 		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
@@ -538,7 +567,7 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 	identity_device_name(&request->identity, primary_name);
 	ret = attach_plan(&attach, err);
 	if (!ret)
-		ret = node_load(node, err);
+		ret = attach_wants_nat(&attach) ? nat_enable(node, err) : node_load(node, err);
 	if (!ret)
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)

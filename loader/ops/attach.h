@@ -21,6 +21,7 @@
  * @mtu: in bytes; 0: the network's
  * @mode: enum nk_mode, or ATTACH_UNSET
  * @device: enum nk_device, or ATTACH_UNSET
+ * @masquerade: enum nk_masquerade, or ATTACH_UNSET
  */
 struct attach_request {
 	const char *ns;
@@ -31,6 +32,7 @@ struct attach_request {
 	uint32_t mtu;
 	int mode;
 	int device;
+	int masquerade;
 };
 
 /**

@@ -119,6 +119,7 @@ static void endpoint_take_claims(struct node *node, struct endpoint *endpoint,
 		if (claim->endpoint.ifindex != (uint32_t)endpoint->link.ifindex)
 			continue;
 		endpoint_add_address(endpoint, &network, &claim->addr);
+		endpoint->flags |= claim->endpoint.flags;
 		memcpy(endpoint->mac, claim->endpoint.mac, NK_ETH_ALEN);
 	}
 }

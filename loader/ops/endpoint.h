@@ -41,6 +41,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
  * @link: the primary
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH
  * @mac: of the container's end; zero: it has none
+ * @flags: enum nk_endpoint_flags that some of its addresses have
  * @program_id: of the attached program; 0: none
  */
 struct endpoint {
@@ -54,6 +55,7 @@ struct endpoint {
 	size_t address_count;
 	struct addr gateways[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t gateway_count;
+	uint32_t flags;
 	uint32_t program_id;
 	enum endpoint_state state;
 };

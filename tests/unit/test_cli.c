@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "core/cleanup.h"
+#include "nkctl/nat.h"
 #include "unit.h"
 
 #define ARGUMENTS_MAX 16
@@ -253,6 +254,23 @@ static void test_tables_make_sense(void **state)
 	}
 }
 
+static void test_masquerade_is_chosen_once(void **state)
+{
+	struct error err;
+	int masquerade = -1;
+
+	(void)state;
+	assert_int_equal(cli_take_masquerade(false, &masquerade, NULL), 0);
+	assert_int_equal(masquerade, NK_MASQUERADE_OFF);
+	assert_int_equal(cli_take_masquerade(false, &masquerade, NULL), 0);
+	assert_int_equal(cli_take_masquerade(true, &masquerade, &err), -EINVAL);
+	assert_string_equal(err.message, "--masquerade and --no-masquerade exclude each other");
+	assert_int_equal(masquerade, NK_MASQUERADE_OFF);
+	masquerade = -1;
+	assert_int_equal(cli_take_masquerade(true, &masquerade, NULL), 0);
+	assert_int_equal(masquerade, NK_MASQUERADE_ON);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_number),
 		cmocka_unit_test(test_verbs_are_found_by_one_word_or_two),
 		cmocka_unit_test(test_tables_make_sense),
+		cmocka_unit_test(test_masquerade_is_chosen_once),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void test_default_has_one_subnet_of_each_family(void **state)
 	assert_int_equal(network.mtu, 0);
 	assert_int_equal(network.mode, NK_MODE_L3);
 	assert_int_equal(network.device, NK_DEVICE_AUTO);
-	assert_int_equal(network.reserved, 0);
+	assert_int_equal(network.masquerade, NK_MASQUERADE_AUTO);
 	assert_true(network_has_family(&network, AF_INET));
 	assert_true(network_has_family(&network, AF_INET6));
 }
@@ -275,6 +275,51 @@ static void test_devices_parse_as_they_print(void **state)
 	}
 }
 
+static void test_auto_masquerades_private_addresses(void **state)
+{
+	static const char *const private[] = {
+		"10.0.0.0",    "10.255.255.255", "172.16.0.0",      "172.31.255.255",
+		"192.168.0.0", "192.168.255.1",  "100.64.0.0",      "100.127.255.255",
+		"fc00::",      "fd00:88::2",     "fdff:ffff::ffff",
+	};
+	static const char *const public[] = {
+		"9.255.255.255", "11.0.0.0",        "172.15.255.255", "172.32.0.0",
+		"192.167.0.1",   "192.169.0.0",     "100.63.255.255", "100.128.0.0",
+		"198.51.100.7",  "fbff:ffff::ffff", "fe00::",         "2001:db8::1",
+		"::ffff:a00:1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
+		struct addr addr = addr_of(private[i]);
+
+		if (!masquerade_applies(NK_MASQUERADE_AUTO, &addr))
+			fail_msg("%s is private", private[i]);
+		assert_false(masquerade_applies(NK_MASQUERADE_OFF, &addr));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(public); i++) {
+		struct addr addr = addr_of(public[i]);
+
+		if (masquerade_applies(NK_MASQUERADE_AUTO, &addr))
+			fail_msg("%s isn't private", public[i]);
+		assert_true(masquerade_applies(NK_MASQUERADE_ON, &addr));
+	}
+}
+
+static void test_a_subnet_may_have_private_addresses(void **state)
+{
+	struct nk_network private = network_of("172.0.0.0/8", "fd00:88::/64");
+	struct nk_network public = network_of("198.51.100.0/24", "2001:db8::/64");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(masquerade_may_apply(NK_MASQUERADE_AUTO, &private.subnets[i]));
+		assert_false(masquerade_may_apply(NK_MASQUERADE_OFF, &private.subnets[i]));
+		assert_false(masquerade_may_apply(NK_MASQUERADE_AUTO, &public.subnets[i]));
+		assert_true(masquerade_may_apply(NK_MASQUERADE_ON, &public.subnets[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +337,8 @@ int main(void)
 		cmocka_unit_test(test_mtu_bounds),
 		cmocka_unit_test(test_modes_parse_as_they_print),
 		cmocka_unit_test(test_devices_parse_as_they_print),
+		cmocka_unit_test(test_auto_masquerades_private_addresses),
+		cmocka_unit_test(test_a_subnet_may_have_private_addresses),
 	};
 
 	return cmocka_run_group_tests_name("network", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "core/cleanup.h"
+#include "nkctl/nat.h"
 #include "output.h"
 #include "unit.h"
 
@@ -95,6 +96,7 @@ static struct endpoint endpoint_of_ctr1(void)
 		.address_count = 2,
 		.gateways = { addr_of("10.88.0.1"), addr_of("fd00:88::1") },
 		.gateway_count = 2,
+		.flags = NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED,
 		.program_id = 42,
 		.state = ENDPOINT_OK,
 	};
@@ -111,7 +113,8 @@ static void test_endpoint_as_json(void **state)
 		"\"device\":\"veth\",\"mode\":\"l2\",\"host_device\":\"nk081186d39055\","
 		"\"host_ifindex\":7,\"mtu\":1500,\"mac\":\"06:55:90:d3:86:11\","
 		"\"addresses\":[\"10.88.0.2/32\",\"fd00:88::2/128\"],"
-		"\"gateways\":[\"10.88.0.1\",\"fd00:88::1\"],\"program_id\":42,\"state\":\"ok\"}";
+		"\"gateways\":[\"10.88.0.1\",\"fd00:88::1\"],\"masquerade\":true,"
+		"\"program_id\":42,\"state\":\"ok\"}";
 	struct endpoint endpoint = endpoint_of_ctr1();
 	json_t *json = endpoint_to_json(&endpoint);
 	char *text = json_dumps(json, JSON_COMPACT);
