@@ -53,33 +53,94 @@ int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, 
 	return table_set(datapath, MAP_OWNERS, &ifindex, &owner, BPF_ANY, err);
 }
 
+/* struct owned - the claims of a primary. */
+struct owned {
+	struct claim claims[NK_ENDPOINT_ADDRESSES_MAX];
+	size_t count;
+};
+
 /* The note may name an address that somebody else was quicker to claim. */
-static int claim_release(struct datapath *datapath, int ifindex, uint8_t family, const void *bytes,
-			 struct error *err)
+static int owned_append(struct datapath *datapath, int ifindex, uint8_t family, const void *bytes,
+			struct owned *owned, struct error *err)
 {
-	struct addr addr = { .family = family };
-	struct nk_endpoint claim;
+	struct claim *claim = &owned->claims[owned->count];
 	int ret;
 
-	memcpy(addr.bytes, bytes, addr_size(family));
-	ret = claim_get(datapath, &addr, &claim, err);
+	claim->addr = (struct addr){ .family = family };
+	memcpy(claim->addr.bytes, bytes, addr_size(family));
+	ret = claim_get(datapath, &claim->addr, &claim->endpoint, err);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	return claim.ifindex == (__u32)ifindex ? claim_delete(datapath, &addr, err) : 0;
+	owned->count += claim->endpoint.ifindex == (__u32)ifindex;
+	return 0;
 }
 
-int owner_release(struct datapath *datapath, int ifindex, struct error *err)
+/* IPv4 first, each family in the order in which its addresses were claimed. */
+static int owned_read(struct datapath *datapath, int ifindex, struct owned *owned,
+		      struct error *err)
 {
 	struct nk_owner owner;
 	int ret = table_get(datapath, MAP_OWNERS, &ifindex, &owner, err);
 
+	owned->count = 0;
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	for (__u32 i = 0; !ret && i < owner.v4_count; i++)
-		ret = claim_release(datapath, ifindex, AF_INET, &owner.v4[i], err);
+		ret = owned_append(datapath, ifindex, AF_INET, &owner.v4[i], owned, err);
 	for (__u32 i = 0; !ret && i < owner.v6_count; i++)
-		ret = claim_release(datapath, ifindex, AF_INET6, &owner.v6[i], err);
+		ret = owned_append(datapath, ifindex, AF_INET6, &owner.v6[i], owned, err);
+	return ret;
+}
+
+int owner_release(struct datapath *datapath, int ifindex, struct error *err)
+{
+	struct owned owned;
+	int ret = owned_read(datapath, ifindex, &owned, err);
+
+	for (size_t i = 0; !ret && i < owned.count; i++)
+		ret = claim_delete(datapath, &owned.claims[i].addr, err);
 	return ret ? ret : table_delete(datapath, MAP_OWNERS, &ifindex, err);
+}
+
+int owner_first_address(struct datapath *datapath, int ifindex, uint8_t family,
+			struct addr *ret_addr, struct error *err)
+{
+	struct owned owned;
+	int ret = owned_read(datapath, ifindex, &owned, err);
+
+	for (size_t i = 0; !ret && i < owned.count; i++) {
+		if (owned.claims[i].addr.family != family)
+			continue;
+		*ret_addr = owned.claims[i].addr;
+		return 0;
+	}
+	return ret ? ret : -ENOENT;
+}
+
+int owner_flags(struct datapath *datapath, int ifindex, uint32_t *ret_flags, struct error *err)
+{
+	struct owned owned;
+	int ret = owned_read(datapath, ifindex, &owned, err);
+
+	if (!ret)
+		*ret_flags = owned.count ? owned.claims[0].endpoint.flags : 0;
+	return ret;
+}
+
+int owner_change_flags(struct datapath *datapath, int ifindex, uint32_t set, uint32_t clear,
+		       struct error *err)
+{
+	struct owned owned;
+	int ret = owned_read(datapath, ifindex, &owned, err);
+
+	for (size_t i = 0; !ret && i < owned.count; i++) {
+		struct claim *claim = &owned.claims[i];
+
+		claim->endpoint.flags = (claim->endpoint.flags | set) & ~clear;
+		ret = table_set(datapath, claim_map(claim->addr.family), claim->addr.bytes,
+				&claim->endpoint, BPF_EXIST, err);
+	}
+	return ret;
 }
 
 int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,

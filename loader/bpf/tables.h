@@ -41,6 +41,25 @@ int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, 
  */
 int owner_release(struct datapath *datapath, int ifindex, struct error *err);
 
+/**
+ * owner_first_address() - the address of a family that a primary claimed first.
+ *
+ * Return: 0; -ENOENT where it has none.
+ */
+int owner_first_address(struct datapath *datapath, int ifindex, uint8_t family,
+			struct addr *ret_addr, struct error *err);
+
+/* owner_flags() - enum nk_endpoint_flags of a primary's claims; 0 where it has none. */
+int owner_flags(struct datapath *datapath, int ifindex, uint32_t *ret_flags, struct error *err);
+
+/**
+ * owner_change_flags() - set and clear flags in each of a primary's claims. The endpoint's lock
+ * must be held: the flags are read and then written.
+ * @set, @clear: enum nk_endpoint_flags
+ */
+int owner_change_flags(struct datapath *datapath, int ifindex, uint32_t set, uint32_t clear,
+		       struct error *err);
+
 /* owner_list_read() - the indexes of all primaries that claim addresses; free() *ret_ifindexes. */
 int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,
 		    struct error *err);

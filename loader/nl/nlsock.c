@@ -77,6 +77,11 @@ int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err)
 	return nlsock_open_protocol(NETLINK_NETFILTER, ret_nl, err);
 }
 
+int nlsock_open_sock_diag(struct nlsock **ret_nl, struct error *err)
+{
+	return nlsock_open_protocol(NETLINK_SOCK_DIAG, ret_nl, err);
+}
+
 static int nlsock_open_here(void *data, struct error *err)
 {
 	return nlsock_open(data, err);

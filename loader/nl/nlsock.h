@@ -28,6 +28,9 @@ int nlsock_open(struct nlsock **ret_nl, struct error *err);
 /* nlsock_open_netfilter() - a nfnetlink socket, which is talked to in the same way. */
 int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err);
 
+/* nlsock_open_sock_diag() - a socket for questions about sockets. */
+int nlsock_open_sock_diag(struct nlsock **ret_nl, struct error *err);
+
 /* nlsock_open_in() - a rtnetlink socket in another namespace, in which it stays. */
 int nlsock_open_in(int netns_fd, struct nlsock **ret_nl, struct error *err);
 
