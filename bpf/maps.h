@@ -6,6 +6,8 @@
 #include "compat.h"
 #include "endpoint_maps.h"
 #include "flow_maps.h"
+#include "host_addresses.h"
+#include "published_maps.h"
 #include <nkctl/config.h>
 #include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
@@ -30,28 +32,12 @@ struct {
 } fragments SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NK_PUBLISHED_MAX);
-	__type(key, struct nk_port);
-	__type(value, struct nk_published);
-} published SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NK_EXEMPT_MAX);
 	__type(key, struct nk_exempt);
 	__type(value, __u32);
 } exempt SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nk_nat);
-} nat SEC(".maps");
 
 /* The loader's own. */
 

@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/collector.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 
 #include "collect.skel.h"
-#include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
 
 #define LINK_NAME "collect"
-
-/* The maps are there already: the datapath was loaded first. */
-static int maps_reuse(const struct pins *pins, struct bpf_object *object, struct error *err)
-{
-	char path[PINS_PATH_SIZE];
-	struct bpf_map *map;
-	int ret = 0;
-
-	bpf_object__for_each_map (map, object) {
-		if (bpf_map__is_internal(map))
-			continue;
-		pins_path(pins, "maps", bpf_map__name(map), path);
-		ret = ret ? ret : bpf_map__set_pin_path(map, path);
-	}
-	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
-}
 
 static int skeleton_open(struct collect_bpf **ret_skeleton, struct error *err)
 {
@@ -53,7 +35,7 @@ int collector_load(const struct pins *pins, struct error *err)
 		return ret;
 	ret = netns_cookie(&cookie, err);
 	if (!ret)
-		ret = maps_reuse(pins, skeleton->obj, err);
+		ret = pins_reuse_maps(pins, skeleton->obj, err); /* the datapath made them */
 	skeleton->rodata->host_netns_cookie = cookie;
 	if (!ret)
 		ret = skeleton_attach(skeleton, err);
@@ -80,14 +62,5 @@ int collector_try(struct error *err)
 
 int collector_program_id(const struct pins *pins, uint32_t *ret_id, struct error *err)
 {
-	_cleanup_close_ int fd = pins_get(pins, "links", LINK_NAME, err);
-	struct bpf_link_info info = { 0 };
-	__u32 size = sizeof(info);
-
-	if (fd < 0)
-		return fd;
-	if (bpf_link_get_info_by_fd(fd, &info, &size))
-		return error_sys(err, errno, "look at the collector");
-	*ret_id = info.prog_id;
-	return 0;
+	return pins_link_program(pins, LINK_NAME, ret_id, err);
 }

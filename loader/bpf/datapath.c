@@ -34,6 +34,7 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_PUBLISHED] = "published",
 	[MAP_EXEMPT] = "exempt",
 	[MAP_NAT] = "nat",
+	[MAP_HOST_ADDRESSES] = "host_addresses",
 };
 
 static const char *const program_names[PROGRAM_COUNT] = {

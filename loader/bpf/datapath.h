@@ -29,6 +29,7 @@ enum datapath_map {
 	MAP_PUBLISHED,
 	MAP_EXEMPT,
 	MAP_NAT,
+	MAP_HOST_ADDRESSES,
 	MAP_COUNT
 };
 

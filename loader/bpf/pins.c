@@ -2,6 +2,7 @@
 #include "bpf/pins.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -188,6 +189,36 @@ int pins_replace(const struct pins *pins, const char *dir, const char *name, int
 	(void)unlink(fresh); /* what a killed load left */
 	if (bpf_obj_pin(fd, fresh) || rename(fresh, path))
 		return error_sys(err, errno, "pin %s", path);
+	return 0;
+}
+
+int pins_reuse_maps(const struct pins *pins, struct bpf_object *object, struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+	struct bpf_map *map;
+	int ret = 0;
+
+	bpf_object__for_each_map (map, object) {
+		if (bpf_map__is_internal(map))
+			continue;
+		pins_path(pins, "maps", bpf_map__name(map), path);
+		ret = ret ? ret : bpf_map__set_pin_path(map, path);
+	}
+	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
+}
+
+int pins_link_program(const struct pins *pins, const char *name, uint32_t *ret_id,
+		      struct error *err)
+{
+	_cleanup_close_ int fd = pins_get(pins, "links", name, err);
+	struct bpf_link_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_link_get_info_by_fd(fd, &info, &size))
+		return error_sys(err, errno, "look at the eBPF link %s", name);
+	*ret_id = info.prog_id;
 	return 0;
 }
 

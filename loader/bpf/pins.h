@@ -23,6 +23,8 @@
 
 #include "core/error.h"
 
+struct bpf_object;
+
 #define BPFFS_PATH "/sys/fs/bpf"
 
 /*
@@ -89,6 +91,16 @@ int pins_lock_endpoint(const struct pins *pins, uint64_t hash, bool wait, int *r
  * @ret_fd: closing it unlocks
  */
 int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err);
+
+/**
+ * pins_reuse_maps() - have an object that is open, and not loaded yet, share the pinned maps; those
+ * that aren't there are made and pinned when it is loaded. Its .rodata and the like stay its own.
+ */
+int pins_reuse_maps(const struct pins *pins, struct bpf_object *object, struct error *err);
+
+/* pins_link_program() - the id of a pinned link's program. Return: 0; -ENOENT. */
+int pins_link_program(const struct pins *pins, const char *name, uint32_t *ret_id,
+		      struct error *err);
 
 /* pins_remove() - unpin everything and remove the directory; goes on after an error. */
 int pins_remove(struct pins *pins, struct error *err);

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-static int address_add(struct device_address_list *list, int ifindex, const struct prefix *prefix)
+static int address_add(struct device_address_list *list, const struct device_address *address)
 {
 	struct device_address *grown =
 		reallocarray(list->addresses, list->count + 1, sizeof(*grown));
@@ -16,7 +17,7 @@ static int address_add(struct device_address_list *list, int ifindex, const stru
 	if (!grown)
 		return -ENOMEM;
 	list->addresses = grown;
-	grown[list->count++] = (struct device_address){ ifindex, *prefix };
+	grown[list->count++] = *address;
 	return 0;
 }
 
@@ -26,23 +27,45 @@ struct address_dump {
 	int ret;
 };
 
-/* Of a point-to-point address IFA_ADDRESS is the other end: its prefix is on the link. */
+/* Return: whether the attribute is an address of that family; @ret_addr has the family. */
+static bool attribute_read(const struct nlattr *attr, struct addr *ret_addr)
+{
+	size_t size = addr_size(ret_addr->family);
+
+	if (mnl_attr_get_payload_len(attr) != size)
+		return false;
+	memcpy(ret_addr->bytes, mnl_attr_get_payload(attr), size);
+	return true;
+}
+
+/*
+ * Of a point-to-point address IFA_ADDRESS is the other end, whose prefix is on the link, and
+ * IFA_LOCAL is ours; else the two are the same, and IPv6 leaves IFA_LOCAL out
+ * (inet6_fill_ifaddr()).
+ */
 static int address_parse(const struct nlmsghdr *message, void *data)
 {
 	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
-	struct prefix prefix = { .addr.family = info->ifa_family, .len = info->ifa_prefixlen };
+	struct addr addr = { .family = info->ifa_family }, local = addr;
+	bool has_addr = false, has_local = false;
 	struct address_dump *dump = data;
 	const struct nlattr *attr;
 
 	if (info->ifa_family != AF_INET && info->ifa_family != AF_INET6)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*info)) {
-		if (mnl_attr_get_type(attr) != IFA_ADDRESS ||
-		    mnl_attr_get_payload_len(attr) != addr_size(info->ifa_family))
-			continue;
-		memcpy(prefix.addr.bytes, mnl_attr_get_payload(attr), addr_size(info->ifa_family));
-		dump->ret = address_add(&dump->list, (int)info->ifa_index, &prefix);
+		if (mnl_attr_get_type(attr) == IFA_ADDRESS)
+			has_addr = attribute_read(attr, &addr);
+		else if (mnl_attr_get_type(attr) == IFA_LOCAL)
+			has_local = attribute_read(attr, &local);
 	}
+	if (has_addr)
+		dump->ret =
+			address_add(&dump->list, &(struct device_address){
+							 .ifindex = (int)info->ifa_index,
+							 .local = has_local ? local : addr,
+							 .prefix = { addr, info->ifa_prefixlen },
+						 });
 	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
 }
 

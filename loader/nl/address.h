@@ -9,9 +9,14 @@
 #include "core/error.h"
 #include "nl/nlsock.h"
 
-/* struct device_address - an address of a device, with the prefix that is on its link. */
+/**
+ * struct device_address - an address of a device.
+ * @local: the address
+ * @prefix: what is on its link; of a point-to-point link the other end's address
+ */
 struct device_address {
 	int ifindex;
+	struct addr local;
 	struct prefix prefix;
 };
 

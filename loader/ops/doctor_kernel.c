@@ -13,6 +13,7 @@
 #include "bpf/collector.h"
 #include "bpf/pins.h"
 #include "bpf/probe.h"
+#include "bpf/sockets.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/netns.h"
@@ -137,6 +138,49 @@ void doctor_check_collector(struct doctor *doctor, struct doctor_check *check)
 		finding_explain(check, meaning, "nkctl upgrade");
 	} else {
 		finding_add(check, DOCTOR_OK, "the kernel takes it");
+	}
+}
+
+/* PROC_CGROUP_INIT_INO, include/linux/proc_ns.h. */
+#define INITIAL_CGROUP_NAMESPACE 0xeffffffb
+
+static bool cgroups_are_initial(void)
+{
+	struct stat own;
+
+	return stat("/proc/self/ns/cgroup", &own) || own.st_ino == INITIAL_CGROUP_NAMESPACE;
+}
+
+static bool sockets_are_missing(struct doctor *doctor)
+{
+	bool empty;
+
+	return !doctor->node_result && !published_is_empty(&doctor->node.datapath, &empty, NULL) &&
+	       !empty && !sockets_are_attached(&doctor->node.datapath);
+}
+
+void doctor_check_sockets(struct doctor *doctor, struct doctor_check *check)
+{
+	static const char meaning[] = "this host itself doesn't reach the ports that it publishes; "
+				      "others do";
+	struct error err;
+
+	if (sockets_try(&err)) {
+		finding_add(check, DOCTOR_NOTE, "%s", err.message);
+		finding_explain(check, meaning,
+				"boot a kernel with CONFIG_CGROUPS and CONFIG_CGROUP_BPF, without "
+				"lockdown");
+	} else if (sockets_are_missing(doctor)) {
+		finding_add(check, DOCTOR_WARN, "ports are published, and they aren't attached");
+		finding_explain(check, meaning, "nkctl upgrade");
+	} else if (!cgroups_are_initial()) {
+		finding_add(check, DOCTOR_NOTE, "in a cgroup namespace of its own");
+		finding_explain(check,
+				"of this host's processes only those of that namespace reach the "
+				"ports that it publishes",
+				"run nkctl in the initial cgroup namespace");
+	} else {
+		finding_add(check, DOCTOR_OK, "the kernel takes their programs");
 	}
 }
 

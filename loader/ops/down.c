@@ -8,6 +8,7 @@
 
 #include "bpf/collector.h"
 #include "bpf/hook.h"
+#include "bpf/sockets.h"
 #include "model/identity.h"
 #include "nl/observe.h"
 #include "ops/network.h"
@@ -53,8 +54,10 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 	return ret;
 }
 
-/* Every program of ours: those that are attached to devices, and the collector. */
-#define PROGRAMS_ALL (PROGRAM_COUNT + 1)
+/* Every program of ours: those that are attached to devices, the collector, those on sockets. */
+#define PROGRAM_COLLECTOR PROGRAM_COUNT
+#define PROGRAM_SOCKETS   (PROGRAM_COLLECTOR + 1)
+#define PROGRAMS_ALL      (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
 
 /* Ids of the pinned programs; 0 where one was never loaded. */
 static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
@@ -63,8 +66,9 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program],
 			       NULL))
 			ids[program] = 0;
-	if (collector_program_id(&node->datapath.pins, &ids[PROGRAM_COUNT], NULL))
-		ids[PROGRAM_COUNT] = 0;
+	if (collector_program_id(&node->datapath.pins, &ids[PROGRAM_COLLECTOR], NULL))
+		ids[PROGRAM_COLLECTOR] = 0;
+	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
 }
 
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "bpf/hook.h"
+#include "bpf/sockets.h"
 #include "model/identity.h"
 #include "nl/observe.h"
 #include "ops/endpoint.h"
+#include "ops/sockets.h"
 #include "ops/uplink.h"
 
 static int endpoint_upgrade(struct node *node, const struct link_info *link, size_t *replaced,
@@ -54,6 +56,10 @@ int datapath_upgrade(struct node *node, struct upgrade_report *ret_report, struc
 		ret = endpoints_upgrade(node, &report.endpoints, err);
 	if (!ret)
 		ret = uplinks_upgrade(node, &report.uplinks, err);
+	if (!ret)
+		ret = sockets_update(&node->datapath, err);
+	if (!ret)
+		(void)node_sockets_sync(node, NULL); /* an attach that failed once: doctor tells */
 	if (!ret)
 		*ret_report = report;
 	return ret;

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/sockets.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "bpf/ip.h"
+#include "bpf/table.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/netns.h"
+#include "sock.skel.h"
+
+/*
+ * Names in the object are the names of the pinned links. What tells an application whom it speaks
+ * to comes before what decides that, so that no socket is translated without.
+ */
+static const char *const program_names[] = {
+	"nk_getpeername4", "nk_getpeername6", "nk_recvmsg4", "nk_recvmsg6",
+	"nk_sendmsg4",     "nk_sendmsg6",     "nk_connect4", "nk_connect6",
+};
+_Static_assert(ARRAY_SIZE(program_names) == SOCKETS_PROGRAMS, "all of the object");
+
+/* Where systems mount it: alone, or beside the hierarchies of version 1. */
+static const char *const cgroup_paths[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+/* A mount that only this descriptor knows: nobody's mount table can be wrong. */
+static int cgroup_mount(int *ret_fd)
+{
+	_cleanup_close_ int context_fd = fsopen("cgroup2", FSOPEN_CLOEXEC), fd = -1;
+
+	if (context_fd < 0 || fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	fd = fsmount(context_fd, FSMOUNT_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int cgroup_find(int *ret_fd)
+{
+	struct statfs fs;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cgroup_paths); i++) {
+		_cleanup_close_ int fd = open(cgroup_paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0 || fstatfs(fd, &fs) || (unsigned long)fs.f_type != CGROUP2_SUPER_MAGIC)
+			continue;
+		*ret_fd = TAKE_FD(fd);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int cgroup_open_root(int *ret_fd, struct error *err)
+{
+	int ret = cgroup_mount(ret_fd);
+
+	if (ret && cgroup_find(ret_fd))
+		return error_sys(err, ret, "open the root of the cgroups (version 2)");
+	return 0;
+}
+
+static int skeleton_open(struct sock_bpf **ret_skeleton, struct error *err)
+{
+	*ret_skeleton = sock_bpf__open();
+	return *ret_skeleton ? 0 : error_sys(err, errno, "open the sockets' eBPF object");
+}
+
+static int skeleton_load(struct sock_bpf *skeleton, struct error *err)
+{
+	int ret = sock_bpf__load(skeleton);
+
+	if (ret == -EPERM || ret == -EACCES)
+		return error_sys(err, ret, "load the eBPF programs of the host's sockets");
+	if (ret)
+		return error_set(err, EOPNOTSUPP,
+				 "this kernel doesn't take the eBPF programs of the host's "
+				 "sockets: %s (CONFIG_CGROUP_BPF)",
+				 strerror(-ret));
+	return 0;
+}
+
+/* Attach a program behind whatever else is there, and keep it by a pin. */
+static int program_attach(const struct pins *pins, const struct bpf_program *program, int cgroup_fd,
+			  struct error *err)
+{
+	const char *name = bpf_program__name(program);
+	struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
+	int ret;
+
+	if (!link)
+		return error_sys(err, errno, "attach %s to the root cgroup", name);
+	ret = pins_replace(pins, "links", name, bpf_link__fd(link), err);
+	(void)bpf_link__destroy(link); /* the pin keeps it */
+	return ret;
+}
+
+static int program_put(const struct pins *pins, const struct bpf_program *program, int cgroup_fd,
+		       struct error *err)
+{
+	const char *name = bpf_program__name(program);
+	_cleanup_close_ int link_fd = pins_get(pins, "links", name, NULL);
+
+	if (link_fd < 0)
+		return program_attach(pins, program, cgroup_fd, err);
+	if (!bpf_link_update(link_fd, bpf_program__fd(program), NULL))
+		return 0;
+	if (errno == ENOLINK) /* its cgroup was removed: this process is in another */
+		return program_attach(pins, program, cgroup_fd, err);
+	return error_sys(err, errno, "replace %s on the root cgroup", name);
+}
+
+static int programs_put(const struct pins *pins, struct sock_bpf *skeleton, struct error *err)
+{
+	_cleanup_close_ int cgroup_fd = -1;
+	int ret = cgroup_open_root(&cgroup_fd, err);
+
+	for (size_t i = 0; !ret && i < SOCKETS_PROGRAMS; i++)
+		ret = program_put(pins,
+				  bpf_object__find_program_by_name(skeleton->obj, program_names[i]),
+				  cgroup_fd, err);
+	return ret;
+}
+
+static int sockets_load(const struct pins *pins, struct error *err)
+{
+	struct sock_bpf *skeleton;
+	uint64_t cookie = 0;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = netns_cookie(&cookie, err);
+	if (!ret)
+		ret = pins_reuse_maps(pins, skeleton->obj, err);
+	skeleton->rodata->host_netns_cookie = cookie;
+	if (!ret)
+		ret = skeleton_load(skeleton, err);
+	if (!ret)
+		ret = programs_put(pins, skeleton, err);
+	sock_bpf__destroy(skeleton);
+	log_step("sockets_load");
+	return ret;
+}
+
+void sockets_program_ids(const struct datapath *datapath, uint32_t ids[SOCKETS_PROGRAMS])
+{
+	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++)
+		if (pins_link_program(&datapath->pins, program_names[i], &ids[i], NULL))
+			ids[i] = 0;
+}
+
+static size_t attached_count(const struct datapath *datapath)
+{
+	uint32_t ids[SOCKETS_PROGRAMS];
+	size_t count = 0;
+
+	sockets_program_ids(datapath, ids);
+	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++)
+		count += ids[i] != 0;
+	return count;
+}
+
+bool sockets_are_attached(const struct datapath *datapath)
+{
+	return attached_count(datapath) == SOCKETS_PROGRAMS;
+}
+
+int sockets_attach(struct datapath *datapath, struct error *err)
+{
+	int ret;
+
+	if (sockets_are_attached(datapath))
+		return 0;
+	ret = sockets_load(&datapath->pins, err);
+	if (ret)
+		(void)sockets_detach(datapath, NULL); /* the first error is the one to tell */
+	return ret;
+}
+
+int sockets_update(struct datapath *datapath, struct error *err)
+{
+	return attached_count(datapath) ? sockets_load(&datapath->pins, err) : 0;
+}
+
+int sockets_detach(struct datapath *datapath, struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+	int ret = 0;
+
+	for (size_t i = SOCKETS_PROGRAMS; i-- > 0;) {
+		pins_path(&datapath->pins, "links", program_names[i], path);
+		if (unlink(path) && errno != ENOENT)
+			ret = error_sys(err, errno, "remove the pin %s", path);
+	}
+	return ret;
+}
+
+/* No network namespace has the cookie 0. */
+int sockets_try(struct error *err)
+{
+	_cleanup_close_ int cgroup_fd = -1;
+	struct sock_bpf *skeleton;
+	int ret = cgroup_open_root(&cgroup_fd, err);
+
+	if (!ret)
+		ret = skeleton_open(&skeleton, err);
+	if (ret)
+		return ret;
+	ret = skeleton_load(skeleton, err);
+	sock_bpf__destroy(skeleton);
+	return ret;
+}
+
+int published_is_empty(struct datapath *datapath, bool *ret_empty, struct error *err)
+{
+	int fd = datapath_map_fd(datapath, MAP_PUBLISHED, err);
+	struct nk_port first;
+
+	if (fd < 0)
+		return fd;
+	*ret_empty = false;
+	if (!bpf_map_get_next_key(fd, NULL, &first))
+		return 0;
+	*ret_empty = errno == ENOENT;
+	return *ret_empty ? 0 : error_sys(err, errno, "look for published ports");
+}
+
+/* The host's addresses ------------------------------------------------------------------------- */
+
+int host_address_list_read(struct datapath *datapath, struct host_address_list *ret_list,
+			   struct error *err)
+{
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
+	struct host_address_list list = { 0 };
+	const struct nk_ip *addrs;
+	const uint32_t *ifindexes;
+	int ret = table_read(datapath, MAP_HOST_ADDRESSES, sizeof(*addrs), sizeof(*ifindexes),
+			     &dump, err);
+
+	if (ret)
+		return ret;
+	list.addresses = calloc(dump.count + 1, sizeof(*list.addresses));
+	if (!list.addresses)
+		return error_sys(err, ENOMEM, "read the host's addresses");
+	addrs = (const void *)dump.keys;
+	ifindexes = (const void *)dump.values;
+	for (; list.count < dump.count; list.count++)
+		list.addresses[list.count] =
+			(struct host_address){ addr_from_ip(&addrs[list.count]),
+					       ifindexes[list.count] };
+	*ret_list = list;
+	return 0;
+}
+
+void host_address_list_free(struct host_address_list *list)
+{
+	free(list->addresses);
+	*list = (struct host_address_list){ 0 };
+}
+
+int host_address_set(struct datapath *datapath, const struct host_address *address,
+		     struct error *err)
+{
+	struct nk_ip ip = addr_to_ip(&address->addr);
+
+	return table_set(datapath, MAP_HOST_ADDRESSES, &ip, &address->ifindex, BPF_ANY, err);
+}
+
+int host_address_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
+{
+	struct nk_ip ip = addr_to_ip(addr);
+
+	return table_delete(datapath, MAP_HOST_ADDRESSES, &ip, err);
+}
