@@ -220,13 +220,18 @@ static __always_inline bool peer_remember(struct bpf_sock *sk, const struct nk_s
 	return true;
 }
 
-/* The socket speaks to that address itself, and is to be told so. */
-static __always_inline void peer_forget(struct bpf_sock *sk, const struct nk_socket_addr *real)
+/*
+ * The socket speaks to that address itself, and is to be told so. Not what a socket of IPv6 sends
+ * that is connected to an IPv4 address: udpv6_sendmsg() hands each datagram to udp_sendmsg() with
+ * the peer's address, as if the application had named it.
+ */
+static __always_inline void peer_forget(struct bpf_sock *sk, const struct nk_socket_addr *real,
+					bool is_connect)
 {
 	struct nk_socket_peers *peers = bpf_sk_storage_get(&socket_peers, sk, NULL, 0);
 	struct nk_socket_peer *peer = peers ? peer_find(peers, real) : NULL;
 
-	if (peer)
+	if (peer && (is_connect || sk->state != BPF_TCP_ESTABLISHED))
 		__builtin_memset(peer, 0, sizeof(*peer));
 }
 
@@ -259,13 +264,13 @@ static __always_inline bool socket_translate(struct bpf_sock_addr *ctx, int fami
 }
 
 /* connect(2), and sendmsg(2) with an address. */
-static __always_inline int socket_send(struct bpf_sock_addr *ctx, int family)
+static __always_inline int socket_send(struct bpf_sock_addr *ctx, int family, bool is_connect)
 {
 	struct nk_socket_addr dst = addr_read(ctx, family);
 	struct nk_ip source = source_read(ctx->sk, family);
 
 	if (socket_is_hosts(ctx) && !socket_translate(ctx, family, &dst, &source))
-		peer_forget(ctx->sk, &dst);
+		peer_forget(ctx->sk, &dst, is_connect);
 	return NK_PROCEED;
 }
 
@@ -288,25 +293,25 @@ static __always_inline int socket_tell(struct bpf_sock_addr *ctx, int family)
 SEC("cgroup/connect4")
 int nk_connect4(struct bpf_sock_addr *ctx)
 {
-	return socket_send(ctx, AF_INET);
+	return socket_send(ctx, AF_INET, true);
 }
 
 SEC("cgroup/connect6")
 int nk_connect6(struct bpf_sock_addr *ctx)
 {
-	return socket_send(ctx, AF_INET6);
+	return socket_send(ctx, AF_INET6, true);
 }
 
 SEC("cgroup/sendmsg4")
 int nk_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return socket_send(ctx, AF_INET);
+	return socket_send(ctx, AF_INET, false);
 }
 
 SEC("cgroup/sendmsg6")
 int nk_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return socket_send(ctx, AF_INET6);
+	return socket_send(ctx, AF_INET6, false);
 }
 
 SEC("cgroup/recvmsg4")
