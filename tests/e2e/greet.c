@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * greet: who answers at an address, and as whom both ends know each other.
+ *
+ *	greet serve NAME tcp|udp PORT [ADDRESS]
+ *	greet ask tcp|udp|sendto ADDRESS PORT [SOURCE]
+ *
+ * A server answers each connection, or datagram, with its name and the client's address as it sees
+ * it. Who asks prints "NAME CLIENT SERVER PORT": what the server said, and the server's address
+ * and port as the client is told: by getpeername(2), and by recvfrom(2) for datagrams; "udp" is a
+ * connected socket, "sendto" is not. SOURCE is what the client is bound to. Exit status 1, and a
+ *word why, where nobody answers, or where the two calls, or getsockname(2) and the server,
+ *disagree.
+ *
+ * ADDRESS ::ffff:a.b.c.d is asked by a socket of IPv6.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define TIMEOUT_S   5
+#define NAME_LENGTH 32
+
+/* What a server says: its name, and the address of whom it speaks to. */
+struct greeting {
+	char name[NAME_LENGTH];
+	struct sockaddr_storage client;
+};
+
+struct address {
+	struct sockaddr_storage storage;
+	socklen_t len;
+};
+
+static struct sockaddr *sockaddr(struct address *address)
+{
+	address->len = sizeof(address->storage);
+	return (struct sockaddr *)&address->storage;
+}
+
+static struct address address_parse(const char *text, const char *port)
+{
+	struct address address = { 0 };
+	struct sockaddr_in6 *v6 = (void *)&address.storage;
+	struct sockaddr_in *v4 = (void *)&address.storage;
+	in_port_t number = htons((in_port_t)strtoul(port, NULL, 10));
+
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		address.len = sizeof(*v4);
+		v4->sin_family = AF_INET;
+		v4->sin_port = number;
+	} else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+		address.len = sizeof(*v6);
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = number;
+	} else {
+		errx(2, "'%s' is no address", text);
+	}
+	return address;
+}
+
+/* As IPv6 has it, so that the addresses of two sockets can be compared. */
+static void address_split(const struct sockaddr_storage *storage, struct in6_addr *ret_addr,
+			  in_port_t *ret_port)
+{
+	const struct sockaddr_in6 *v6 = (const void *)storage;
+	const struct sockaddr_in *v4 = (const void *)storage;
+
+	*ret_port = v6->sin6_port; /* where a struct sockaddr_in has it, too */
+	if (storage->ss_family == AF_INET6) {
+		*ret_addr = v6->sin6_addr;
+		return;
+	}
+	memset(ret_addr, 0, sizeof(*ret_addr));
+	memset(ret_addr->s6_addr + 10, 0xff, 2);
+	memcpy(ret_addr->s6_addr + 12, &v4->sin_addr, 4);
+}
+
+static bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	struct in6_addr addrs[2];
+	in_port_t ports[2];
+
+	address_split(a, &addrs[0], &ports[0]);
+	address_split(b, &addrs[1], &ports[1]);
+	return !memcmp(&addrs[0], &addrs[1], sizeof(addrs[0])) && ports[0] == ports[1];
+}
+
+static void address_print(const struct sockaddr_storage *storage, bool with_port)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
+	in_port_t port;
+
+	address_split(storage, &addr, &port);
+	(void)inet_ntop(AF_INET6, &addr, text, sizeof(text));
+	(void)printf(" %s", !strncmp(text, "::ffff:", 7) ? text + 7 : text);
+	if (with_port)
+		(void)printf(" %u", ntohs(port));
+}
+
+static int socket_open(int family, bool stream)
+{
+	const struct timeval timeout = { .tv_sec = TIMEOUT_S };
+	int fd = socket(family, stream ? SOCK_STREAM : SOCK_DGRAM, 0);
+	const int on = 1;
+
+	/* Errors come to datagram sockets that aren't connected, too: nobody waits for a refusal.
+	 */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) ||
+	    (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on))))
+		err(2, "make a socket");
+	return fd;
+}
+
+static void datagram_answer(int fd, struct greeting *greeting)
+{
+	struct address client;
+	char byte;
+
+	if (recvfrom(fd, &byte, 1, 0, sockaddr(&client), &client.len) != 1)
+		return;
+	greeting->client = client.storage;
+	(void)sendto(fd, greeting, sizeof(*greeting), 0, (struct sockaddr *)&client.storage,
+		     client.len);
+}
+
+static void connection_answer(int fd, struct greeting *greeting)
+{
+	struct address client;
+	int connection = accept(fd, sockaddr(&client), &client.len);
+
+	if (connection < 0)
+		return;
+	greeting->client = client.storage;
+	(void)send(connection, greeting, sizeof(*greeting), MSG_NOSIGNAL);
+	(void)close(connection);
+}
+
+static void serve(const char *name, const char *protocol, const char *port, const char *text)
+{
+	struct greeting greeting = { 0 };
+	bool stream = !strcmp(protocol, "tcp");
+	struct address address = address_parse(text, port);
+	int fd = socket_open(address.storage.ss_family, stream);
+
+	(void)snprintf(greeting.name, sizeof(greeting.name), "%s", name);
+	if (bind(fd, (struct sockaddr *)&address.storage, address.len) || (stream && listen(fd, 8)))
+		err(2, "listen at port %s", port);
+	(void)puts("ready");
+	(void)fflush(stdout);
+	for (;;) {
+		if (stream)
+			connection_answer(fd, &greeting);
+		else
+			datagram_answer(fd, &greeting);
+	}
+}
+
+static void greeting_receive(int fd, const char *way, struct address *ret_sender,
+			     struct greeting *ret_greeting)
+{
+	if (recvfrom(fd, ret_greeting, sizeof(*ret_greeting), MSG_WAITALL, sockaddr(ret_sender),
+		     &ret_sender->len) != sizeof(*ret_greeting))
+		err(1, "no answer");
+	if (strcmp(way, "tcp")) /* of a connection, recvfrom() tells no address */
+		return;
+	if (getpeername(fd, sockaddr(ret_sender), &ret_sender->len))
+		err(1, "getpeername");
+}
+
+static void ask(const char *way, struct address *server, struct address *source)
+{
+	int fd = socket_open(server->storage.ss_family, !strcmp(way, "tcp"));
+	bool connected = strcmp(way, "sendto");
+	struct address sender, peer, own;
+	struct greeting greeting;
+
+	if (source && bind(fd, (struct sockaddr *)&source->storage, source->len))
+		err(2, "bind");
+	if (connected && connect(fd, (struct sockaddr *)&server->storage, server->len))
+		err(1, "connect");
+	if (strcmp(way, "tcp") &&
+	    sendto(fd, "?", 1, 0, connected ? NULL : (struct sockaddr *)&server->storage,
+		   connected ? 0 : server->len) != 1)
+		err(1, "send");
+	greeting_receive(fd, way, &sender, &greeting);
+	if (connected && (getpeername(fd, sockaddr(&peer), &peer.len) ||
+			  !address_equal(&peer.storage, &sender.storage)))
+		errx(1, "the peer isn't whom data comes from");
+	if (connected && (getsockname(fd, sockaddr(&own), &own.len) ||
+			  !address_equal(&own.storage, &greeting.client)))
+		errx(1, "the socket's own address isn't what the server sees");
+	(void)printf("%.*s", NAME_LENGTH, greeting.name);
+	address_print(&greeting.client, false);
+	address_print(&sender.storage, true);
+	(void)puts("");
+}
+
+int main(int argc, char **argv)
+{
+	struct address server, source;
+
+	if (argc >= 5 && !strcmp(argv[1], "serve")) {
+		serve(argv[2], argv[3], argv[4], argc > 5 ? argv[5] : "::");
+	} else if (argc >= 5 && !strcmp(argv[1], "ask")) {
+		server = address_parse(argv[3], argv[4]);
+		if (argc > 5)
+			source = address_parse(argv[5], "0");
+		ask(argv[2], &server, argc > 5 ? &source : NULL);
+	} else {
+		errx(2, "serve or ask?");
+	}
+	return 0;
+}
