@@ -25,11 +25,15 @@ static const struct cli_option common_options[] = {
 	{ 0 },
 };
 
+/* clang-format off: one a line */
 const struct cli_command *const cli_commands[] = {
 	&command_attach,
 	&command_detach,
 	&command_list,
 	&command_show,
+	&command_publish_add,
+	&command_publish_list,
+	&command_publish_remove,
 	&command_network_add,
 	&command_network_list,
 	&command_network_remove,
@@ -44,6 +48,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_version,
 	NULL,
 };
+/* clang-format on */
 
 static size_t options_append(const struct cli_option *from, struct option *to, size_t count)
 {

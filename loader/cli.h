@@ -98,8 +98,9 @@ void cli_print_help(const struct cli_command *command);
 bool cli_print_group_help(const char *group);
 
 extern const struct cli_command command_attach, command_detach, command_list, command_show,
-	command_network_add, command_network_list, command_network_remove, command_uplink_list,
-	command_uplink_add, command_uplink_remove, command_stats, command_doctor, command_upgrade,
-	command_down, command_help, command_version;
+	command_publish_add, command_publish_list, command_publish_remove, command_network_add,
+	command_network_list, command_network_remove, command_uplink_list, command_uplink_add,
+	command_uplink_remove, command_stats, command_doctor, command_upgrade, command_down,
+	command_help, command_version;
 
 #endif

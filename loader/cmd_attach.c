@@ -19,6 +19,7 @@ static const struct cli_option options[] = {
 	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (l3)" },
 	{ 'd', "device", "auto|netkit|veth",
 	  "kind of device pair (auto: netkit where the kernel has it)" },
+	{ 'p', "publish", "SPEC", "[HOSTIP:]HOSTPORT[-END]:PORT[-END][/tcp|udp|sctp], repeatable" },
 	{ 'q', "masquerade", NULL, "reach the world with the host's addresses (the network's)" },
 	{ 'Q', "no-masquerade", NULL, "with its own, private ones too" },
 	{ 0 },
@@ -57,6 +58,14 @@ static int mtu_parse(struct attach_request *request, const char *text, struct er
 	return ret;
 }
 
+static int port_add(struct attach_request *request, const char *text, struct error *err)
+{
+	struct publish_spec spec;
+	int ret = publish_parse(text, &spec, err);
+
+	return ret ? ret : publish_list_add(&request->ports, &spec, err);
+}
+
 static int option_take(int id, const char *value, struct words *words,
 		       struct attach_request *request, struct error *err)
 {
@@ -89,6 +98,8 @@ static int option_take(int id, const char *value, struct words *words,
 		ret = device_parse(value, &device, err);
 		request->device = ret ? request->device : (int)device;
 		break;
+	case 'p':
+		return port_add(request, value, err);
 	case 'q':
 	case 'Q':
 		return cli_take_masquerade(id == 'q', &request->masquerade, err);
@@ -124,6 +135,7 @@ static int request_parse(struct cli *cli, struct attach_request *request, struct
 
 static void warnings_print(const struct attach_result *result)
 {
+	publish_report_print(&result->publish, result->endpoint.identity.id);
 	if (result->veth_instead)
 		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per "
 			    "packet",
@@ -148,7 +160,27 @@ static int result_print(const struct cli *cli, const struct attach_result *resul
 		     endpoint->identity.id, endpoint->identity.ifname, endpoint->identity.network,
 		     addresses, device_name(endpoint->kind), mode_name(endpoint->mode),
 		     endpoint->link.mtu);
+	for (size_t i = 0; i < endpoint->published.count; i++)
+		(void)printf("%s: %s published\n", endpoint->identity.id,
+			     publish_format(&endpoint->published.specs[i]).text);
 	return 0;
+}
+
+static int attach(const struct cli *cli, const struct attach_request *request, struct error *err)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	struct attach_result result = { 0 };
+	int ret = node_open_loaded(&node, PINS_SHARED, err);
+
+	if (ret == -ENOENT)
+		ret = node_open_unloaded(&node, err);
+	log_step("node_open");
+	if (!ret)
+		ret = endpoint_attach(&node, request, &result, err);
+	if (!ret)
+		ret = result_print(cli, &result, err);
+	endpoint_free(&result.endpoint);
+	return ret;
 }
 
 static int attach_run(struct cli *cli, struct error *err)
@@ -156,21 +188,15 @@ static int attach_run(struct cli *cli, struct error *err)
 	struct attach_request request = { .mode = ATTACH_UNSET,
 					  .device = ATTACH_UNSET,
 					  .masquerade = ATTACH_UNSET };
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	struct attach_result result;
 	int ret = request_parse(cli, &request, err);
 
 	if (!ret)
-		ret = node_open_loaded(&node, PINS_SHARED, err);
-	if (ret == -ENOENT)
-		ret = node_open_unloaded(&node, err);
-	log_step("node_open");
-	if (!ret)
-		ret = endpoint_attach(&node, &request, &result, err);
+		ret = attach(cli, &request, err);
+	publish_list_free(&request.ports);
 	if (ret)
 		return error_prefix(err, "attach%s%s", *request.identity.id ? " " : "",
 				    request.identity.id);
-	return result_print(cli, &result, err);
+	return 0;
 }
 
 const struct cli_command command_attach = {
@@ -186,6 +212,7 @@ const struct cli_command command_attach = {
 		"Examples:\n"
 		"  nkctl attach --ns ctr1\n"
 		"  nkctl attach --ns ctr1 --ip 10.88.0.7 --ip fd00:88::7\n"
+		"  nkctl attach --ns ctr1 --publish 8080:80 --publish 127.0.0.1:53:53/udp\n"
 		"  nkctl attach --ns /proc/4711/ns/net --id web --ifname net0\n"
 		"  nkctl attach --ns vm1 --mode l2 --network lab",
 	.options = options,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "core/cleanup.h"
 #include "ops/endpoint.h"
 #include "output.h"
 
@@ -20,6 +21,7 @@ static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
 
 static void endpoint_add_row(struct table *table, const struct endpoint *endpoint)
 {
+	_cleanup_free_ char *published = published_text(&endpoint->published);
 	char addresses[ADDRESSES_TEXT_SIZE], mtu[16];
 
 	endpoint_addresses_text(endpoint, addresses);
@@ -29,7 +31,8 @@ static void endpoint_add_row(struct table *table, const struct endpoint *endpoin
 			      or_dash(endpoint->identity.network), or_dash(endpoint->identity.id),
 			      or_dash(endpoint->identity.ifname), endpoint->link.name,
 			      device_name(endpoint->kind), mode_name(endpoint->mode), mtu,
-			      or_dash(addresses), endpoint_state_name(endpoint->state) });
+			      or_dash(addresses), published ? or_dash(published) : "?",
+			      endpoint_state_name(endpoint->state) });
 }
 
 static int list_print_json(const struct endpoint_list *list, struct error *err)
@@ -43,11 +46,11 @@ static int list_print_json(const struct endpoint_list *list, struct error *err)
 
 static void list_print_table(const struct endpoint_list *list)
 {
-	struct table table = { .columns = 9 };
+	struct table table = { .columns = 10 };
 
 	table_add_row(&table,
 		      (const char *const[]){ "NETWORK", "ID", "IFNAME", "HOST DEVICE", "DEVICE",
-					     "MODE", "MTU", "ADDRESSES", "STATE" });
+					     "MODE", "MTU", "ADDRESSES", "PUBLISHED", "STATE" });
 	for (size_t i = 0; i < list->count; i++)
 		endpoint_add_row(&table, &list->endpoints[i]);
 	table_print(&table);
@@ -88,39 +91,6 @@ static const struct cli_option show_options[] = {
 	{ 0 },
 };
 
-static bool endpoint_matches(const struct endpoint *endpoint, const char *id, const char *network,
-			     const char *ifname)
-{
-	return (!strcmp(endpoint->identity.id, id) || !strcmp(endpoint->link.name, id)) &&
-	       (!network || !strcmp(endpoint->identity.network, network)) &&
-	       (!ifname || !strcmp(endpoint->identity.ifname, ifname));
-}
-
-static int endpoint_choose(const struct endpoint_list *list, const char *id, const char *network,
-			   const char *ifname, const struct endpoint **ret_endpoint,
-			   struct error *err)
-{
-	const struct endpoint *found = NULL;
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (!endpoint_matches(&list->endpoints[i], id, network, ifname))
-			continue;
-		if (found)
-			return error_set(
-				err, EINVAL,
-				"it has several interfaces (%s on %s, %s on %s): choose with "
-				"--network and --ifname",
-				found->identity.ifname, found->identity.network,
-				list->endpoints[i].identity.ifname,
-				list->endpoints[i].identity.network);
-		found = &list->endpoints[i];
-	}
-	if (!found)
-		return error_set(err, ENODEV, "isn't attached: `nkctl list` shows what is");
-	*ret_endpoint = found;
-	return 0;
-}
-
 static void endpoint_print(const struct endpoint *endpoint)
 {
 	struct table table = { .columns = 2 };
@@ -141,6 +111,8 @@ static void endpoint_print(const struct endpoint *endpoint)
 	for (size_t i = 0; i < endpoint->gateway_count; i++)
 		ROW("gateway", addr_format(&endpoint->gateways[i]).text);
 	ROW("masquerade", endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no");
+	for (size_t i = 0; i < endpoint->published.count; i++)
+		ROW("published", publish_format(&endpoint->published.specs[i]).text);
 	ROW("program", program);
 	ROW("state", endpoint_state_name(endpoint->state));
 	ROW("", endpoint_state_explanation(endpoint->state));
@@ -155,7 +127,7 @@ static int show(struct cli *cli, const char *network, const char *ifname, struct
 	int ret = endpoints_read(&list, err);
 
 	if (!ret)
-		ret = endpoint_choose(&list, cli->argv[0], network, ifname, &endpoint, err);
+		ret = endpoint_list_choose(&list, cli->argv[0], network, ifname, &endpoint, err);
 	if (ret)
 		return error_prefix(err, "show %s", cli->argv[0]);
 	if (cli->json)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "core/text.h"
 #include "nkctl/nat.h"
 
@@ -66,9 +67,51 @@ static json_t *mac_or_null(const uint8_t mac[NK_ETH_ALEN])
 	return memcmp(mac, none, NK_ETH_ALEN) ? json_string(mac_format(mac).text) : json_null();
 }
 
+static json_t *spec_to_json(const struct publish_spec *spec)
+{
+	return json_pack("{so si si si si ss}", "host_ip",
+			 addr_to_json(spec->host.family ? &spec->host : NULL), "host_port",
+			 (int)spec->host_port, "host_port_end",
+			 (int)(spec->host_port + spec->count - 1), "port", (int)spec->port,
+			 "port_end", (int)(spec->port + spec->count - 1), "protocol",
+			 publish_protocol_name(spec->protocol));
+}
+
+json_t *published_to_json(const struct publish_list *published)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < published->count; i++)
+		(void)json_array_append_new(array, spec_to_json(&published->specs[i]));
+	return array;
+}
+
+char *published_text(const struct publish_list *published)
+{
+	size_t size = published->count * PUBLISH_TEXT_SIZE + 1, used = 0;
+	char *text = calloc(size, 1);
+
+	for (size_t i = 0; text && i < published->count; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
+					 publish_format(&published->specs[i]).text);
+	return text;
+}
+
+void publish_report_print(const struct publish_report *report, const char *id)
+{
+	if (report->sockets.code)
+		log_warning("%s: nobody knows whether a process of this host has its published "
+			    "ports: %s",
+			    id, report->sockets.message);
+	if (report->host.code)
+		log_warning("%s: other hosts reach its published ports, this host itself doesn't: "
+			    "%s",
+			    id, report->host.message);
+}
+
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
-	return json_pack("{so so so so ss ss ss si si so so so sb si ss}", "network",
+	return json_pack("{so so so so ss ss ss si si so so so sb so si ss}", "network",
 			 text_or_null(endpoint->identity.network), "id",
 			 text_or_null(endpoint->identity.id), "ifname",
 			 text_or_null(endpoint->identity.ifname), "netns",
@@ -77,7 +120,8 @@ json_t *endpoint_to_json(const struct endpoint *endpoint)
 			 "host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu,
 			 "mac", mac_or_null(endpoint->mac), "addresses",
 			 addresses_to_json(endpoint), "gateways", gateways_to_json(endpoint),
-			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "program_id",
+			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "published",
+			 published_to_json(&endpoint->published), "program_id",
 			 (int)endpoint->program_id, "state", endpoint_state_name(endpoint->state));
 }
 

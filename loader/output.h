@@ -9,6 +9,7 @@
 #include "core/addr.h"
 #include "core/error.h"
 #include "ops/endpoint.h"
+#include "ops/publish.h"
 
 /* output_json() - print a value and a newline, and drop the reference to it. */
 int output_json(json_t *value, struct error *err);
@@ -29,6 +30,16 @@ struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN]);
 /* endpoint_addresses_text() - the addresses of an endpoint, separated by spaces. */
 #define ADDRESSES_TEXT_SIZE ((size_t)NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE)
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE]);
+
+/* published_to_json() - an array of ranges; a new reference. */
+json_t *published_to_json(const struct publish_list *published);
+
+/* published_text() - as they are written, separated by spaces. Return: to be freed; NULL: ENOMEM.
+ */
+char *published_text(const struct publish_list *published);
+
+/* publish_report_print() - warn of what the published ports of an endpoint lack. */
+void publish_report_print(const struct publish_report *report, const char *id);
 
 /* Empty text shown as a dash. */
 const char *or_dash(const char *text);

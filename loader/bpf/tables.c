@@ -117,6 +117,17 @@ int owner_first_address(struct datapath *datapath, int ifindex, uint8_t family,
 	return ret ? ret : -ENOENT;
 }
 
+int owner_exists(struct datapath *datapath, int ifindex, bool *ret_exists, struct error *err)
+{
+	struct nk_owner owner;
+	int ret = table_get(datapath, MAP_OWNERS, &ifindex, &owner, err);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	*ret_exists = !ret;
+	return 0;
+}
+
 int owner_flags(struct datapath *datapath, int ifindex, uint32_t *ret_flags, struct error *err)
 {
 	struct owned owned;

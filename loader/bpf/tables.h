@@ -3,6 +3,7 @@
 #ifndef NKCTL_BPF_TABLES_H
 #define NKCTL_BPF_TABLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,10 @@ int owner_release(struct datapath *datapath, int ifindex, struct error *err);
  */
 int owner_first_address(struct datapath *datapath, int ifindex, uint8_t family,
 			struct addr *ret_addr, struct error *err);
+
+/* owner_exists() - whether there is a note of a primary's claims: there is none of the dead that
+ * the collector has seen. */
+int owner_exists(struct datapath *datapath, int ifindex, bool *ret_exists, struct error *err);
 
 /* owner_flags() - enum nk_endpoint_flags of a primary's claims; 0 where it has none. */
 int owner_flags(struct datapath *datapath, int ifindex, uint32_t *ret_flags, struct error *err);

@@ -287,6 +287,20 @@ int publish_list_add(struct publish_list *list, const struct publish_spec *spec,
 	return 0;
 }
 
+int publish_list_copy(const struct publish_list *list, struct publish_list *ret_list,
+		      struct error *err)
+{
+	struct publish_list copy = { calloc(list->count + 1, sizeof(*copy.specs)), list->count };
+
+	*ret_list = (struct publish_list){ 0 };
+	if (!copy.specs)
+		return error_sys(err, ENOMEM, "keep the published ports");
+	for (size_t i = 0; i < list->count; i++)
+		copy.specs[i] = list->specs[i];
+	*ret_list = copy;
+	return 0;
+}
+
 void publish_list_free(struct publish_list *list)
 {
 	free(list->specs);

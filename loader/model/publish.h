@@ -72,6 +72,10 @@ int publish_list_add(struct publish_list *list, const struct publish_spec *spec,
  */
 void publish_list_compress(struct publish_list *list, bool dual);
 
+/* publish_list_copy() - @ret_list is empty where it fails. Return: 0; -ENOMEM. */
+int publish_list_copy(const struct publish_list *list, struct publish_list *ret_list,
+		      struct error *err);
+
 void publish_list_free(struct publish_list *list);
 #define _cleanup_publish_list_ _cleanup_(publish_list_free)
 

@@ -10,15 +10,17 @@
  *     identity unique, and netkit's peer may send nothing yet (a veth pair stays down instead)
  *  2. the addresses are claimed in the endpoint maps. After the device: a claim whose device
  *     doesn't exist is known to be dead
- *  3. the uplinks are looked after, now that nobody else can refuse the attach
- *  4. the program is attached: the one step that waits for an RCU grace period
- *  5. the host's side is set up: forwarding, up, routes
- *  6. the container's side is set up: up, addresses, routes
- *  7. the alias is written. It is the commit: a device of our group without one, whose lock
+ *  3. the ports are published, that is, claimed in the same way
+ *  4. the uplinks are looked after, now that nobody else can refuse the attach
+ *  5. the program is attached: the one step that waits for an RCU grace period
+ *  6. the host's side is set up: forwarding, up, routes
+ *  7. the container's side is set up: up, addresses, routes
+ *  8. the alias is written. It is the commit: a device of our group without one, whose lock
  *     nobody holds, is the remains of an attach that was killed, and the next attach of that
  *     identity, or its detach, removes it
  *
- * A failure on the way deletes the claims and the pair; everything else hangs on the pair.
+ * A failure on the way deletes the ports, the claims and the pair; everything else hangs on the
+ * pair.
  */
 #include "ops/attach.h"
 
@@ -35,6 +37,7 @@
 #include "ops/collect.h"
 #include "ops/lifecycle.h"
 #include "ops/nat.h"
+#include "ops/publish.h"
 #include "ops/setup.h"
 #include "ops/uplink.h"
 
@@ -60,6 +63,7 @@ struct attach {
 	size_t claimed;
 	int ifindex, peer_ifindex;
 	bool no_uplink, veth_instead;
+	struct publish_report publish;
 };
 
 /* Plan: nothing is changed yet ----------------------------------------------------------------- */
@@ -86,6 +90,8 @@ static bool attach_wants_family(const struct attach *attach, uint8_t family)
 /* Which addresses it gets isn't known yet: it may also get none that are translated. */
 static bool attach_wants_nat(const struct attach *attach)
 {
+	if (attach->request->ports.count)
+		return true;
 	for (size_t i = 0; i < attach->network.subnet_count; i++) {
 		const struct nk_subnet *subnet = &attach->network.subnets[i];
 
@@ -404,6 +410,17 @@ static int addresses_claim(struct attach *attach, struct error *err)
 	return ret;
 }
 
+/* Before the uplinks: a port that is taken refuses the attach, too. */
+static int ports_publish(struct attach *attach, struct error *err)
+{
+	const struct attach_request *request = attach->request;
+
+	if (!request->ports.count)
+		return 0;
+	return publish_add(attach->node, attach->ifindex, &request->identity, &request->ports,
+			   &attach->publish, err);
+}
+
 /* The program ---------------------------------------------------------------------------------- */
 
 static int program_attach(struct attach *attach, struct error *err)
@@ -501,7 +518,7 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,     addresses_claim,      uplinks_ready,
+		remains_remove, pair_create,     addresses_claim,      ports_publish, uplinks_ready,
 		program_attach, host_side_setup, container_side_setup, attach_commit,
 	};
 	sigset_t before;
@@ -540,6 +557,7 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 			      .state = ENDPOINT_OK },
 		.no_uplink = attach->no_uplink,
 		.veth_instead = attach->veth_instead,
+		.publish = attach->publish,
 	};
 	netns_name(attach->request->ns, endpoint->netns);
 	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
@@ -547,7 +565,10 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
 		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
 	}
-	ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
+	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);
+	publish_list_compress(&endpoint->published, endpoint_is_dual(endpoint));
+	if (!ret)
+		ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
 	if (!ret)
 		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
 				&endpoint->program_id, NULL, err);

@@ -8,6 +8,7 @@
 #include "core/addr.h"
 #include "core/error.h"
 #include "ops/endpoint.h"
+#include "ops/publish.h"
 
 /* What leaves a choice of struct attach_request to the network. */
 #define ATTACH_UNSET (-1)
@@ -22,6 +23,7 @@
  * @mode: enum nk_mode, or ATTACH_UNSET
  * @device: enum nk_device, or ATTACH_UNSET
  * @masquerade: enum nk_masquerade, or ATTACH_UNSET
+ * @ports: to be published
  */
 struct attach_request {
 	const char *ns;
@@ -33,32 +35,36 @@ struct attach_request {
 	int mode;
 	int device;
 	int masquerade;
+	struct publish_list ports;
 };
 
 /**
  * struct attach_result - what came of it.
+ * @endpoint: freed by endpoint_free()
  * @no_uplink: no device carries a default route: there is no way to the world
  * @veth_instead: the kernel has no netkit, and "auto" took a veth pair
+ * @publish: what the published ports lack
  */
 struct attach_result {
 	struct endpoint endpoint;
 	bool no_uplink;
 	bool veth_instead;
+	struct publish_report publish;
 };
 
 /**
  * endpoint_attach() - attach a container: one transaction, which leaves nothing when it fails.
  *
- * Return: 0; -EEXIST where the identity, the interface's name or an address is taken; -EINVAL for
- * what can't be; -ENOENT for a namespace or network that doesn't exist; -ENOSPC where no address
- * is free; -EOPNOTSUPP where the kernel is unfit.
+ * Return: 0; -EEXIST where the identity or the interface's name is taken, -EADDRINUSE where an
+ * address or a published port is; -EINVAL for what can't be; -ENOENT for a namespace or network
+ * that doesn't exist; -ENOSPC where no address is free; -EOPNOTSUPP where the kernel is unfit.
  */
 int endpoint_attach(struct node *node, const struct attach_request *request,
 		    struct attach_result *ret_result, struct error *err);
 
 /**
- * endpoint_detach() - detach a container: its addresses first, then the pair with all that
- * hangs on it. Works whether its namespace is still there or not.
+ * endpoint_detach() - detach a container: its ports and addresses first, then the pair with all
+ * that hangs on it. Works whether its namespace is still there or not.
  *
  * Return: 0; -ENODEV where it isn't attached.
  */

@@ -18,12 +18,12 @@
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "nl/observe.h"
+#include "ops/publish.h"
 
-static int owner_get(struct node *node, const struct nk_endpoint *claim, struct link_info *ret_link,
-		     struct error *err)
+int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err)
 {
 	struct link_info link;
-	int ret = link_get_by_index(node->nl, (int)claim->ifindex, &link, err);
+	int ret = link_get_by_index(node->nl, ifindex, &link, err);
 
 	if (!ret && link.group != NK_LINK_GROUP)
 		return -ENODEV; /* somebody chose that index for a device of his own */
@@ -40,7 +40,7 @@ static int collect_address_locked(struct node *node, const struct addr *addr,
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	ret = owner_get(node, &claim, ret_owner, err);
+	ret = collect_owner(node, (int)claim.ifindex, ret_owner, err);
 	if (ret == -ENODEV)
 		return owner_release(&node->datapath, (int)claim.ifindex, err);
 	return ret ? ret : -EEXIST;
@@ -81,5 +81,5 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 		dead++;
 	}
 	*ret_dead = dead;
-	return ret;
+	return ret ? ret : publish_collect(node, err);
 }

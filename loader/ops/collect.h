@@ -16,6 +16,13 @@
 #include "ops/node.h"
 
 /**
+ * collect_owner() - the primary that something in the maps is for.
+ *
+ * Return: 0; -ENODEV where it is dead.
+ */
+int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err);
+
+/**
  * collect_address() - free an address, and all else of its owner, if the endpoint that claimed it
  * is dead.
  * @ret_owner: the primary that has it, where it lives
@@ -26,7 +33,7 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
 		    struct error *err);
 
 /**
- * collect_claims() - free the addresses of all dead endpoints.
+ * collect_claims() - free the addresses and published ports of all dead endpoints.
  * @ret_dead: how many of these there were
  */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err);

@@ -5,15 +5,19 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "ops/publish.h"
 
 /*
- * Killed after the claims are gone, it leaves an endpoint that can't send: its source addresses
- * aren't its own any more. The next detach ends the work.
+ * Its ports go before its claims, whose flag tells that there are any. Killed after the claims are
+ * gone, it leaves an endpoint that can't send: its source addresses aren't its own any more. The
+ * next detach ends the work.
  */
 int endpoint_remove(struct node *node, int ifindex, struct error *err)
 {
-	int ret = owner_release(&node->datapath, ifindex, err);
+	int ret = publish_release(node, ifindex, err);
 
+	if (!ret)
+		ret = owner_release(&node->datapath, ifindex, err);
 	log_step("claims_release");
 	if (ret)
 		return ret;

@@ -8,6 +8,7 @@
 #include "bpf/hook.h"
 #include "core/cleanup.h"
 #include "nl/observe.h"
+#include "ops/publish.h"
 
 static const struct {
 	const char *name, *explanation;
@@ -124,6 +125,16 @@ static void endpoint_take_claims(struct node *node, struct endpoint *endpoint,
 	}
 }
 
+bool endpoint_is_dual(const struct endpoint *endpoint)
+{
+	uint8_t first = endpoint->address_count ? endpoint->addresses[0].family : 0;
+
+	for (size_t i = 1; i < endpoint->address_count; i++)
+		if (endpoint->addresses[i].family != first)
+			return true;
+	return false;
+}
+
 static int endpoint_read(struct node *node, const struct link_info *link,
 			 const struct claim_list *claims, const struct netns_name_list *names,
 			 struct endpoint *endpoint, struct error *err)
@@ -177,6 +188,29 @@ static int endpoint_list_fill(struct node *node, const struct link_list *links,
 	return 0;
 }
 
+/* Most nodes publish little: the table is read where an endpoint's claims say so. */
+static int endpoint_list_take_ports(struct node *node, struct endpoint_list *list,
+				    struct error *err)
+{
+	_cleanup_published_list_ struct published_list all = { 0 };
+	bool read = false;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < list->count; i++) {
+		struct endpoint *endpoint = &list->endpoints[i];
+
+		if (!(endpoint->flags & NK_ENDPOINT_PUBLISHED))
+			continue;
+		ret = read ? 0 : published_list_read(&node->datapath, &all, err);
+		read = true;
+		if (!ret)
+			ret = publish_ports_of(&all, endpoint->link.ifindex,
+					       endpoint_is_dual(endpoint), &endpoint->published,
+					       err);
+	}
+	return ret;
+}
+
 int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct error *err)
 {
 	_cleanup_netns_name_list_ struct netns_name_list names = { 0 };
@@ -192,6 +226,8 @@ int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct
 		ret = netns_name_list_read(node->nl, &names, err);
 	if (!ret)
 		ret = endpoint_list_fill(node, &links, &claims, &names, &list, err);
+	if (!ret)
+		ret = endpoint_list_take_ports(node, &list, err);
 	if (ret) {
 		endpoint_list_free(&list);
 		return ret;
@@ -200,8 +236,48 @@ int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct
 	return 0;
 }
 
+void endpoint_free(struct endpoint *endpoint)
+{
+	publish_list_free(&endpoint->published);
+}
+
 void endpoint_list_free(struct endpoint_list *list)
 {
+	for (size_t i = 0; i < list->count; i++)
+		endpoint_free(&list->endpoints[i]);
 	free(list->endpoints);
 	*list = (struct endpoint_list){ 0 };
+}
+
+static bool endpoint_matches(const struct endpoint *endpoint, const char *id, const char *network,
+			     const char *ifname)
+{
+	return (!strcmp(endpoint->identity.id, id) || !strcmp(endpoint->link.name, id)) &&
+	       (!network || !strcmp(endpoint->identity.network, network)) &&
+	       (!ifname || !strcmp(endpoint->identity.ifname, ifname));
+}
+
+int endpoint_list_choose(const struct endpoint_list *list, const char *id, const char *network,
+			 const char *ifname, const struct endpoint **ret_endpoint,
+			 struct error *err)
+{
+	const struct endpoint *found = NULL;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (!endpoint_matches(&list->endpoints[i], id, network, ifname))
+			continue;
+		if (found)
+			return error_set(
+				err, EINVAL,
+				"it has several interfaces (%s on %s, %s on %s): choose with "
+				"--network and --ifname",
+				found->identity.ifname, found->identity.network,
+				list->endpoints[i].identity.ifname,
+				list->endpoints[i].identity.network);
+		found = &list->endpoints[i];
+	}
+	if (!found)
+		return error_set(err, ENODEV, "isn't attached: `nkctl list` shows what is");
+	*ret_endpoint = found;
+	return 0;
 }

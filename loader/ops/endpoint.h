@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/netns.h"
 #include "model/identity.h"
+#include "model/publish.h"
 #include "nl/link.h"
 #include "ops/node.h"
 
@@ -42,6 +43,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH
  * @mac: of the container's end; zero: it has none
  * @flags: enum nk_endpoint_flags that some of its addresses have
+ * @published: ports of the host that lead to it, joined to ranges
  * @program_id: of the attached program; 0: none
  */
 struct endpoint {
@@ -56,9 +58,13 @@ struct endpoint {
 	struct addr gateways[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t gateway_count;
 	uint32_t flags;
+	struct publish_list published;
 	uint32_t program_id;
 	enum endpoint_state state;
 };
+
+/* endpoint_free() - free what it has, not itself. */
+void endpoint_free(struct endpoint *endpoint);
 
 struct endpoint_list {
 	struct endpoint *endpoints;
@@ -69,6 +75,17 @@ struct endpoint_list {
 int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct error *err);
 void endpoint_list_free(struct endpoint_list *list);
 #define _cleanup_endpoint_list_ _cleanup_(endpoint_list_free)
+
+/**
+ * endpoint_list_choose() - the endpoint that somebody means.
+ * @id: its container id, or the primary's name
+ * @network, @ifname: NULL: any, as long as there is only one
+ *
+ * Return: 0; -ENODEV where there is none; -EINVAL where there are several.
+ */
+int endpoint_list_choose(const struct endpoint_list *list, const char *id, const char *network,
+			 const char *ifname, const struct endpoint **ret_endpoint,
+			 struct error *err);
 
 /**
  * endpoint_find() - the primary of an identity.
@@ -82,6 +99,9 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 /* endpoint_add_address() - list an address of it, and the gateway of that address's subnet. */
 void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *network,
 			  const struct addr *addr);
+
+/* Whether it has addresses of both families. */
+bool endpoint_is_dual(const struct endpoint *endpoint);
 
 /* The program that lets an endpoint's container send. */
 enum datapath_program endpoint_program(const struct link_info *link);

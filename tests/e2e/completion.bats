@@ -38,7 +38,7 @@ setup() { help=$(nkctl help --json); }
 @test "each verb is offered, and each word behind a group's name" {
 	local group
 	expect_offers "$(verbs | cut -d' ' -f1 | uniq | xargs)" ''
-	for group in network uplink; do
+	for group in publish network uplink; do
 		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" $group ''
 		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" help $group ''
 	done

@@ -86,6 +86,10 @@ static void test_mac_format(void **state)
 
 static struct endpoint endpoint_of_ctr1(void)
 {
+	static struct publish_spec published[] = {
+		{ .host_port = 8080, .port = 80, .count = 1, .protocol = IPPROTO_TCP },
+		{ .host_port = 5000, .port = 6000, .count = 100, .protocol = IPPROTO_UDP },
+	};
 	struct endpoint endpoint = {
 		.netns = "ctr1",
 		.link = { .ifindex = 7, .name = "nk081186d39055", .mtu = 1500 },
@@ -97,10 +101,12 @@ static struct endpoint endpoint_of_ctr1(void)
 		.gateways = { addr_of("10.88.0.1"), addr_of("fd00:88::1") },
 		.gateway_count = 2,
 		.flags = NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED,
+		.published = { published, ARRAY_SIZE(published) },
 		.program_id = 42,
 		.state = ENDPOINT_OK,
 	};
 
+	published[1].host = addr_of("2001:db8::1");
 	assert_int_equal(identity_init(&endpoint.identity, "default", "ctr1", "eth0", NULL), 0);
 	return endpoint;
 }
@@ -114,6 +120,10 @@ static void test_endpoint_as_json(void **state)
 		"\"host_ifindex\":7,\"mtu\":1500,\"mac\":\"06:55:90:d3:86:11\","
 		"\"addresses\":[\"10.88.0.2/32\",\"fd00:88::2/128\"],"
 		"\"gateways\":[\"10.88.0.1\",\"fd00:88::1\"],\"masquerade\":true,"
+		"\"published\":[{\"host_ip\":null,\"host_port\":8080,\"host_port_end\":8080,"
+		"\"port\":80,\"port_end\":80,\"protocol\":\"tcp\"},"
+		"{\"host_ip\":\"2001:db8::1\",\"host_port\":5000,\"host_port_end\":5099,"
+		"\"port\":6000,\"port_end\":6099,\"protocol\":\"udp\"}],"
 		"\"program_id\":42,\"state\":\"ok\"}";
 	struct endpoint endpoint = endpoint_of_ctr1();
 	json_t *json = endpoint_to_json(&endpoint);
@@ -124,6 +134,21 @@ static void test_endpoint_as_json(void **state)
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(json);
+}
+
+static void test_published_as_text(void **state)
+{
+	struct endpoint endpoint = endpoint_of_ctr1();
+	const struct publish_list none = { 0 };
+	char *text = published_text(&endpoint.published), *empty = published_text(&none);
+
+	(void)state;
+	assert_non_null(text);
+	assert_string_equal(text, "8080:80 [2001:db8::1]:5000-5099:6000-6099/udp");
+	assert_non_null(empty);
+	assert_string_equal(empty, "");
+	free(text);
+	free(empty);
 }
 
 static void assert_json_null(const json_t *object, const char *key)
@@ -149,6 +174,7 @@ static void test_what_an_endpoint_lacks_is_null(void **state)
 	assert_json_null(json, "netns");
 	assert_json_null(json, "mac");
 	assert_int_equal(json_array_size(json_object_get(json, "addresses")), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "published")), 0);
 	assert_string_equal(json_string_value(json_object_get(json, "state")), "unfinished");
 	json_decref(json);
 }
@@ -215,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_or_dash),
 		cmocka_unit_test(test_mac_format),
 		cmocka_unit_test(test_endpoint_as_json),
+		cmocka_unit_test(test_published_as_text),
 		cmocka_unit_test(test_what_an_endpoint_lacks_is_null),
 		cmocka_unit_test(test_addresses_are_whole),
 		cmocka_unit_test(test_json_is_printed_with_a_newline),

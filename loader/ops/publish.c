@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Theory of operation
+ *
+ * A port of a range and a family is an entry of the map "published". Whoever changes it holds the
+ * node's lock, reads the whole map, checks everything there is to check, and writes all entries by
+ * one system call: so nothing can come between, and a kill leaves all of them or none.
+ *
+ * The endpoint's claims have the flag NK_ENDPOINT_PUBLISHED before its first port is published, and
+ * until its last is withdrawn: who finds it without needs not look for ports.
+ *
+ * An entry whose device is gone is dead. The first change of any published port takes it away where
+ * the collector (bpf/collect.bpf.c) has seen its owner die; elsewhere it goes when its port, or
+ * room in the table, is wanted.
+ */
+#include "ops/publish.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/ip.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "nl/observe.h"
+#include "nl/sock_diag.h"
+#include "ops/collect.h"
+#include "ops/endpoint.h"
+#include "ops/nat.h"
+#include "ops/sockets.h"
+
+/**
+ * struct publication - a change of an endpoint's published ports under way.
+ * @all: what the node has published; what is to be withdrawn is marked as gone
+ * @wanted: what the change is about; what needs nothing any more is marked as gone
+ */
+struct publication {
+	struct node *node;
+	int ifindex;
+	const struct identity *identity;
+	struct published_list all;
+	struct published_entry *wanted;
+	size_t wanted_count;
+};
+
+static void publication_free(struct publication *publication)
+{
+	published_list_free(&publication->all);
+	free(publication->wanted);
+}
+#define _cleanup_publication_ _cleanup_(publication_free)
+
+static uint16_t entry_port(const struct published_entry *entry)
+{
+	return be16toh(entry->key.port);
+}
+
+static struct publish_text entry_format(const struct published_entry *entry)
+{
+	struct addr host = addr_from_ip(&entry->key.addr);
+
+	return publish_port_format(&host, entry_port(entry), entry->key.protocol);
+}
+
+static bool entry_is_of(const struct published_entry *entry, int ifindex)
+{
+	return entry->value.ifindex == (__u32)ifindex;
+}
+
+/* What is wanted, port by port ----------------------------------------------------------------- */
+
+static size_t ports_count(const struct publish_list *ports)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ports->count; i++)
+		count += ports->specs[i].count;
+	return count;
+}
+
+static void spec_append(struct publication *publication, const struct publish_spec *spec,
+			const struct addr *target)
+{
+	const struct addr any = { .family = target->family };
+	struct published_entry entry = {
+		.key.addr = addr_to_ip(spec->host.family ? &spec->host : &any),
+		.key.protocol = spec->protocol,
+		.value.addr = addr_to_ip(target),
+		.value.ifindex = (__u32)publication->ifindex,
+	};
+
+	for (uint32_t i = 0; i < spec->count; i++) {
+		entry.key.port = htobe16((uint16_t)(spec->host_port + i));
+		entry.value.port = htobe16((uint16_t)(spec->port + i));
+		publication->wanted[publication->wanted_count++] = entry;
+	}
+}
+
+static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+/* @targets: the endpoint's first address of each family, the family 0 where it has none. */
+static int spec_expand(struct publication *publication, const struct publish_spec *spec,
+		       const struct addr targets[ARRAY_SIZE(families)], struct error *err)
+{
+	size_t before = publication->wanted_count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (targets[i].family && (!spec->host.family || spec->host.family == families[i]))
+			spec_append(publication, spec, &targets[i]);
+	if (publication->wanted_count > before)
+		return 0;
+	if (!spec->host.family)
+		return error_set(err, EINVAL, "%s has no address that port %s could lead to",
+				 publication->identity->id, publish_format(spec).text);
+	return error_set(err, EINVAL, "%s has no %s address that port %s could lead to",
+			 publication->identity->id, family_name(spec->host.family),
+			 publish_format(spec).text);
+}
+
+static int targets_read(const struct publication *publication,
+			struct addr ret_targets[ARRAY_SIZE(families)], struct error *err)
+{
+	int ret;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		ret_targets[i] = (struct addr){ 0 };
+		ret = owner_first_address(&publication->node->datapath, publication->ifindex,
+					  families[i], &ret_targets[i], err);
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	return 0;
+}
+
+static int ports_expand(struct publication *publication, const struct publish_list *ports,
+			struct error *err)
+{
+	struct addr targets[ARRAY_SIZE(families)];
+	int ret = targets_read(publication, targets, err);
+
+	if (ret)
+		return ret;
+	publication->wanted =
+		calloc(ARRAY_SIZE(families) * ports_count(ports) + 1, sizeof(*publication->wanted));
+	if (!publication->wanted)
+		return error_sys(err, ENOMEM, "publish ports");
+	for (size_t i = 0; !ret && i < ports->count; i++)
+		ret = spec_expand(publication, &ports->specs[i], targets, err);
+	return ret;
+}
+
+/* The dead ------------------------------------------------------------------------------------- */
+
+static void owner_mark_gone(struct publication *publication, int ifindex)
+{
+	for (size_t i = 0; i < publication->all.count; i++)
+		if (entry_is_of(&publication->all.entries[i], ifindex))
+			publication->all.entries[i].gone = true;
+}
+
+/* Those that the collector has seen die. Entries of one owner are mostly behind each other. */
+static int unowned_mark_gone(struct publication *publication, struct error *err)
+{
+	bool owned = true;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < publication->all.count; i++) {
+		struct published_entry *entry = &publication->all.entries[i];
+
+		if (!i || !entry_is_of(entry, (int)entry[-1].value.ifindex))
+			ret = owner_exists(&publication->node->datapath, (int)entry->value.ifindex,
+					   &owned, err);
+		entry->gone = !owned;
+	}
+	return ret;
+}
+
+/* Those whose device is gone, on a kernel without the collector as well. */
+static int dead_mark_gone(struct publication *publication, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	int ret = link_list_read(NK_LINK_GROUP, &links, err);
+
+	for (size_t i = 0; !ret && i < publication->all.count; i++) {
+		struct published_entry *entry = &publication->all.entries[i];
+
+		entry->gone = !link_list_find(&links, (int)entry->value.ifindex);
+	}
+	return ret;
+}
+
+/* Conflicts ------------------------------------------------------------------------------------ */
+
+static bool entries_are_same(const struct published_entry *a, const struct published_entry *b)
+{
+	return !memcmp(&a->key, &b->key, sizeof(a->key)) &&
+	       !memcmp(&a->value, &b->value, sizeof(a->value));
+}
+
+static bool entries_overlap(const struct published_entry *a, const struct published_entry *b)
+{
+	struct addr host_a = addr_from_ip(&a->key.addr), host_b = addr_from_ip(&b->key.addr);
+
+	return publish_addrs_overlap(&host_a, &host_b);
+}
+
+static int conflict_with_own(const struct published_entry *wanted,
+			     const struct published_entry *other, struct error *err)
+{
+	struct addr target = addr_from_ip(&other->value.addr);
+
+	return error_set(err, EADDRINUSE,
+			 "port %s is taken by its own port %s, which leads to %s, port %u: "
+			 "withdraw that with `nkctl publish remove` first",
+			 entry_format(wanted).text, entry_format(other).text,
+			 addr_format(&target).text, be16toh(other->value.port));
+}
+
+/* Return: 0 where its owner is dead, and the entry marked as gone. */
+static int conflict_with_other(struct publication *publication,
+			       const struct published_entry *wanted,
+			       const struct published_entry *other, struct error *err)
+{
+	struct link_info owner;
+	int ret = collect_owner(publication->node, (int)other->value.ifindex, &owner, err);
+
+	if (ret == -ENODEV) {
+		owner_mark_gone(publication, (int)other->value.ifindex);
+		return 0;
+	}
+	if (ret)
+		return ret;
+	return error_set(err, EADDRINUSE, "port %s is taken by %s (%s), which publishes %s",
+			 entry_format(wanted).text,
+			 *owner.alias ? owner.alias : "an attach under way", owner.name,
+			 entry_format(other).text);
+}
+
+static int entry_check(struct publication *publication, struct published_entry *wanted,
+		       struct error *err)
+{
+	const struct published_list *all = &publication->all;
+	size_t i = published_list_find(all, wanted->key.protocol, entry_port(wanted));
+	int ret = 0;
+
+	for (; !ret && i < all->count && all->entries[i].key.port == wanted->key.port &&
+	       all->entries[i].key.protocol == wanted->key.protocol;
+	     i++) {
+		const struct published_entry *other = &all->entries[i];
+
+		if (other->gone || !entries_overlap(wanted, other))
+			continue;
+		if (entries_are_same(wanted, other))
+			wanted->gone = true; /* there is nothing to do for it */
+		else if (entry_is_of(other, publication->ifindex))
+			ret = conflict_with_own(wanted, other, err);
+		else
+			ret = conflict_with_other(publication, wanted, other, err);
+	}
+	return ret;
+}
+
+static int conflict_with_socket(const struct published_entry *wanted,
+				const struct host_socket *socket, struct error *err)
+{
+	const char *does = socket->protocol == IPPROTO_UDP ? "is bound to" : "listens on";
+	struct process process;
+
+	if (host_socket_owner(socket, &process))
+		return error_set(err, EADDRINUSE,
+				 "port %s is taken by a socket of the host, which %s %s, port %u",
+				 entry_format(wanted).text, does, addr_format(&socket->addr).text,
+				 socket->port);
+	return error_set(err, EADDRINUSE,
+			 "port %s is taken by the host's process %s (pid %d), which %s %s, port %u",
+			 entry_format(wanted).text, process.name, (int)process.pid, does,
+			 addr_format(&socket->addr).text, socket->port);
+}
+
+/* Read who has one of the wanted ports of a protocol: once, from the first to the last. */
+static int sockets_read(const struct publication *publication, uint8_t protocol,
+			struct host_socket_list *sockets, struct error *err)
+{
+	uint16_t port_min = UINT16_MAX, port_max = 0;
+
+	for (size_t i = 0; i < publication->wanted_count; i++) {
+		const struct published_entry *wanted = &publication->wanted[i];
+		uint16_t port = entry_port(wanted);
+
+		if (wanted->gone || wanted->key.protocol != protocol)
+			continue;
+		port_min = port < port_min ? port : port_min;
+		port_max = port > port_max ? port : port_max;
+	}
+	return port_max ? host_sockets_read(protocol, port_min, port_max, sockets, err) : 0;
+}
+
+static int sockets_check(const struct publication *publication, struct publish_report *report,
+			 struct error *err)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+	_cleanup_host_socket_list_ struct host_socket_list sockets = { 0 };
+	struct error unknown = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(protocols); i++) {
+		ret = sockets_read(publication, protocols[i], &sockets, &unknown);
+		if (ret == -EOPNOTSUPP) {
+			report->sockets = unknown;
+			ret = 0;
+		}
+	}
+	if (ret)
+		return error_set(err, ret, "%s", unknown.message);
+	for (size_t i = 0; !ret && i < publication->wanted_count; i++) {
+		const struct published_entry *wanted = &publication->wanted[i];
+		struct addr host = addr_from_ip(&wanted->key.addr);
+		const struct host_socket *socket = host_sockets_find(&sockets, wanted->key.protocol,
+								     &host, entry_port(wanted));
+
+		if (socket && !wanted->gone)
+			ret = conflict_with_socket(wanted, socket, err);
+	}
+	return ret;
+}
+
+/* Changes -------------------------------------------------------------------------------------- */
+
+static bool publication_has_ports(const struct publication *publication)
+{
+	for (size_t i = 0; i < publication->all.count; i++)
+		if (entry_is_of(&publication->all.entries[i], publication->ifindex))
+			return true;
+	return false;
+}
+
+static int flag_set(const struct publication *publication, struct error *err)
+{
+	int ret = owner_change_flags(&publication->node->datapath, publication->ifindex,
+				     NK_ENDPOINT_PUBLISHED, 0, err);
+
+	if (ret == -ENOENT)
+		return error_set(err, ENODEV, "%s has just lost its addresses: its device is gone",
+				 publication->identity->id);
+	return ret;
+}
+
+/* An endpoint that is dying has lost its claims, and their flags with them. */
+static int flag_clear(const struct publication *publication, struct error *err)
+{
+	int ret;
+
+	if (publication_has_ports(publication))
+		return 0;
+	ret = owner_change_flags(&publication->node->datapath, publication->ifindex, 0,
+				 NK_ENDPOINT_PUBLISHED, err);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static int ports_insert(struct publication *publication, struct error *err)
+{
+	struct datapath *datapath = &publication->node->datapath;
+	int ret = flag_set(publication, err);
+
+	if (ret)
+		return ret;
+	ret = published_insert(datapath, publication->wanted, publication->wanted_count,
+			       &publication->all, err);
+	if (ret)
+		(void)flag_clear(publication, NULL); /* left set it costs a look-up */
+	return ret;
+}
+
+/* Failing, they only keep the host itself from the ports: the report tells. */
+static void sockets_lead(const struct publication *publication, struct publish_report *report)
+{
+	struct error err = { 0 };
+
+	if (node_sockets_sync(publication->node, &err))
+		report->host = err;
+}
+
+/* With the last port the host's sockets are left alone again; the next change tries again. */
+static int ports_delete(struct publication *publication, struct error *err)
+{
+	struct error ignored;
+	int ret = published_delete(&publication->node->datapath, &publication->all, err);
+
+	if (!ret && !publication->all.count)
+		(void)node_sockets_sync(publication->node, &ignored);
+	return ret;
+}
+
+static int add_locked(struct publication *publication, struct publish_report *report,
+		      struct error *err)
+{
+	struct datapath *datapath = &publication->node->datapath;
+	int ret = published_list_read(datapath, &publication->all, err);
+
+	if (!ret)
+		ret = publication->all.count + publication->wanted_count > NK_PUBLISHED_MAX
+			      ? dead_mark_gone(publication, err)
+			      : unowned_mark_gone(publication, err);
+	for (size_t i = 0; !ret && i < publication->wanted_count; i++)
+		ret = entry_check(publication, &publication->wanted[i], err);
+	if (!ret)
+		ret = sockets_check(publication, report, err);
+	if (!ret)
+		ret = published_delete(datapath, &publication->all, err);
+	if (!ret)
+		ret = ports_insert(publication, err);
+	if (!ret)
+		sockets_lead(publication, report);
+	return ret;
+}
+
+int publish_add(struct node *node, int ifindex, const struct identity *identity,
+		const struct publish_list *ports, struct publish_report *ret_report,
+		struct error *err)
+{
+	_cleanup_publication_ struct publication publication = { .node = node,
+								 .ifindex = ifindex,
+								 .identity = identity };
+	struct publish_report report = { 0 };
+	_cleanup_close_ int lock_fd = -1;
+	int ret = ports_expand(&publication, ports, err);
+
+	if (!ret)
+		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	if (!ret)
+		ret = add_locked(&publication, &report, err);
+	if (!ret)
+		*ret_report = report;
+	log_step("ports_publish");
+	return ret;
+}
+
+static int wanted_mark_gone(struct publication *publication, struct error *err)
+{
+	const struct published_list *all = &publication->all;
+
+	for (size_t i = 0; i < publication->wanted_count; i++) {
+		const struct published_entry *wanted = &publication->wanted[i];
+		size_t j = published_list_find(all, wanted->key.protocol, entry_port(wanted));
+
+		while (j < all->count && all->entries[j].key.port == wanted->key.port &&
+		       !entries_are_same(&all->entries[j], wanted))
+			j++;
+		if (j == all->count || all->entries[j].key.port != wanted->key.port)
+			return error_set(err, ENOENT,
+					 "port %s doesn't lead to its port %u: `nkctl publish "
+					 "list %s` shows what does",
+					 entry_format(wanted).text, be16toh(wanted->value.port),
+					 publication->identity->id);
+		all->entries[j].gone = true;
+	}
+	return 0;
+}
+
+static int remove_locked(struct publication *publication, struct error *err)
+{
+	int ret = published_list_read(&publication->node->datapath, &publication->all, err);
+
+	if (!ret)
+		ret = unowned_mark_gone(publication, err);
+	if (!ret)
+		ret = wanted_mark_gone(publication, err);
+	if (!ret)
+		ret = ports_delete(publication, err);
+	return ret ? ret : flag_clear(publication, err);
+}
+
+int publish_remove(struct node *node, int ifindex, const struct identity *identity,
+		   const struct publish_list *ports, struct error *err)
+{
+	_cleanup_publication_ struct publication publication = { .node = node,
+								 .ifindex = ifindex,
+								 .identity = identity };
+	_cleanup_close_ int lock_fd = -1;
+	int ret = ports_expand(&publication, ports, err);
+
+	if (!ret)
+		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	return ret ? ret : remove_locked(&publication, err);
+}
+
+int publish_release(struct node *node, int ifindex, struct error *err)
+{
+	_cleanup_publication_ struct publication publication = { .node = node };
+	_cleanup_close_ int lock_fd = -1;
+	uint32_t flags;
+	int ret = owner_flags(&node->datapath, ifindex, &flags, err);
+
+	if (ret || !(flags & NK_ENDPOINT_PUBLISHED))
+		return ret;
+	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	if (!ret)
+		ret = published_list_read(&node->datapath, &publication.all, err);
+	if (!ret)
+		ret = unowned_mark_gone(&publication, err);
+	owner_mark_gone(&publication, ifindex);
+	return ret ? ret : ports_delete(&publication, err);
+}
+
+int publish_collect(struct node *node, struct error *err)
+{
+	_cleanup_publication_ struct publication publication = { .node = node };
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	if (!ret)
+		ret = published_list_read(&node->datapath, &publication.all, err);
+	if (!ret)
+		ret = dead_mark_gone(&publication, err);
+	return ret ? ret : ports_delete(&publication, err);
+}
+
+/* Observation ---------------------------------------------------------------------------------- */
+
+int publish_ports_of(const struct published_list *all, int ifindex, bool dual,
+		     struct publish_list *ret_ports, struct error *err)
+{
+	struct publish_list ports = { calloc(all->count + 1, sizeof(*ports.specs)), 0 };
+
+	if (!ports.specs)
+		return error_sys(err, ENOMEM, "read the published ports");
+	for (size_t i = 0; i < all->count; i++) {
+		const struct published_entry *entry = &all->entries[i];
+
+		if (!entry_is_of(entry, ifindex))
+			continue;
+		ports.specs[ports.count++] =
+			(struct publish_spec){ .host = addr_from_ip(&entry->key.addr),
+					       .host_port = entry_port(entry),
+					       .port = be16toh(entry->value.port),
+					       .count = 1,
+					       .protocol = entry->key.protocol };
+	}
+	publish_list_compress(&ports, dual);
+	*ret_ports = ports;
+	return 0;
+}
+
+/* Of an attached endpoint ---------------------------------------------------------------------- */
+
+static int endpoint_lock(struct node *node, const struct identity *identity, int *ret_lock_fd,
+			 int *ret_ifindex, struct error *err)
+{
+	struct link_info link;
+	int ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true,
+				     ret_lock_fd, err);
+
+	if (!ret)
+		ret = endpoint_find(node, identity, &link, err);
+	if (!ret && !*link.alias)
+		return error_set(err, ENODEV,
+				 "not attached: its attach was killed half way, attach it again");
+	if (!ret)
+		*ret_ifindex = link.ifindex;
+	return ret;
+}
+
+int endpoint_publish(struct node *node, const struct identity *identity,
+		     const struct publish_list *ports, struct publish_report *ret_report,
+		     struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ret = nat_enable(node, err), ifindex;
+
+	if (!ret)
+		ret = endpoint_lock(node, identity, &lock_fd, &ifindex, err);
+	return ret ? ret : publish_add(node, ifindex, identity, ports, ret_report, err);
+}
+
+int endpoint_unpublish(struct node *node, const struct identity *identity,
+		       const struct publish_list *ports, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ifindex;
+	int ret = endpoint_lock(node, identity, &lock_fd, &ifindex, err);
+
+	return ret ? ret : publish_remove(node, ifindex, identity, ports, err);
+}
