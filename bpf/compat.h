@@ -42,6 +42,9 @@
  */
 enum nk_verdict { NK_STACK = -1, NK_DROP = 2 };
 
+/* What a step returns that leaves the verdict to the next one. */
+#define NK_UNDECIDED (-2)
+
 /**
  * enum nk_hook - where a program runs; constant in each, so that the others' code isn't in it.
  * @NK_HOOK_NETKIT: a netkit peer's transmit

@@ -83,4 +83,15 @@ static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }
 
+/* endpoint_redirect_again - the same, where the pointers into the packet are invalid. */
+static __always_inline int endpoint_redirect_again(const struct nk_endpoint *endpoint,
+						   struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_linear linear = linear_get(skb);
+
+	if (linear.data + ETH_HLEN > linear.end)
+		return NK_DROP;
+	return endpoint_redirect(endpoint, skb, linear.data, hook);
+}
+
 #endif

@@ -109,13 +109,16 @@ static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_uppe
  * fib_route - find a packet's way out.
  * @fib: parameters of the lookup, and afterwards its results
  * @expires: whether the packet has no hop left. It confirms no next hop then.
+ * @is_own: the packet gets an address of the host, with which the stack wouldn't take it: it
+ *	goes by the neighbour table until that has an answer
  *
  * Whatever isn't plain forwarding is the stack's, that answers as Linux does: its own addresses,
  * unreachable and prohibited destinations, no route, forwarding off, tunnel encapsulation, and a
  * route back to the device that the packet came from.
  */
 static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf_fib_lookup *fib,
-					       const struct nk_upper *upper, bool expires)
+					       const struct nk_upper *upper, bool expires,
+					       bool is_own)
 {
 	long result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
 	__u32 device_mtu = NK_IPV6_MTU_MIN; /* unless the kernel can tell */
@@ -137,6 +140,8 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 		return NK_ROUTE_NEIGH;
 	if (likely(result == BPF_FIB_LKUP_RET_SUCCESS))
 		return NK_ROUTE_DIRECT;
+	if (is_own)
+		return NK_ROUTE_NEIGH;
 	/* Not fib->family: the next hop of an IPv4 packet may be an IPv6 one. */
 	if (skb->protocol == bpf_htons(ETH_P_IPV6) && !nk_config.stack_forwards_ipv6)
 		return NK_ROUTE_RESOLVE;

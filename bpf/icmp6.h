@@ -42,6 +42,14 @@ struct nk_icmp6_error {
 	__u8 quote[NK_ICMP6_QUOTE_MAX];
 };
 
+/* The answer under way: no stack has room for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nk_icmp6_error);
+} icmp6_answers SEC(".maps");
+
 /* Not a struct: clang takes a static one apart, and leaves BTF of it that the kernel refuses. */
 static __u64 icmp6_answers_jiffies, icmp6_answers_count;
 
@@ -129,31 +137,42 @@ static __always_inline bool icmp6_frame_turn(struct __sk_buff *skb)
 static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 					const struct ipv6hdr *ip6, __u8 type, __u32 info)
 {
-	struct nk_icmp6_error answer = { .type = type, .info = bpf_htonl(info) };
 	__u32 quote_len =
 		skb->len - l3_offset < NK_ICMP6_QUOTE_MAX ? NK_ICMP6_QUOTE_MIN : NK_ICMP6_QUOTE_MAX;
-	__u32 len = offsetof(struct nk_icmp6_error, quote) + quote_len;
-	__u32 message_len = len - sizeof(answer.ip6);
+	__u32 len = offsetof(struct nk_icmp6_error, quote) + quote_len, key = 0;
+	__u32 message_len = len - sizeof(*ip6);
+	struct nk_icmp6_error *answer = bpf_map_lookup_elem(&icmp6_answers, &key);
 
-	answer.ip6.version = 6;
-	answer.ip6.payload_len = bpf_htons(message_len);
-	answer.ip6.nexthdr = IPPROTO_ICMPV6;
-	answer.ip6.hop_limit = NK_ICMP6_HOP_LIMIT;
-	answer.ip6.daddr = ip6->saddr;
-	if (bpf_skb_load_bytes(skb, l3_offset, answer.quote, quote_len) ||
-	    !icmp6_choose_source(skb, &answer.ip6))
+	if (!answer)
 		return false;
-	answer.checksum = ipv6_checksum(&answer.ip6.saddr, message_len, IPPROTO_ICMPV6);
+	*answer = (struct nk_icmp6_error){
+		.ip6.version = 6,
+		.ip6.payload_len = bpf_htons(message_len),
+		.ip6.nexthdr = IPPROTO_ICMPV6,
+		.ip6.hop_limit = NK_ICMP6_HOP_LIMIT,
+		.ip6.daddr = ip6->saddr,
+		.type = type,
+		.info = bpf_htonl(info),
+	};
+	if (bpf_skb_load_bytes(skb, l3_offset, answer->quote, quote_len) ||
+	    !icmp6_choose_source(skb, &answer->ip6))
+		return false;
+	answer->checksum = ipv6_checksum(&answer->ip6.saddr, message_len, IPPROTO_ICMPV6);
 	return icmp6_resize(skb, l3_offset + len) &&
-	       !bpf_skb_store_bytes(skb, l3_offset, &answer, len, 0);
+	       !bpf_skb_store_bytes(skb, l3_offset, answer, len, 0);
 }
 
-/* Out of line, for it is called in several places and seldom. */
-static __noinline int icmp6_answer(struct __sk_buff *skb, __u32 l3_offset,
-				   const struct ipv6hdr *ip6, __u8 type, __u32 info)
+/*
+ * Out of line and verified by itself, for it is called in several places and seldom. Returns a
+ * verdict.
+ */
+__noinline int icmp6_answer(struct __sk_buff *skb, __u32 l3_offset, __u32 type, __u32 info)
 {
-	if (!icmp6_may_answer(skb, l3_offset, ip6) || icmp6_is_too_often() ||
-	    !icmp6_write(skb, l3_offset, ip6, type, info) || (l3_offset && !icmp6_frame_turn(skb)))
+	struct ipv6hdr ip6;
+
+	if (bpf_skb_load_bytes(skb, l3_offset, &ip6, sizeof(ip6)) ||
+	    !icmp6_may_answer(skb, l3_offset, &ip6) || icmp6_is_too_often() ||
+	    !icmp6_write(skb, l3_offset, &ip6, type, info) || (l3_offset && !icmp6_frame_turn(skb)))
 		return drop(NK_DROP_NO_ANSWER);
 	return bpf_redirect(skb->ifindex, 0);
 }
@@ -163,12 +182,12 @@ static __noinline int icmp6_answer(struct __sk_buff *skb, __u32 l3_offset,
  * @type: NK_ICMP6_PACKET_TOO_BIG or NK_ICMP6_TIME_EXCEEDED
  * @mtu: in bytes; 0 for the other
  */
-static __always_inline int ipv6_refuse(struct __sk_buff *skb, enum nk_hook hook,
-				       const struct ipv6hdr *ip6, __u8 type, __u32 mtu)
+static __always_inline int ipv6_refuse(struct __sk_buff *skb, enum nk_hook hook, __u8 type,
+				       __u32 mtu)
 {
 	if (nk_config.stack_forwards_ipv6)
 		return NK_STACK;
-	return icmp6_answer(skb, l3_offset(hook), ip6, type, mtu);
+	return icmp6_answer(skb, l3_offset(hook), type, mtu);
 }
 
 #endif

@@ -8,8 +8,10 @@
 
 #define NK_IPV4_HEADERS_LEN (sizeof(struct iphdr) + NK_UPPER_LEN)
 
-/* Position of a fragment, in units of 8 bytes (IP_OFFSET in include/net/ip.h). */
-#define NK_IPV4_OFFSET_MASK 0x1fff
+/* Position of a fragment, in units of 8 bytes, and flags (IP_OFFSET etc. in include/net/ip.h). */
+#define NK_IPV4_OFFSET_MASK    0x1fff
+#define NK_IPV4_MORE_FRAGMENTS 0x2000
+#define NK_IPV4_DONT_FRAGMENT  0x4000
 
 /* The first bytes of addresses: this network, loopback, multicast and all that is above it. */
 #define NK_IPV4_THIS_NETWORK 0
@@ -57,6 +59,28 @@ static __always_inline bool ipv4_header_valid(struct __sk_buff *skb, const struc
 	return total_len >= header_len || (!total_len && skb->gso_size);
 }
 
+static __always_inline bool ipv4_is_fragment(const struct iphdr *ip)
+{
+	return ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK | NK_IPV4_MORE_FRAGMENTS);
+}
+
+static __always_inline bool ipv4_is_later_fragment(const struct iphdr *ip)
+{
+	return ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK);
+}
+
+/* Has the stack refuse what it would otherwise forward in fragments. */
+static __always_inline void ipv4_forbid_fragments(struct iphdr *ip)
+{
+	__u32 check;
+
+	if (ip->frag_off & bpf_htons(NK_IPV4_DONT_FRAGMENT))
+		return;
+	check = (__u16)~ip->check + bpf_htons(NK_IPV4_DONT_FRAGMENT);
+	ip->check = ~((check & 0xffff) + (check >> 16));
+	ip->frag_off |= bpf_htons(NK_IPV4_DONT_FRAGMENT);
+}
+
 /**
  * ipv4_parse - check a packet's headers.
  * @ret_upper: filled in when the packet is kept
@@ -77,7 +101,7 @@ ipv4_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_
 	ret_upper->offset = ETH_HLEN + ipv4_header_len(ip);
 	ret_upper->protocol = ip->protocol;
 	ret_upper->has_options = ipv4_header_len(ip) != sizeof(*ip);
-	if (!upper_is_read(ret_upper) || ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK))
+	if (!upper_is_read(ret_upper) || ipv4_is_later_fragment(ip))
 		return NK_KEEP;
 	if (header + NK_UPPER_LEN > linear.end)
 		return NK_DROP_TRUNCATED;

@@ -113,9 +113,16 @@ static __always_inline __u32 ipv6_extension_len(__u8 protocol, const struct nk_e
 	return (header->len + 1) * 8;
 }
 
-static __always_inline bool ipv6_is_continued(__u8 protocol, const struct nk_ext_header *header)
+/* A fragment header ends with what all fragments of a packet have in common. */
+static __always_inline void ipv6_fragment_note(struct __sk_buff *skb,
+					       const struct nk_ext_header *header,
+					       struct nk_upper *upper)
 {
-	return protocol == IPPROTO_FRAGMENT && header->fragment & bpf_htons(NK_IPV6_OFFSET_MASK);
+	upper->is_fragment = true;
+	upper->is_later = header->fragment & bpf_htons(NK_IPV6_OFFSET_MASK);
+	/* Of a truncated one it stays zero. */
+	(void)bpf_skb_load_bytes(skb, upper->offset + sizeof(*header), &upper->fragment_id,
+				 sizeof(upper->fragment_id));
 }
 
 /*
@@ -133,9 +140,11 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 		if (bpf_skb_load_bytes(skb, upper->offset, &header, sizeof(header)))
 			return NK_DROP_EXT_HEADERS;
 		upper->has_options |= ipv6_is_for_routers(protocol);
+		if (protocol == IPPROTO_FRAGMENT)
+			ipv6_fragment_note(skb, &header, upper);
 		upper->offset += ipv6_extension_len(protocol, &header);
 		upper->protocol = header.next;
-		if (ipv6_is_continued(protocol, &header))
+		if (upper->is_later)
 			return NK_KEEP;
 	}
 	if (ipv6_is_extension(upper->protocol))
@@ -146,6 +155,15 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 		return NK_DROP_TRUNCATED;
 	upper_read(upper, upper_header);
 	return NK_KEEP;
+}
+
+/* The upper layer's header, if it's right behind the IP header, or NULL. */
+static __always_inline void *ipv6_upper(struct ipv6hdr *ip6, const struct nk_upper *upper)
+{
+	void *header = ip6->nexthdr == upper->protocol ? ip6 + 1 : NULL;
+
+	barrier_var(header); /* else clang asks again, and the verifier can't tell it's the same */
+	return header;
 }
 
 /**

@@ -22,6 +22,8 @@ struct nk_linear {
  * @protocol: IPPROTO_*
  * @icmpv6_type: of ICMPv6; 0 in a fragment that isn't the first
  * @has_options: IPv4 options or IPv6 extension headers that routers look at
+ * @is_fragment: IPv6 with a fragment header, and @fragment_id what it says
+ * @is_later: a fragment that isn't the first
  */
 struct nk_upper {
 	__u32 offset;
@@ -30,6 +32,9 @@ struct nk_upper {
 	__u8 protocol;
 	__u8 icmpv6_type;
 	bool has_options;
+	bool is_fragment;
+	bool is_later;
+	__be32 fragment_id;
 };
 
 /*

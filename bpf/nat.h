@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which packets are translated, and into what; both families alike.
+ *
+ * Theory of operation: a container's packet to the world gets the host's address (masquerading),
+ * a packet to a published port the container's. A container that speaks to a published port of
+ * its own node gets both, so that the answer comes back through here (hairpin). All of them are
+ * flows; a packet of a known flow is only looked up.
+ *
+ * Who has a route to a private subnet may speak to its containers by their own addresses. What
+ * they answer must stay as it is: such a conversation is a flow, too, in which nothing changes
+ * ("routed"). It is made by what shows who began: the SYN+ACK of a TCP connection, or for UDP and
+ * SCTP, which have none, the packet that comes in.
+ *
+ * The stack never forwards what should have been translated: it gets such packets only to answer
+ * them.
+ */
+#ifndef NKCTL_BPF_NAT_H
+#define NKCTL_BPF_NAT_H
+
+#include "endpoint.h"
+#include "nat_packet.h"
+#include "published.h"
+
+/* Length of a prefix that is one address, in the exempt map. */
+#define NK_EXEMPT_LEN_MAX 128
+
+/**
+ * enum nk_nat_miss - what becomes of a packet that is of no flow yet, if it isn't dropped.
+ * @NK_NAT_AS_IT_IS: it isn't translated
+ * @NK_NAT_PLANNED: it begins the flow of flow_plan_get()
+ * @NK_NAT_ANSWERS: the same, and it isn't translated
+ * @NK_NAT_MASQUERADES: it may only be forwarded in a flow, see from_ctr_masquerade()
+ * @NK_NAT_FLOW_MADE: it is of a flow now
+ *
+ * Behind the reasons to drop it.
+ */
+enum nk_nat_miss {
+	NK_NAT_AS_IT_IS = NK_DROP_REASON_COUNT,
+	NK_NAT_PLANNED,
+	NK_NAT_ANSWERS,
+	NK_NAT_MASQUERADES,
+	NK_NAT_FLOW_MADE,
+};
+
+/* Out of a container -------------------------------------------------------------------------- */
+
+/* Whether packets of this sender to this destination's port can have to do with translation. */
+static __always_inline bool nat_concerns(const struct nk_endpoint *sender,
+					 const struct nk_upper *upper)
+{
+	return sender->flags || nat_port_is_watched(upper->dport);
+}
+
+static __always_inline bool destination_is_exempt(const struct nk_flow_key *key)
+{
+	struct nk_exempt address = { .prefix_len = NK_EXEMPT_LEN_MAX, .addr = key->daddr };
+
+	return bpf_map_lookup_elem(&exempt, &address);
+}
+
+/* The address that the host would speak to the destination from. */
+static __always_inline bool host_address_v4(struct __sk_buff *skb, const struct nk_flow_key *key,
+					    struct nk_ip *ret_addr)
+{
+	struct bpf_fib_lookup fib = {
+		.family = AF_INET,
+		.l4_protocol = key->protocol,
+		.sport = key->sport,
+		.dport = key->dport,
+		.tot_len = sizeof(struct iphdr),
+		.ifindex = skb->ifindex,
+		.ipv4_src = key->saddr.words[3],
+		.ipv4_dst = key->daddr.words[3],
+	};
+
+	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
+		return false;
+	*ret_addr = ip_from_v4(fib.ipv4_src);
+	return fib.ipv4_src;
+}
+
+static __always_inline bool host_address_v6(struct __sk_buff *skb, const struct nk_flow_key *key,
+					    struct nk_ip *ret_addr)
+{
+	struct bpf_fib_lookup fib = {
+		.family = AF_INET6,
+		.l4_protocol = key->protocol,
+		.sport = key->sport,
+		.dport = key->dport,
+		.tot_len = sizeof(struct ipv6hdr),
+		.ifindex = skb->ifindex,
+	};
+	const struct in6_addr *source = (const void *)fib.ipv6_src;
+
+	__builtin_memcpy(fib.ipv6_src, &key->saddr, sizeof(fib.ipv6_src));
+	__builtin_memcpy(fib.ipv6_dst, &key->daddr, sizeof(fib.ipv6_dst));
+	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
+		return false;
+	*ret_addr = ip_from_v6(source);
+	return !ipv6_is_link_local(source) && !ipv6_is_unspecified(source);
+}
+
+/*
+ * The flow by which a container speaks to the world. SCTP keeps its port: the checksum (CRC32c, RFC
+ * 9260, section 6.8) covers it, and no helper could make up for that.
+ */
+static __always_inline int masquerade(struct __sk_buff *skb, const struct nk_flow_key *key,
+				      const struct nk_endpoint *sender)
+{
+	struct nk_flow_plan *plan = flow_plan_begin(key, false, skb->ifindex);
+	bool found;
+
+	if (!plan)
+		return NK_DROP_NAT_FLOWS;
+	if (key_is_v4(key))
+		found = host_address_v4(skb, key, &plan->original.to.saddr);
+	else
+		found = host_address_v6(skb, key, &plan->original.to.saddr);
+	if (!found)
+		return NK_DROP_NAT_SOURCE;
+	plan->chooses_port = key->protocol != IPPROTO_SCTP;
+	plan->original.sender = skb->ifindex;
+	plan->reply.target = *sender;
+	return NK_NAT_PLANNED;
+}
+
+/*
+ * The flow by which a container speaks to a published port of its node. It comes from the address
+ * that it was sent to, which any container answers to by way of the host.
+ */
+static __always_inline int hairpin(struct __sk_buff *skb, const struct nk_flow_key *key,
+				   const struct nk_endpoint *sender, const struct nk_published *to)
+{
+	const struct nk_endpoint *endpoint = published_endpoint(to);
+	struct nk_flow_plan *plan = flow_plan_begin(key, false, skb->ifindex);
+
+	if (!plan || !endpoint)
+		return NK_DROP_NAT_FLOWS;
+	plan->chooses_port = key->protocol != IPPROTO_SCTP;
+	plan->original.sender = skb->ifindex;
+	plan->original.target = *endpoint;
+	plan->original.to.saddr = key->daddr;
+	plan->original.to.daddr = to->addr;
+	plan->original.to.dport = to->port;
+	plan->reply.sender = endpoint->ifindex;
+	plan->reply.target = *sender;
+	return NK_NAT_PLANNED;
+}
+
+/* From the plan of a flow to the flow. Returns a reason to drop the packet, or NK_NAT_FLOW_MADE. */
+static __always_inline int flow_make(struct __sk_buff *skb)
+{
+	int reason = flow_create(skb);
+
+	return reason == NK_KEEP ? NK_NAT_FLOW_MADE : reason;
+}
+
+/* Somebody outside began; the packet is his, or the container's answer. */
+static __always_inline int routed(const struct nk_flow_key *key, bool is_reply,
+				  const struct nk_endpoint *endpoint)
+{
+	struct nk_flow_plan *plan = flow_plan_begin(key, is_reply, endpoint->ifindex);
+
+	if (!plan)
+		return NK_DROP_NAT_FLOWS;
+	plan->original.state |= NK_FLOW_ROUTED;
+	plan->original.target = *endpoint;
+	plan->reply.state = NK_FLOW_ROUTED;
+	plan->reply.sender = endpoint->ifindex;
+	return NK_NAT_PLANNED;
+}
+
+/*
+ * Of a masquerading container, what goes out with its own address all the same: to exempt
+ * destinations, and answers. Those of which no flow is known are answers to packets that were
+ * routed in.
+ */
+static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
+					     const struct nk_endpoint *sender)
+{
+	const __u8 syn_ack = NK_TCP_SYN | NK_TCP_ACK;
+
+	if (packet->kind == NK_NAT_ANSWER || packet->kind == NK_NAT_ERROR)
+		return NK_NAT_AS_IT_IS;
+	if (packet->tcp_flags & NK_TCP_RST || destination_is_exempt(&packet->key))
+		return NK_NAT_AS_IT_IS;
+	if ((packet->tcp_flags & syn_ack) != syn_ack)
+		return NK_NAT_MASQUERADES;
+	return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
+								    : NK_DROP_NAT_FLOWS;
+}
+
+/**
+ * from_ctr_miss - what to do with a container's packet (nat_packet_get()) that leaves the node, or
+ * goes to it, and is of no flow.
+ *
+ * Verified by itself. Returns a reason to drop it, or enum nk_nat_miss.
+ */
+__noinline int from_ctr_miss(struct __sk_buff *skb)
+{
+	const struct nk_nat_packet *packet = nat_packet_get();
+	const struct nk_published *to;
+	const struct nk_endpoint *sender;
+
+	if (!packet)
+		return NK_DROP_NAT_FLOWS;
+	sender = endpoint_of(&packet->key.saddr);
+	if (!sender)
+		return NK_DROP_SOURCE;
+	if (packet->kind == NK_NAT_PLAIN && nat_port_is_watched(packet->key.dport)) {
+		to = published_find(skb, &packet->key);
+		if (to)
+			return hairpin(skb, &packet->key, sender, to);
+	}
+	if (!(sender->flags & NK_ENDPOINT_MASQUERADE))
+		return NK_NAT_AS_IT_IS;
+	return masquerading_miss(packet, sender);
+}
+
+/**
+ * from_ctr_settle - the same, and the flow that comes of it.
+ *
+ * Here and not there, as each call nests the stack. Returns a reason to drop the packet,
+ * NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or NK_NAT_FLOW_MADE.
+ */
+static __always_inline int from_ctr_settle(struct __sk_buff *skb)
+{
+	int miss = from_ctr_miss(skb);
+
+	if (miss == NK_NAT_PLANNED)
+		return flow_make(skb);
+	if (miss != NK_NAT_ANSWERS)
+		return miss;
+	(void)flow_create(skb); /* without it, the next packet makes another try */
+	return NK_NAT_AS_IT_IS;
+}
+
+/**
+ * from_ctr_masquerade - plan the flow of a packet that is forwarded now, and can't be without one.
+ *
+ * Verified by itself. Returns NK_NAT_PLANNED, or a reason to drop it.
+ */
+__noinline int from_ctr_masquerade(struct __sk_buff *skb)
+{
+	const struct nk_nat_packet *packet = nat_packet_get();
+	const struct nk_endpoint *sender;
+
+	if (!packet || packet->kind == NK_NAT_LATER)
+		return NK_DROP_NAT_FRAGMENT;
+	if (packet->kind != NK_NAT_PLAIN)
+		return NK_DROP_NAT_PROTOCOL;
+	sender = endpoint_of(&packet->key.saddr);
+	return sender ? masquerade(skb, &packet->key, sender) : NK_DROP_SOURCE;
+}
+
+/* Into a container ---------------------------------------------------------------------------- */
+
+static __always_inline int publish(const struct nk_flow_key *key, const struct nk_published *to)
+{
+	const struct nk_endpoint *endpoint = published_endpoint(to);
+	struct nk_flow_plan *plan = flow_plan_begin(key, false, to->ifindex);
+
+	if (!plan || !endpoint)
+		return NK_DROP_NAT_FLOWS;
+	plan->original.target = *endpoint;
+	plan->original.to.daddr = to->addr;
+	plan->original.to.dport = to->port;
+	plan->reply.sender = endpoint->ifindex;
+	return NK_NAT_PLANNED;
+}
+
+/*
+ * A packet to a port of the range that no flow has and no socket either. The stack would answer
+ * it, and so end a connection whose flow was evicted; the container's next packet brings the flow
+ * back. What may begin a conversation with the host is the stack's, and so is what it forwards.
+ */
+static __always_inline bool is_lost(struct __sk_buff *skb, const struct nk_nat_packet *packet)
+{
+	const struct nk_flow_key *key = &packet->key;
+	struct bpf_sock_tuple tuple = { 0 };
+
+	if (!nat_port_is_in_range(key->dport) || packet->kind != NK_NAT_PLAIN)
+		return false;
+	if (key->protocol != IPPROTO_UDP &&
+	    (key->protocol != IPPROTO_TCP || packet->tcp_flags & NK_TCP_SYN))
+		return false;
+	if (endpoint_of(&key->daddr))
+		return false;
+	return !host_has_socket(skb, key, &tuple) && destination_is_local(skb, key);
+}
+
+/**
+ * uplink_miss - what to do with a packet from outside that is of no flow.
+ *
+ * Verified by itself. Returns a reason to drop it, NK_NAT_AS_IT_IS or NK_NAT_PLANNED.
+ */
+__noinline int uplink_miss(struct __sk_buff *skb)
+{
+	const struct nk_nat_packet *packet = nat_packet_get();
+	const struct nk_published *to;
+
+	if (!packet || packet->kind != NK_NAT_PLAIN || packet->key.protocol == IPPROTO_ICMP ||
+	    packet->key.protocol == IPPROTO_ICMPV6)
+		return NK_NAT_AS_IT_IS;
+	to = published_find(skb, &packet->key);
+	if (to)
+		return publish(&packet->key, to);
+	return is_lost(skb, packet) ? NK_DROP_NAT_NO_FLOW : NK_NAT_AS_IT_IS;
+}
+
+/**
+ * uplink_routed - a packet from outside to a container's own address makes a flow, so that its
+ * answers aren't masqueraded.
+ *
+ * Verified by itself. Without a flow, the next packet makes another try.
+ */
+__noinline int uplink_routed(struct __sk_buff *skb)
+{
+	const struct nk_nat_packet *packet = nat_packet_get();
+	const struct nk_endpoint *endpoint;
+	struct nk_flow *flow;
+
+	if (!packet || packet->kind != NK_NAT_PLAIN)
+		return 0;
+	flow = packet_flow(packet, 0);
+	endpoint = endpoint_of(&packet->key.daddr);
+	if (!flow && endpoint && routed(&packet->key, false, endpoint) == NK_NAT_PLANNED &&
+	    flow_create(skb) == NK_KEEP)
+		flow = packet_flow(packet, 0);
+	if (flow)
+		packet_count(skb, packet, flow);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Published ports: which container a port of the host leads to. */
+#ifndef NKCTL_BPF_PUBLISHED_H
+#define NKCTL_BPF_PUBLISHED_H
+
+#include "flow.h"
+
+static __always_inline struct nk_endpoint *endpoint_of(const struct nk_ip *ip)
+{
+	if (ip_is_v4(ip))
+		return bpf_map_lookup_elem(&endpoints_v4, &ip->words[3]);
+	return bpf_map_lookup_elem(&endpoints_v6, ip);
+}
+
+/*
+ * Whether a packet's destination is the host's own. The lookup tells no local address from an
+ * absent route; the stack wouldn't have delivered the latter's packet, either.
+ */
+__noinline int destination_is_local(struct __sk_buff *skb, const struct nk_flow_key *key)
+{
+	struct bpf_fib_lookup fib = { .tot_len = sizeof(struct ipv6hdr), .ifindex = skb->ifindex };
+
+	if (!key)
+		return false;
+	fib.family = key_is_v4(key) ? AF_INET : AF_INET6;
+	fib.l4_protocol = key->protocol;
+	if (key_is_v4(key)) {
+		fib.ipv4_src = key->saddr.words[3];
+		fib.ipv4_dst = key->daddr.words[3];
+	} else {
+		__builtin_memcpy(fib.ipv6_src, &key->saddr, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &key->daddr, sizeof(fib.ipv6_dst));
+	}
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH) ==
+	       BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+/**
+ * published_find - where the destination of a packet is published to: the port of that address, or
+ * of any of the host's.
+ */
+static __always_inline const struct nk_published *published_find(struct __sk_buff *skb,
+								 const struct nk_flow_key *key)
+{
+	struct nk_port port = {
+		.addr = key->daddr,
+		.port = key->dport,
+		.protocol = key->protocol,
+	};
+	const struct nk_published *to = bpf_map_lookup_elem(&published, &port);
+
+	if (to)
+		return to;
+	port.addr.words[3] = 0;
+	if (!key_is_v4(key))
+		__builtin_memset(&port.addr, 0, sizeof(port.addr));
+	to = bpf_map_lookup_elem(&published, &port);
+	return to && destination_is_local(skb, key) ? to : NULL;
+}
+
+/* The endpoint behind a published port, if it still has that address. */
+static __always_inline const struct nk_endpoint *published_endpoint(const struct nk_published *to)
+{
+	const struct nk_endpoint *endpoint = endpoint_of(&to->addr);
+
+	return endpoint && endpoint->ifindex == to->ifindex ? endpoint : NULL;
+}
+
+#endif
