@@ -192,6 +192,16 @@ int pins_replace(const struct pins *pins, const char *dir, const char *name, int
 	return 0;
 }
 
+int pins_delete(const struct pins *pins, const char *dir, const char *name, struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+
+	pins_path(pins, dir, name, path);
+	if (unlink(path) && errno != ENOENT)
+		return error_sys(err, errno, "remove the pin %s", path);
+	return 0;
+}
+
 int pins_reuse_maps(const struct pins *pins, struct bpf_object *object, struct error *err)
 {
 	char path[PINS_PATH_SIZE];

@@ -92,6 +92,9 @@ int pins_lock_endpoint(const struct pins *pins, uint64_t hash, bool wait, int *r
  */
 int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err);
 
+/* pins_delete() - unpin. Return: 0, also where nothing was pinned. */
+int pins_delete(const struct pins *pins, const char *dir, const char *name, struct error *err);
+
 /**
  * pins_reuse_maps() - have an object that is open, and not loaded yet, share the pinned maps; those
  * that aren't there are made and pinned when it is loaded. Its .rodata and the like stay its own.

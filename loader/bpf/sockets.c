@@ -13,6 +13,7 @@
 
 #include "bpf/ip.h"
 #include "bpf/table.h"
+#include "bpf/tracker.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
@@ -148,6 +149,8 @@ static int sockets_load(const struct pins *pins, struct error *err)
 	if (!ret)
 		ret = programs_put(pins, skeleton, err);
 	sock_bpf__destroy(skeleton);
+	if (!ret)
+		(void)tracker_load(pins, NULL); /* without it, commands tell of addresses */
 	log_step("sockets_load");
 	return ret;
 }
@@ -194,15 +197,14 @@ int sockets_update(struct datapath *datapath, struct error *err)
 
 int sockets_detach(struct datapath *datapath, struct error *err)
 {
-	char path[PINS_PATH_SIZE];
-	int ret = 0;
+	int ret = 0, one;
 
 	for (size_t i = SOCKETS_PROGRAMS; i-- > 0;) {
-		pins_path(&datapath->pins, "links", program_names[i], path);
-		if (unlink(path) && errno != ENOENT)
-			ret = error_sys(err, errno, "remove the pin %s", path);
+		one = pins_delete(&datapath->pins, "links", program_names[i], err);
+		ret = ret ? ret : one;
 	}
-	return ret;
+	one = tracker_unload(&datapath->pins, err);
+	return ret ? ret : one;
 }
 
 /* No network namespace has the cookie 0. */

@@ -17,8 +17,8 @@
 #include "core/error.h"
 
 /**
- * sockets_attach() - load and attach them; where they are attached, nothing. The caller has the
- * node's lock, or the exclusive one.
+ * sockets_attach() - load and attach them, and the tracker, if the kernel takes it; where they are
+ * attached, nothing. The caller has the node's lock, or the exclusive one.
  *
  * Return: 0; -EOPNOTSUPP where the kernel can't run them; -EPERM. Then none is attached.
  */

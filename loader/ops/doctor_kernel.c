@@ -14,6 +14,7 @@
 #include "bpf/pins.h"
 #include "bpf/probe.h"
 #include "bpf/sockets.h"
+#include "bpf/tracker.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/netns.h"
@@ -179,6 +180,13 @@ void doctor_check_sockets(struct doctor *doctor, struct doctor_check *check)
 				"of this host's processes only those of that namespace reach the "
 				"ports that it publishes",
 				"run nkctl in the initial cgroup namespace");
+	} else if (tracker_try(&err)) {
+		finding_add(check, DOCTOR_NOTE, "%s", err.message);
+		finding_explain(check,
+				"of this host's own addresses, its ports that are published on all "
+				"are reached by those that it had when a port was published last",
+				"boot a kernel with CONFIG_DEBUG_INFO_BTF and "
+				"CONFIG_FUNCTION_TRACER, without lockdown");
 	} else {
 		finding_add(check, DOCTOR_OK, "the kernel takes their programs");
 	}

@@ -9,6 +9,7 @@
 #include "bpf/collector.h"
 #include "bpf/hook.h"
 #include "bpf/sockets.h"
+#include "bpf/tracker.h"
 #include "model/identity.h"
 #include "nl/observe.h"
 #include "ops/network.h"
@@ -54,9 +55,11 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 	return ret;
 }
 
-/* Every program of ours: those that are attached to devices, the collector, those on sockets. */
+/* Every program of ours: those that are attached to devices, the collector, the tracker, those on
+ * sockets. */
 #define PROGRAM_COLLECTOR PROGRAM_COUNT
-#define PROGRAM_SOCKETS   (PROGRAM_COLLECTOR + 1)
+#define PROGRAM_TRACKER   (PROGRAM_COLLECTOR + 1)
+#define PROGRAM_SOCKETS   (PROGRAM_TRACKER + 1)
 #define PROGRAMS_ALL      (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
 
 /* Ids of the pinned programs; 0 where one was never loaded. */
@@ -68,6 +71,8 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 			ids[program] = 0;
 	if (collector_program_id(&node->datapath.pins, &ids[PROGRAM_COLLECTOR], NULL))
 		ids[PROGRAM_COLLECTOR] = 0;
+	if (tracker_program_id(&node->datapath.pins, &ids[PROGRAM_TRACKER], NULL))
+		ids[PROGRAM_TRACKER] = 0;
 	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
 }
 

@@ -38,7 +38,10 @@ static int addresses_add(struct node *node, const struct device_address_list *li
 	return ret;
 }
 
-/* What was known is read first, so that nothing is taken away that came meanwhile. */
+/*
+ * Where the kernel has the tracker, that goes on from here. What was known is read first, so that
+ * nothing is taken away that came meanwhile.
+ */
 static int addresses_tell(struct node *node, struct error *err)
 {
 	_cleanup_host_address_list_ struct host_address_list known = { 0 };
@@ -64,6 +67,6 @@ int node_sockets_sync(struct node *node, struct error *err)
 		return ret;
 	if (empty)
 		return sockets_detach(&node->datapath, err);
-	ret = addresses_tell(node, err);
-	return ret ? ret : sockets_attach(&node->datapath, err);
+	ret = sockets_attach(&node->datapath, err);
+	return ret ? ret : addresses_tell(node, err);
 }

@@ -59,6 +59,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 	for name in programs jit tcx fib-lookup redirect-peer namespaces; do
 		expect_check $name ok .
 	done
+	expect_check sockets note '^in a cgroup namespace of its own$' # and they load
 	if [[ $E2E_DEVICE == netkit ]]; then
 		expect_check collector ok .
 		expect_check netkit ok 'pairs can be made'
