@@ -5,14 +5,15 @@
  * Theory of operation: when a network namespace dies, the kernel deletes the pair, its routes
  * and its program, but knows nothing of our maps. No process of ours is there to tidy up; so this
  * program is called by the kernel whenever a device is unregistered, and deletes what that
- * device had claimed. It is a convenience: on a kernel without fentry, claims of the dead stay
- * until a command needs their addresses (loader/ops/collect.c), and are never mistaken for living
- * ones.
+ * device had claimed, and the flows that count for it. It is a convenience: on a kernel without
+ * fentry, claims of the dead stay until a command needs their addresses (loader/ops/collect.c), and
+ * are never mistaken for living ones.
  *
  * An object of its own, since fentry and reading kernel structures make libbpf parse the kernel's
  * BTF, and since the datapath must load where this can't.
  */
 #include "endpoint_maps.h"
+#include "flow_maps.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -63,6 +64,55 @@ static __always_inline void owner_collect(__u32 ifindex)
 	(void)bpf_map_delete_elem(&owners, &ifindex);
 }
 
+static __always_inline void flow_entry_delete(const struct nk_flow_key *key, __u32 owner)
+{
+	const struct nk_flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	if (flow && flow->owner == owner)
+		(void)bpf_map_delete_elem(&flows, key); /* gone already is as good */
+}
+
+/* A slot may be stale: then what its key leads to is another flow, or nothing. */
+static long slot_collect(__u32 slot, void *data)
+{
+	const struct nk_flow_slot place = { .owner = *(const __u32 *)data, .slot = slot };
+	const struct nk_flow_key *found = bpf_map_lookup_elem(&flow_slots, &place);
+	const struct nk_flow *flow;
+	struct nk_flow_key key, reply_key;
+
+	if (!found)
+		return 0;
+	key = *found;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow && flow->owner == place.owner && flow->slot == slot) {
+		reply_key = nk_flow_key_turn(&flow->to);
+		flow_entry_delete(&reply_key, place.owner);
+		flow_entry_delete(&key, place.owner);
+	}
+	(void)bpf_map_delete_elem(&flow_slots, &place);
+	return 0;
+}
+
+static __always_inline void flows_collect(__u32 ifindex)
+{
+	const struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &ifindex);
+	const __u32 zero = 0;
+	const struct nk_nat *settings = bpf_map_lookup_elem(&nat, &zero);
+	__u64 slots;
+
+	if (!ring || !settings)
+		return;
+	slots = ring->taken < settings->endpoint_flows ? ring->taken : settings->endpoint_flows;
+	(void)bpf_loop((__u32)slots, slot_collect, &ifindex, 0);
+	(void)bpf_map_delete_elem(&flow_rings, &ifindex);
+}
+
+static __always_inline void device_collect(__u32 ifindex)
+{
+	owner_collect(ifindex);
+	flows_collect(ifindex);
+}
+
 /* call_netdevice_notifiers_info(unsigned long event, struct netdev_notifier_info *info), dev.c */
 SEC("fentry/call_netdevice_notifiers_info")
 int nk_collect(const __u64 *arguments)
@@ -75,6 +125,6 @@ int nk_collect(const __u64 *arguments)
 	info = (const void *)arguments[1];
 	dev = info->dev;
 	if (dev->group == NK_LINK_GROUP && dev->nd_net.net->net_cookie == host_netns_cookie)
-		owner_collect((__u32)dev->ifindex);
+		device_collect((__u32)dev->ifindex);
 	return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The flow table (nkctl/nat.h): the datapath's, and the collector's. */
+/* The flow table and its settings (nkctl/nat.h): the datapath's, and the collector's. */
 #ifndef NKCTL_BPF_FLOW_MAPS_H
 #define NKCTL_BPF_FLOW_MAPS_H
 
 #include "compat.h"
+#include "settings_map.h"
 #include <nkctl/nat.h>
 
 struct {

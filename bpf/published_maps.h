@@ -4,6 +4,7 @@
 #define NKCTL_BPF_PUBLISHED_MAPS_H
 
 #include "compat.h"
+#include "settings_map.h"
 #include <nkctl/nat.h>
 
 struct {
@@ -13,13 +14,5 @@ struct {
 	__type(key, struct nk_port);
 	__type(value, struct nk_published);
 } published SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nk_nat);
-} nat SEC(".maps");
 
 #endif

@@ -40,6 +40,12 @@ const struct cli_command *const cli_commands[] = {
 	&command_uplink_list,
 	&command_uplink_add,
 	&command_uplink_remove,
+	&command_nat_show,
+	&command_nat_set,
+	&command_nat_exempt_add,
+	&command_nat_exempt_remove,
+	&command_flows_list,
+	&command_flows_flush,
 	&command_stats,
 	&command_doctor,
 	&command_upgrade,
@@ -169,16 +175,33 @@ int cli_take_masquerade(bool on, int *masquerade, struct error *err)
 	return 0;
 }
 
+/* How many of the words are the beginning of @name, all of which they may be. */
+static int words_match(const char *name, int argc, char *const *argv, bool *ret_whole)
+{
+	int words = 0;
+
+	for (; *name && words < argc; words++) {
+		size_t len = strcspn(name, " ");
+
+		if (strlen(argv[words]) != len || strncmp(argv[words], name, len) != 0)
+			break;
+		name += len + (name[len] == ' ');
+	}
+	*ret_whole = !*name;
+	return words;
+}
+
 const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words)
 {
-	char two_words[64] = "";
+	for (size_t i = 0; cli_commands[i]; i++) {
+		bool whole;
+		int words = words_match(cli_commands[i]->name, argc, argv, &whole);
 
-	if (argc > 1)
-		(void)snprintf(two_words, sizeof(two_words), "%s %s", argv[0], argv[1]);
-	for (size_t i = 0; argc > 0 && cli_commands[i]; i++) {
-		*ret_words = !strcmp(cli_commands[i]->name, two_words) ? 2 : 1;
-		if (*ret_words == 2 || !strcmp(cli_commands[i]->name, argv[0]))
+		if (words && (whole || (cli_commands[i]->is_default && words == 1 &&
+					(argc == 1 || argv[1][0] == '-')))) {
+			*ret_words = words;
 			return cli_commands[i];
+		}
 	}
 	return NULL;
 }
@@ -228,17 +251,22 @@ void cli_print_help(const struct cli_command *command)
 }
 
 /* Whether a verb belongs to a group: "network add" to "network". */
-static bool command_is_of(const struct cli_command *command, const char *group)
+static bool command_is_of(const struct cli_command *command, int argc, char *const *words)
 {
-	return !strncmp(command->name, group, strlen(group)) && command->name[strlen(group)] == ' ';
+	bool whole;
+
+	return words_match(command->name, argc, words, &whole) == argc && !whole;
 }
 
-bool cli_print_group_help(const char *group)
+bool cli_print_group_help(char *const *words)
 {
 	bool found = false;
+	int argc = 0;
 
-	for (size_t i = 0; cli_commands[i]; i++) {
-		if (!command_is_of(cli_commands[i], group))
+	while (words[argc])
+		argc++;
+	for (size_t i = 0; argc && cli_commands[i]; i++) {
+		if (!command_is_of(cli_commands[i], argc, words))
 			continue;
 		if (found)
 			(void)putchar('\n');

@@ -30,10 +30,11 @@ struct cli;
 
 /**
  * struct cli_command - a verb.
- * @name: "attach", or two words: "network add"
+ * @name: "attach", or several words: "network add"
  * @arguments: positional arguments for the usage line; "" for none
  * @summary: a line
  * @help: paragraphs and examples
+ * @is_default: the first word of its name, with options behind it or nothing, means this one
  * @options: ends with an entry whose name is NULL; NULL: no options of its own
  * @run: returns 0, or a negative errno with @err set
  */
@@ -42,6 +43,7 @@ struct cli_command {
 	const char *arguments;
 	const char *summary;
 	const char *help;
+	bool is_default;
 	const struct cli_option *options;
 	int (*run)(struct cli *cli, struct error *err);
 };
@@ -94,13 +96,19 @@ const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words);
 /* cli_print_help() - of one verb, or of everything (NULL). */
 void cli_print_help(const struct cli_command *command);
 
-/* cli_print_group_help() - of the verbs of a group, "network". Return: false: there is none. */
-bool cli_print_group_help(const char *group);
+/**
+ * cli_print_group_help() - of the verbs of a group.
+ * @words: its name, "network" or "nat exempt", and NULL
+ *
+ * Return: false: there is none.
+ */
+bool cli_print_group_help(char *const *words);
 
 extern const struct cli_command command_attach, command_detach, command_list, command_show,
 	command_publish_add, command_publish_list, command_publish_remove, command_network_add,
 	command_network_list, command_network_remove, command_uplink_list, command_uplink_add,
-	command_uplink_remove, command_stats, command_doctor, command_upgrade, command_down,
-	command_help, command_version;
+	command_uplink_remove, command_nat_show, command_nat_set, command_nat_exempt_add,
+	command_nat_exempt_remove, command_flows_list, command_flows_flush, command_stats,
+	command_doctor, command_upgrade, command_down, command_help, command_version;
 
 #endif

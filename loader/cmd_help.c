@@ -35,7 +35,7 @@ static int help_run(struct cli *cli, struct error *err)
 	int words, ret = cli_options_end(cli, err);
 
 	if (!ret)
-		ret = cli_arguments(cli, 0, 2, err);
+		ret = cli_arguments(cli, 0, 3, err);
 	if (ret)
 		return ret;
 	if (cli->json)
@@ -44,10 +44,12 @@ static int help_run(struct cli *cli, struct error *err)
 		cli_print_help(NULL);
 		return 0;
 	}
+	if (cli_print_group_help(cli->argv))
+		return 0;
 	command = cli_find(cli->argc, cli->argv, &words);
 	if (command)
 		cli_print_help(command);
-	else if (!cli_print_group_help(cli->argv[0]))
+	else
 		return error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them",
 				 cli->argv[0]);
 	return 0;

@@ -40,14 +40,19 @@ static bool is_help_option(const char *word)
 }
 
 /* @words: what stands where a verb should. The name of a group alone gets the group's help. */
-static int usage_error(const struct cli *cli, char *const *words)
+static int usage_error(const struct cli *cli, char **words)
 {
-	const char *word = words[0];
+	bool help_wanted;
 	struct error err;
+	size_t count = 0;
 
-	if ((!words[1] || is_help_option(words[1])) && cli_print_group_help(word))
-		return words[1] ? EXIT_STATUS_OK : EXIT_STATUS_USAGE;
-	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", word);
+	while (words[count] && !is_help_option(words[count]))
+		count++;
+	help_wanted = words[count];
+	words[count] = NULL;
+	if (cli_print_group_help(words))
+		return help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE;
+	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", words[0]);
 	return failure_print(cli, &err);
 }
 

@@ -101,18 +101,18 @@ offered() # FUNCTION ARGUMENT...
 	"$@"
 	printf '%s\n' "${COMPREPLY[@]}"
 }
-completion_verbs()
+completion_verbs() # [WORDS]
 {
-	local verbs word second
+	local verbs word words
 	verbs=$(table_verbs)
 	while read -r word; do
-		if [[ $'\n'$verbs == *$'\n'"$word "* ]]; then
-			while read -r second; do echo "$word $second"; done \
-				< <(offered _nkctl_argument "$word")
+		words=${1:+$1 }$word
+		if [[ $'\n'$verbs == *$'\n'"$words "* ]]; then
+			completion_verbs "$words"
 		else
-			echo "$word"
+			echo "$words"
 		fi
-	done < <(offered _nkctl_argument '')
+	done < <(offered _nkctl_argument "${1-}")
 }
 completion_options()
 {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/nat.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "bpf/published.h"
 #include "core/sysctl.h"
 
 /* Below the host's own range, which is 32768 to 60999 unless somebody changed it. */
@@ -50,6 +52,11 @@ void nat_port_clear(struct nk_nat *nat, uint16_t port)
 		__atomic_fetch_and(&nat->ports[port / 64], ~(1ULL << port % 64), __ATOMIC_RELAXED);
 }
 
+static bool nat_port_is_set(const struct nk_nat *nat, uint16_t port)
+{
+	return nat->ports[port / 64] >> port % 64 & 1;
+}
+
 bool port_range_has(const struct port_range *range, uint32_t port)
 {
 	return port >= range->min && port <= range->max;
@@ -90,6 +97,28 @@ int port_range_local(struct port_range *ret_range, struct error *err)
 	if (!ret)
 		*ret_range = (struct port_range){ (uint32_t)min, (uint32_t)max };
 	return ret;
+}
+
+int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
+		  struct error *err)
+{
+	_cleanup_published_list_ struct published_list published = { 0 };
+	const struct port_range before = nat_range(nat);
+	struct nk_nat kept = { 0 };
+	int ret = published_list_read(datapath, &published, err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < published.count; i++)
+		nat_port_set(&kept, be16toh(published.entries[i].key.port));
+	for (uint32_t port = range->min; port <= range->max; port++)
+		nat_port_set(nat, (uint16_t)port);
+	nat->port_min = range->min;
+	nat->port_max = range->max;
+	for (uint32_t port = before.min; port <= before.max; port++)
+		if (!nat_port_is_set(&kept, (uint16_t)port))
+			nat_port_clear(nat, (uint16_t)port);
+	return 0;
 }
 
 /* The ports come last: a range is what tells that the rest was filled in. */

@@ -64,4 +64,11 @@ int port_range_local(struct port_range *ret_range, struct error *err);
 /* The range in the settings. */
 struct port_range nat_range(const struct nk_nat *nat);
 
+/**
+ * nat_range_set() - have masquerading take other ports from now on; flows keep theirs. The bits of
+ * published ports stay. Needs the node's lock.
+ */
+int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
+		  struct error *err);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/table.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -8,6 +9,8 @@
 
 /* Entries a batch reads: more than a bucket of the kernel's hash tables ever holds. */
 #define BATCH_ENTRIES 4096
+
+#define KEY_SIZE_MAX 64
 
 int table_get(struct datapath *datapath, enum datapath_map map, const void *key, void *ret_value,
 	      struct error *err)
@@ -30,7 +33,7 @@ int table_set(struct datapath *datapath, enum datapath_map map, const void *key,
 		return fd;
 	if (!bpf_map_update_elem(fd, key, value, flags))
 		return 0;
-	if (errno == E2BIG) /* how a full hash table is told */
+	if (errno == E2BIG || errno == ENOSPC) /* how a full hash table is told, and a full trie */
 		return error_set(err, ENOSPC, "the table %s is full", datapath_map_name(map));
 	return error_sys(err, errno, "write an entry of %s", datapath_map_name(map));
 }
@@ -67,17 +70,20 @@ static int dump_grow(struct table_dump *dump, size_t key_size, size_t value_size
 	return keys && values ? 0 : -ENOMEM;
 }
 
+/* Where a batch ended is 4 bytes of a hash table, and a key of others (kernel/bpf/syscall.c). */
 static int dump_read(int fd, size_t key_size, size_t value_size, struct table_dump *dump)
 {
-	__u32 batch, count;
+	char batch[KEY_SIZE_MAX];
+	__u32 count;
 	bool first = true;
 	int ret;
 
+	assert(key_size <= sizeof(batch));
 	do {
 		if (dump_grow(dump, key_size, value_size))
 			return -ENOMEM;
 		count = (__u32)(dump->capacity - dump->count);
-		ret = bpf_map_lookup_batch(fd, first ? NULL : &batch, &batch,
+		ret = bpf_map_lookup_batch(fd, first ? NULL : batch, batch,
 					   dump->keys + dump->count * key_size,
 					   dump->values + dump->count * value_size, &count, NULL);
 		if (ret && ret != -ENOENT)

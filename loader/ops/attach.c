@@ -37,6 +37,7 @@
 #include "ops/collect.h"
 #include "ops/lifecycle.h"
 #include "ops/nat.h"
+#include "ops/network.h"
 #include "ops/publish.h"
 #include "ops/setup.h"
 #include "ops/uplink.h"
@@ -589,6 +590,8 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 	ret = attach_plan(&attach, err);
 	if (!ret)
 		ret = attach_wants_nat(&attach) ? nat_enable(node, err) : node_load(node, err);
+	if (!ret)
+		ret = network_exempt(node, &attach.network, err);
 	if (!ret)
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)

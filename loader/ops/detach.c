@@ -5,12 +5,14 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "ops/flows.h"
 #include "ops/publish.h"
 
 /*
  * Its ports go before its claims, whose flag tells that there are any. Killed after the claims are
  * gone, it leaves an endpoint that can't send: its source addresses aren't its own any more. The
- * next detach ends the work.
+ * next detach ends the work. Flows go last, when no packet can make another one; the collector has
+ * been quicker, where the kernel has it.
  */
 int endpoint_remove(struct node *node, int ifindex, struct error *err)
 {
@@ -25,7 +27,9 @@ int endpoint_remove(struct node *node, int ifindex, struct error *err)
 	log_step("link_delete");
 	if (ret && ret != -ENODEV)
 		return error_prefix(err, "delete the device pair");
-	return 0;
+	ret = flows_release(node, ifindex, err);
+	log_step("flows_release");
+	return ret;
 }
 
 int endpoint_detach(struct node *node, const struct identity *identity, struct error *err)

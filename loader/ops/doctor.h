@@ -75,6 +75,7 @@ enum doctor_needs {
 	X(accept_ra, "accept-ra", ROOT)              \
 	X(mtu, "mtu", NOTHING)                       \
 	X(subnets, "subnets", NOTHING)               \
+	X(nat_ports, "nat-ports", NOTHING)           \
 	X(other_programs, "other-programs", ROOT)    \
 	X(xdp, "xdp", NOTHING)                       \
 	X(tc_filters, "tc-filters", NOTHING)         \

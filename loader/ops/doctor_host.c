@@ -9,6 +9,7 @@
 #include "nl/address.h"
 #include "nl/link.h"
 #include "ops/doctor_check.h"
+#include "ops/nat.h"
 
 static const char *endpoint_label(const struct endpoint *endpoint)
 {
@@ -307,4 +308,27 @@ void doctor_check_subnets(struct doctor *doctor, struct doctor_check *check)
 	}
 	finding_explain(check, "a container may get an address that somebody else has there",
 			"give the network other subnets: nkctl network add NAME --subnet CIDR");
+}
+
+/* What there is, or what the first load would choose. */
+void doctor_check_nat_ports(struct doctor *doctor, struct doctor_check *check)
+{
+	_cleanup_nat_state_ struct nat_state state = { 0 };
+	struct error err;
+
+	if (nat_state_read(&doctor->node, &state, &err)) {
+		finding_add(check, DOCTOR_WARN, "%s", err.message);
+		return;
+	}
+	finding_add(check, nat_shares_ports(&state) ? DOCTOR_WARN : DOCTOR_OK,
+		    "masquerading takes %u-%u", state.ports.min, state.ports.max);
+	finding_add(check, DOCTOR_OK, "the host's own sockets %u-%u", state.local_ports.min,
+		    state.local_ports.max);
+	if (check->state != DOCTOR_OK)
+		finding_explain(
+			check,
+			"a socket of the host may get a port that a flow has, and then lacks "
+			"its answers",
+			"nkctl nat set --ports MIN-MAX, or sysctl -w "
+			"net.ipv4.ip_local_port_range=\"MIN MAX\"");
 }

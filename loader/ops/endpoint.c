@@ -38,6 +38,11 @@ enum datapath_program endpoint_program(const struct link_info *link)
 	return link_kind(link) == NK_DEVICE_NETKIT ? PROGRAM_FROM_CTR : PROGRAM_FROM_CTR_VETH;
 }
 
+bool endpoint_has_name(const struct endpoint *endpoint, const char *name)
+{
+	return !strcmp(endpoint->identity.id, name) || !strcmp(endpoint->link.name, name);
+}
+
 int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
 		  struct error *err)
 {
@@ -252,7 +257,7 @@ void endpoint_list_free(struct endpoint_list *list)
 static bool endpoint_matches(const struct endpoint *endpoint, const char *id, const char *network,
 			     const char *ifname)
 {
-	return (!strcmp(endpoint->identity.id, id) || !strcmp(endpoint->link.name, id)) &&
+	return endpoint_has_name(endpoint, id) &&
 	       (!network || !strcmp(endpoint->identity.network, network)) &&
 	       (!ifname || !strcmp(endpoint->identity.ifname, ifname));
 }

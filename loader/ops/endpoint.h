@@ -103,6 +103,9 @@ void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *ne
 /* Whether it has addresses of both families. */
 bool endpoint_is_dual(const struct endpoint *endpoint);
 
+/* Whether a person means this endpoint by @name: its container id, or its primary's name. */
+bool endpoint_has_name(const struct endpoint *endpoint, const char *name);
+
 /* The program that lets an endpoint's container send. */
 enum datapath_program endpoint_program(const struct link_info *link);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/exempt.h"
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "ops/endpoint.h"
@@ -66,6 +67,74 @@ static int network_check_overlap(const struct network_list *networks, const char
 	return 0;
 }
 
+static int subnets_exempt_locked(struct node *node, const struct nk_network *network,
+				 struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < network->subnet_count; i++) {
+		struct prefix subnet = subnet_prefix(&network->subnets[i]);
+
+		ret = exempt_add(&node->datapath, &subnet, NK_EXEMPT_NETWORK, err);
+	}
+	return ret;
+}
+
+static int subnets_unexempt(struct node *node, const struct nk_network *network, struct error *err)
+{
+	int ret = 0, one;
+
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		struct prefix subnet = subnet_prefix(&network->subnets[i]);
+
+		one = exempt_remove(&node->datapath, &subnet, NK_EXEMPT_NETWORK, err);
+		ret = ret ? ret : one;
+	}
+	return ret;
+}
+
+int network_exempt(struct node *node, const struct nk_network *network, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	bool missing = false;
+	int ret;
+
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		struct prefix subnet = subnet_prefix(&network->subnets[i]);
+
+		missing |= !exempt_is_network(&node->datapath, &subnet);
+	}
+	if (!missing)
+		return 0;
+	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	return ret ? ret : subnets_exempt_locked(node, network, err);
+}
+
+/* The subnets that "default" has by itself are nobody's from now on. */
+static int default_replaced(struct node *node, struct error *err)
+{
+	struct nk_network network;
+
+	network_default(&network);
+	return subnets_unexempt(node, &network, err);
+}
+
+static int network_inserted(struct node *node, const char *name, const struct nk_network *network,
+			    struct error *err)
+{
+	int ret = 0;
+
+	if (!strcmp(name, DEFAULT_NETWORK))
+		ret = default_replaced(node, err);
+	if (!ret)
+		ret = subnets_exempt_locked(node, network, err);
+	if (ret) {
+		(void)subnets_unexempt(node, network, NULL); /* @ret tells more */
+		(void)network_delete(&node->datapath, name, NULL);
+	}
+	return ret;
+}
+
 static int network_add_locked(struct node *node, const char *name, const struct nk_network *network,
 			      struct error *err)
 {
@@ -82,7 +151,7 @@ static int network_add_locked(struct node *node, const char *name, const struct 
 	if (ret == -EEXIST)
 		return error_set(err, EEXIST, "network %s exists: remove it before you change it",
 				 name);
-	return ret;
+	return ret ? ret : network_inserted(node, name, network, err);
 }
 
 int network_add(struct node *node, const char *name, const struct nk_network *network,
@@ -116,5 +185,7 @@ int network_remove(struct node *node, const char *name, struct error *err)
 		ret = endpoints_of(node, name, "remove it", err);
 	if (!ret)
 		ret = network_delete(&node->datapath, name, err);
+	if (!ret)
+		ret = subnets_unexempt(node, &network, err);
 	return ret ? ret : gateways_remove(node, &network, err);
 }

@@ -29,4 +29,12 @@ int networks_read(struct node *node, struct network_list *ret_list, struct error
 /* gateways_remove() - take a network's gateway addresses off the host; absent ones are fine. */
 int gateways_remove(struct node *node, const struct nk_network *network, struct error *err);
 
+/**
+ * network_exempt() - have endpoints reach a network's subnets with their own addresses, wherever
+ * those are.
+ *
+ * Return: 0, also where it is so already; -ENOSPC where the table is full.
+ */
+int network_exempt(struct node *node, const struct nk_network *network, struct error *err);
+
 #endif

@@ -210,9 +210,37 @@ static void test_verbs_are_found_by_one_word_or_two(void **state)
 	check_found("attach", "--ns", "attach", 1);
 	check_found("network", "add", "network add", 2);
 	check_found("uplink", "remove", "uplink remove", 2);
+	check_found("flows", "flush", "flows flush", 2);
 	for (size_t i = 0; i < ARRAY_SIZE(strangers) - 1; i++)
 		assert_null(cli_find(strangers[i][1] ? 2 : 1, strangers[i], &words));
 	assert_null(cli_find(0, NULL, &words));
+}
+
+static void test_verbs_of_three_words(void **state)
+{
+	char *const argv[] = { "nat", "exempt", "remove", "10.0.0.0/8", NULL };
+	const struct cli_command *found;
+	int words;
+
+	(void)state;
+	found = cli_find(4, argv, &words);
+	assert_non_null(found);
+	assert_string_equal(found->name, "nat exempt remove");
+	assert_int_equal(words, 3);
+	assert_null(cli_find(2, argv, &words));
+	assert_null(cli_find(1, argv, &words));
+}
+
+static void test_a_group_may_stand_for_one_of_its_verbs(void **state)
+{
+	char *bogus[] = { "flows", "bogus", NULL };
+	int words;
+
+	(void)state;
+	check_found("flows", NULL, "flows list", 1);
+	check_found("flows", "--json", "flows list", 1);
+	check_found("flows", "list", "flows list", 2);
+	assert_null(cli_find(2, bogus, &words));
 }
 
 static bool is_lower_word(const char *text)
@@ -284,6 +312,8 @@ int main(void)
 		cmocka_unit_test(test_verbs_are_found_by_one_word_or_two),
 		cmocka_unit_test(test_tables_make_sense),
 		cmocka_unit_test(test_masquerade_is_chosen_once),
+		cmocka_unit_test(test_verbs_of_three_words),
+		cmocka_unit_test(test_a_group_may_stand_for_one_of_its_verbs),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -91,6 +91,27 @@ static void test_refused_command_lines(void **state)
 		{ { "network", "add", "a/b", "--subnet", "10.0.0.0/8" }, "network name 'a/b'" },
 		{ { "network", "remove" }, "missing argument" },
 		{ { "uplink", "add" }, "missing argument" },
+		{ { "attach", "--ns", "c", "--masquerade", "--no-masquerade" }, "exclude each" },
+		{ { "network", "add", "a", "--no-masquerade", "--masquerade" }, "exclude each" },
+		{ { "nat", "bogus" }, "'nat' is no verb" },
+		{ { "nat", "set" }, "nothing to set" },
+		{ { "nat", "set", "--ports", "2000" }, "aren't of the form MIN-MAX" },
+		{ { "nat", "set", "--ports", "2000-" }, "port '' is no number" },
+		{ { "nat", "set", "--ports", "-3000" }, "port '' is no number" },
+		{ { "nat", "set", "--ports", "2000-70000" }, "port '70000' is no number" },
+		{ { "nat", "set", "--ports", "80-2000" }, "within 1024-65535" },
+		{ { "nat", "set", "--endpoint-flows", "0" }, "at least 16" },
+		{ { "nat", "set", "--endpoint-flows", "15" }, "out of range" },
+		{ { "nat", "exempt", "add" }, "missing argument" },
+		{ { "nat", "exempt", "add", "10.0.0.0/8", "x" }, "'x' is neither" },
+		{ { "nat", "exempt", "remove", "::/0" }, "has IPv4 addresses in it" },
+		{ { "flows", "bogus" }, "'flows' is no verb" },
+		{ { "flows", "list", "x" }, "unexpected argument 'x'" },
+		{ { "flows", "--protocol", "tcq" }, "protocol 'tcq' is none of" },
+		{ { "flows", "--remote", "10.0.0.0/33" }, "'10.0.0.0/33' is neither" },
+		{ { "flows", "flush" }, "which flows?" },
+		{ { "flows", "flush", "--all", "--protocol", "tcp" }, "which flows?" },
+		{ { "flows", "list", "--all" }, "unknown option '--all'" },
 		{ { "help", "bogus" }, "help: 'bogus' is no verb" },
 		{ { "version", "x" }, "unexpected argument 'x'" },
 	};
@@ -194,15 +215,15 @@ static void test_every_verb_has_help(void **state)
 	verbs = json_loads(result.out, 0, NULL);
 	assert_true(json_array_size(verbs) > 10);
 	json_array_foreach (verbs, i, verb) {
-		char name[64], expected[128], *second;
+		const char *words[WORDS_MAX] = { "help" };
+		char name[64], expected[128], *rest = name;
 
 		(void)snprintf(name, sizeof(name), "%s",
 			       json_string_value(json_object_get(verb, "name")));
 		(void)snprintf(expected, sizeof(expected), "Usage: nkctl %s", name);
-		second = strchr(name, ' ');
-		if (second)
-			*second++ = '\0';
-		check_answer((const char *const[WORDS_MAX]){ "help", name, second }, 0, expected);
+		for (size_t word = 1; rest; word++)
+			words[word] = strsep(&rest, " ");
+		check_answer(words, 0, expected);
 	}
 	json_decref(verbs);
 }

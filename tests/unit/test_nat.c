@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Which ports masquerading takes, and the bits by which the datapath knows them. */
+#include <errno.h>
+#include <string.h>
+
 #include "bpf/nat.h"
+#include "ops/nat.h"
 #include "unit.h"
 
 static void check_choice(uint32_t local_min, uint32_t local_max, uint32_t min, uint32_t max)
@@ -64,6 +68,66 @@ static void test_masquerading_keeps_its_ports(void **state)
 	assert_true(nat.ports[3] == 1ULL << 8);
 }
 
+static void check_refused(const struct nat_change *change, const char *words)
+{
+	struct error err = { 0 };
+
+	assert_int_equal(nat_change_check(change, &err), -EINVAL);
+	if (!strstr(err.message, words))
+		fail_msg("'%s' should tell '%s'", err.message, words);
+}
+
+static void test_settings_that_can_be(void **state)
+{
+	static const struct nat_change good[] = {
+		{ .endpoint_flows = 16 },      { .endpoint_flows = 131072 },
+		{ .ports = { 1024, 1039 } },   { .ports = { 1, 0 } },
+		{ .ports = { 65520, 65535 } }, { .ports = { 1024, 65535 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_int_equal(nat_change_check(&good[i], NULL), 0);
+}
+
+static void test_settings_that_cant_be(void **state)
+{
+	(void)state;
+	check_refused(&(struct nat_change){ .endpoint_flows = 15 }, "16 to 131072");
+	check_refused(&(struct nat_change){ .endpoint_flows = 131073 }, "16 to 131072");
+	check_refused(&(struct nat_change){ .ports = { 1023, 2000 } }, "within 1024-65535");
+	check_refused(&(struct nat_change){ .ports = { 1024, 65536 } }, "within 1024-65535");
+	check_refused(&(struct nat_change){ .ports = { 3000, 2000 } }, "the smaller one first");
+	check_refused(&(struct nat_change){ .ports = { 2000, 2014 } }, "too few: at least 16");
+	check_refused(&(struct nat_change){ .ports = { 2000, 2014 }, .endpoint_flows = 100 },
+		      "too few");
+}
+
+static void check_exempt(const char *text, const char *words)
+{
+	struct prefix prefix = prefix_of(text);
+	struct error err = { 0 };
+
+	assert_int_equal(nat_exempt_check(&prefix, &err), *words ? -EINVAL : 0);
+	if (!strstr(err.message, words))
+		fail_msg("'%s' should tell '%s'", err.message, words);
+}
+
+static void test_prefixes_that_can_be_exempt(void **state)
+{
+	(void)state;
+	check_exempt("0.0.0.0/0", "");
+	check_exempt("10.0.0.0/8", "");
+	check_exempt("192.0.2.1", "");
+	check_exempt("2000::/3", "");
+	check_exempt("2001:db8::7", "");
+	check_exempt("10.1.0.0/8", "did you mean 10.0.0.0/8?");
+	check_exempt("2001:db8::7/64", "did you mean 2001:db8::/64?");
+	check_exempt("::/0", "has IPv4 addresses in it");
+	check_exempt("::ffff:0:0/96", "has IPv4 addresses in it");
+	check_exempt("::ffff:10.0.0.0/104", "has IPv4 addresses in it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -71,6 +135,9 @@ int main(void)
 		cmocka_unit_test(test_where_the_host_leaves_too_few_they_are_shared),
 		cmocka_unit_test(test_a_bit_for_each_port),
 		cmocka_unit_test(test_masquerading_keeps_its_ports),
+		cmocka_unit_test(test_settings_that_can_be),
+		cmocka_unit_test(test_settings_that_cant_be),
+		cmocka_unit_test(test_prefixes_that_can_be_exempt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/exempt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/ip.h"
+#include "bpf/table.h"
+
+/* How much longer a prefix is that has become one of an IPv4-mapped address. */
+#define MAPPED_BITS 96
+
+static struct nk_exempt exempt_key(const struct prefix *prefix)
+{
+	return (struct nk_exempt){
+		.prefix_len = prefix->len + (prefix->addr.family == AF_INET ? MAPPED_BITS : 0u),
+		.addr = addr_to_ip(&prefix->addr)
+	};
+}
+
+static struct prefix exempt_prefix(const struct nk_exempt *key)
+{
+	struct addr addr = addr_from_ip(&key->addr);
+	uint32_t mapped = addr.family == AF_INET ? MAPPED_BITS : 0;
+
+	return (struct prefix){ addr, (uint8_t)(key->prefix_len - mapped) };
+}
+
+/*
+ * Looking up in a trie finds the longest prefix that fits, and no flag of an update asks for a
+ * prefix that isn't there (before 6.13 the kernel ignored BPF_NOEXIST, lpm_trie.c): read them all.
+ */
+static int exempt_reasons(struct datapath *datapath, const struct prefix *prefix,
+			  uint32_t *ret_reasons, struct error *err)
+{
+	_cleanup_exempt_list_ struct exempt_list list = { 0 };
+	int ret = exempt_list_read(datapath, &list, err);
+
+	if (!ret)
+		*ret_reasons = exempt_list_reasons(&list, prefix);
+	return ret;
+}
+
+int exempt_add(struct datapath *datapath, const struct prefix *prefix, enum nk_exempt_reason reason,
+	       struct error *err)
+{
+	struct nk_exempt key = exempt_key(prefix);
+	uint32_t reasons;
+	int ret = exempt_reasons(datapath, prefix, &reasons, err);
+
+	if (ret || reasons & reason)
+		return ret;
+	reasons |= reason;
+	return table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err);
+}
+
+int exempt_remove(struct datapath *datapath, const struct prefix *prefix,
+		  enum nk_exempt_reason reason, struct error *err)
+{
+	struct nk_exempt key = exempt_key(prefix);
+	uint32_t reasons;
+	int ret = exempt_reasons(datapath, prefix, &reasons, err);
+
+	if (ret || !(reasons & reason))
+		return ret;
+	reasons &= ~reason;
+	return reasons ? table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err)
+		       : table_delete(datapath, MAP_EXEMPT, &key, err);
+}
+
+bool exempt_is_network(struct datapath *datapath, const struct prefix *subnet)
+{
+	struct nk_exempt key = exempt_key(subnet);
+	uint32_t reasons;
+
+	return !table_get(datapath, MAP_EXEMPT, &key, &reasons, NULL) &&
+	       reasons & NK_EXEMPT_NETWORK;
+}
+
+static int exempt_order(const void *a, const void *b)
+{
+	const struct prefix *left = &((const struct exempt_entry *)a)->prefix;
+	const struct prefix *right = &((const struct exempt_entry *)b)->prefix;
+	int order;
+
+	if (left->addr.family != right->addr.family)
+		return left->addr.family == AF_INET ? -1 : 1;
+	order = addr_compare(&left->addr, &right->addr);
+	return order ? order : left->len - right->len;
+}
+
+int exempt_list_read(struct datapath *datapath, struct exempt_list *ret_list, struct error *err)
+{
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
+	struct exempt_entry *entries;
+	struct nk_exempt key;
+	int ret =
+		table_read(datapath, MAP_EXEMPT, sizeof(key), sizeof(entries->reasons), &dump, err);
+
+	if (ret)
+		return ret;
+	entries = calloc(dump.count + 1, sizeof(*entries));
+	if (!entries)
+		return error_sys(err, ENOMEM, "read the exempt prefixes");
+	for (size_t i = 0; i < dump.count; i++) {
+		memcpy(&key, dump.keys + i * sizeof(key), sizeof(key));
+		entries[i].prefix = exempt_prefix(&key);
+		memcpy(&entries[i].reasons, dump.values + i * sizeof(entries->reasons),
+		       sizeof(entries->reasons));
+	}
+	qsort(entries, dump.count, sizeof(*entries), exempt_order);
+	*ret_list = (struct exempt_list){ entries, dump.count };
+	return 0;
+}
+
+uint32_t exempt_list_reasons(const struct exempt_list *list, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->entries[i].prefix.len == prefix->len &&
+		    addr_equal(&list->entries[i].prefix.addr, &prefix->addr))
+			return list->entries[i].reasons;
+	return 0;
+}
+
+void exempt_list_free(struct exempt_list *list)
+{
+	free(list->entries);
+	*list = (struct exempt_list){ 0 };
+}
