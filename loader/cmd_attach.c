@@ -140,6 +140,9 @@ static void warnings_print(const struct attach_result *result)
 		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per "
 			    "packet",
 			    result->endpoint.identity.id);
+	if (result->shares_ports)
+		log_warning("masquerading has to share ports with the host's own sockets: `nkctl "
+			    "doctor` tells more");
 	if (result->no_uplink)
 		log_warning("no device carries a default route: %s reaches this host and its "
 			    "containers only (`nkctl uplink add` names one)",

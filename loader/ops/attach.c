@@ -29,6 +29,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "bpf/collector.h"
 #include "bpf/hook.h"
 #include "core/cleanup.h"
 #include "core/log.h"
@@ -63,7 +64,7 @@ struct attach {
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t claimed;
 	int ifindex, peer_ifindex;
-	bool no_uplink, veth_instead;
+	bool no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 };
 
@@ -534,6 +535,42 @@ static int attach_do(struct attach *attach, struct error *err)
 	return ret;
 }
 
+static bool ports_are_shared(struct node *node)
+{
+	_cleanup_nat_state_ struct nat_state state = { 0 };
+
+	return !nat_state_read(node, &state, NULL) && nat_shares_ports(&state);
+}
+
+static int datapath_load_wanted(struct attach *attach, struct error *err)
+{
+	struct node *node = attach->node;
+	bool translates = node->datapath.config.nat;
+	int ret;
+
+	if (!attach_wants_nat(attach))
+		return node_load(node, err);
+	ret = nat_enable(node, err);
+	if (!ret && !translates)
+		attach->shares_ports = ports_are_shared(node);
+	return ret;
+}
+
+/* Loaded, as it is wanted, and with what the network needs in it. */
+static int datapath_ready(struct attach *attach, struct error *err)
+{
+	struct node *node = attach->node;
+	uint32_t id;
+	int ret = datapath_load_wanted(attach, err);
+
+	if (!ret)
+		ret = network_exempt(node, &attach->network, err);
+	if (!ret && collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT)
+		(void)collect_flows(node, NULL); /* another attach may succeed */
+	log_step("datapath_ready");
+	return ret;
+}
+
 static int attach_locked(struct attach *attach, struct error *err)
 {
 	const struct identity *identity = &attach->request->identity;
@@ -558,6 +595,7 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 			      .state = ENDPOINT_OK },
 		.no_uplink = attach->no_uplink,
 		.veth_instead = attach->veth_instead,
+		.shares_ports = attach->shares_ports,
 		.publish = attach->publish,
 	};
 	netns_name(attach->request->ns, endpoint->netns);
@@ -589,9 +627,7 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 	identity_device_name(&request->identity, primary_name);
 	ret = attach_plan(&attach, err);
 	if (!ret)
-		ret = attach_wants_nat(&attach) ? nat_enable(node, err) : node_load(node, err);
-	if (!ret)
-		ret = network_exempt(node, &attach.network, err);
+		ret = datapath_ready(&attach, err);
 	if (!ret)
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)

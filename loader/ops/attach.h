@@ -43,12 +43,15 @@ struct attach_request {
  * @endpoint: freed by endpoint_free()
  * @no_uplink: no device carries a default route: there is no way to the world
  * @veth_instead: the kernel has no netkit, and "auto" took a veth pair
+ * @shares_ports: address translation begins with this attach, and has to use ports that are the
+ *	host's own sockets'
  * @publish: what the published ports lack
  */
 struct attach_result {
 	struct endpoint endpoint;
 	bool no_uplink;
 	bool veth_instead;
+	bool shares_ports;
 	struct publish_report publish;
 };
 

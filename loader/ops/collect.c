@@ -4,7 +4,7 @@
  *
  * Where the kernel has fentry, the collector (bpf/collect.bpf.c) frees a dead endpoint's claims in
  * the moment its device goes, and there is nothing to do here. Elsewhere they stay until somebody
- * needs them.
+ * needs them. Flows of the dead would fill the table, so there each attach looks for them.
  *
  * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
  * is dead, and stays so. Only its deletion needs care: between looking and deleting, another
@@ -18,6 +18,7 @@
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "nl/observe.h"
+#include "ops/flows.h"
 #include "ops/publish.h"
 
 int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err)
@@ -81,5 +82,22 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 		dead++;
 	}
 	*ret_dead = dead;
-	return ret ? ret : publish_collect(node, err);
+	if (!ret)
+		ret = publish_collect(node, err);
+	return ret ? ret : collect_flows(node, err);
+}
+
+int collect_flows(struct node *node, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	_cleanup_free_ uint32_t *owners = NULL;
+	size_t count = 0;
+	int ret = flow_owners_read(&node->datapath, &owners, &count, err);
+
+	if (!ret && count)
+		ret = link_list_read(NK_LINK_GROUP, &links, err);
+	for (size_t i = 0; !ret && i < count; i++)
+		if (!link_list_find(&links, (int)owners[i]))
+			ret = flows_release(node, (int)owners[i], err);
+	return ret;
 }

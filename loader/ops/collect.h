@@ -38,4 +38,7 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
  */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err);
 
+/* collect_flows() - delete the flows of all dead endpoints; collect_claims() does that too. */
+int collect_flows(struct node *node, struct error *err);
+
 #endif
