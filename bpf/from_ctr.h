@@ -270,7 +270,7 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 
 	endpoint = endpoint_find_v4(&ip->daddr);
 	if (!endpoint) {
-		if (nk_config.nat && unlikely(upper.protocol == IPPROTO_ICMP) && sender->flags) {
+		if (nk_config.nat && unlikely(upper.protocol == IPPROTO_ICMP)) {
 			verdict = from_ctr_error_v4(skb, hook);
 			if (verdict != NK_UNDECIDED)
 				return verdict;
@@ -394,7 +394,7 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 
 	endpoint = endpoint_find_v6(&ip6->daddr);
 	if (!endpoint) {
-		if (nk_config.nat && unlikely(upper.protocol == IPPROTO_ICMPV6) && sender->flags) {
+		if (nk_config.nat && unlikely(upper.protocol == IPPROTO_ICMPV6)) {
 			verdict = from_ctr_error_v6(skb, hook);
 			if (verdict != NK_UNDECIDED)
 				return verdict;

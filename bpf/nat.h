@@ -45,11 +45,14 @@ enum nk_nat_miss {
 
 /* Out of a container -------------------------------------------------------------------------- */
 
-/* Whether packets of this sender to this destination's port can have to do with translation. */
+/*
+ * Whether packets of this sender to this destination's port can have to do with translation. Those
+ * whose port isn't known here can: SCTP's, and later fragments.
+ */
 static __always_inline bool nat_concerns(const struct nk_endpoint *sender,
 					 const struct nk_upper *upper)
 {
-	return sender->flags || nat_port_is_watched(upper->dport);
+	return sender->flags || !upper->dport || nat_port_is_watched(upper->dport);
 }
 
 static __always_inline bool destination_is_exempt(const struct nk_flow_key *key)
