@@ -266,6 +266,8 @@ static __always_inline int publish(const struct nk_flow_key *key, const struct n
 
 	if (!plan || !endpoint)
 		return NK_DROP_NAT_FLOWS;
+	if (endpoint_of(&key->saddr)) /* forged: it would take that container's own flow away */
+		return NK_DROP_SOURCE;
 	plan->original.target = *endpoint;
 	plan->original.to.daddr = to->addr;
 	plan->original.to.dport = to->port;
