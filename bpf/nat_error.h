@@ -93,8 +93,9 @@ static __always_inline void quote_upper_rewrite(volatile __be16 *words, const st
 		words[2] = flow->to.sport | flow->to.dport;
 		return;
 	case IPPROTO_UDP:
+		/* None stays none, and a sum of zero is written as 0xffff (RFC 768). */
 		if (words[3])
-			words[3] = checksum_add(words[3], diff);
+			words[3] = checksum_add(words[3], diff) ?: 0xffff;
 	}
 	words[0] = flow->to.dport;
 	words[1] = flow->to.sport;
