@@ -2,20 +2,15 @@
 /*
  * Packets by chance: headers with any content, good packets with a few bytes changed, and noise.
  * What the programs forward is compared with an oracle that reads the packet its own way.
- *
- * NKCTL_TEST_SEED repeats a run, NKCTL_TEST_ROUNDS makes it longer.
  */
 #include <arpa/inet.h>
-#include <err.h>
 #include <linux/in.h>
 #include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "net.h"
 #include "prog.h"
+#include "random.h"
 
 #define ROUNDS_DEFAULT 4000
 #define NOISE_LEN_MAX  200
@@ -24,26 +19,8 @@
 /* Where a good packet is changed most of the time: in the headers. */
 #define HEADERS_LEN 100
 
-static uint64_t random_state;
-static unsigned int rounds = ROUNDS_DEFAULT;
-
 /* Packets that were answered so far. */
 static unsigned int answers;
-
-/* SplitMix64 (Steele, Lea, Flood, 2014). */
-static uint64_t random_next(void)
-{
-	uint64_t x = random_state += 0x9e3779b97f4a7c15;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-	return random_next() % limit;
-}
 
 static const char *random_of(const char *const *strings, size_t count)
 {
@@ -336,7 +313,7 @@ static unsigned int check_random(const struct bpf_program *program, bool is_upli
 	static struct packet packet;
 	unsigned int forwarded = 0;
 
-	for (unsigned int i = 0; i < rounds; i++) {
+	for (unsigned int i = 0; i < random_rounds; i++) {
 		memset(&packet, 0, sizeof(packet));
 		build(&packet);
 		if (is_uplink && random_below(8))
@@ -351,7 +328,7 @@ static unsigned int check_random(const struct bpf_program *program, bool is_upli
 
 static void test_changed(void **state)
 {
-	const unsigned int least = rounds / 20; /* else the test would show nothing */
+	const unsigned int least = random_rounds / 20; /* else the test would show nothing */
 
 	(void)state;
 	assert_true(check_random(progs->progs.nk_from_ctr, false, packet_good) > least);
@@ -364,7 +341,7 @@ static void test_answered(void **state)
 	(void)state;
 	answers = 0;
 	test_changed(state);
-	assert_true(answers > rounds / 100);
+	assert_true(answers > random_rounds / 100);
 }
 
 static void test_noise(void **state)
@@ -381,7 +358,7 @@ static void test_noise_l3(void **state)
 	static struct packet packet;
 
 	(void)state;
-	for (unsigned int i = 0; i < rounds; i++) {
+	for (unsigned int i = 0; i < random_rounds; i++) {
 		packet_noise(&packet);
 		assert_false(check_packet(progs->progs.nk_uplink_l3, &packet, UPLINK, may_not));
 	}
@@ -408,16 +385,7 @@ static void test_checksums(void **state)
 
 static int group_setup(void **state)
 {
-	const char *seed = getenv("NKCTL_TEST_SEED"), *count = getenv("NKCTL_TEST_ROUNDS");
-
-	if (seed)
-		random_state = strtoull(seed, NULL, 0);
-	else if (getrandom(&random_state, sizeof(random_state), 0) < 0)
-		err(1, "get a seed");
-	if (count)
-		rounds = (unsigned int)strtoul(count, NULL, 0);
-	print_message("# NKCTL_TEST_SEED=%llu NKCTL_TEST_ROUNDS=%u\n",
-		      (unsigned long long)random_state, rounds);
+	random_begin(ROUNDS_DEFAULT);
 	return prog_group_setup(state);
 }
 
