@@ -28,6 +28,7 @@ struct next_hop {
 };
 
 bool prog_stack_forwards_ipv6 = true;
+bool prog_nat;
 
 struct nkctl_bpf *progs;
 
@@ -67,6 +68,7 @@ static void progs_load(void)
 	config = (struct nk_config *)&progs->rodata_config->nk_config;
 	config->neigh_refresh_jiffies = REFRESH_JIFFIES;
 	config->stack_forwards_ipv6 = prog_stack_forwards_ipv6;
+	config->nat = prog_nat;
 	if (nkctl_bpf__load(progs))
 		err(1, "load the programs");
 }
