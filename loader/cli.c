@@ -25,7 +25,8 @@ static const struct cli_option common_options[] = {
 	{ 0 },
 };
 
-/* clang-format off: one a line */
+/* One a line, in the order of the help. */
+/* clang-format off */
 const struct cli_command *const cli_commands[] = {
 	&command_attach,
 	&command_detach,
