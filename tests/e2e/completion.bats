@@ -66,6 +66,11 @@ setup() { help=$(nkctl help --json); }
 	expect_offers '' attach --id ''
 	expect_offers 'eth0' show web1 --ifname ''
 	expect_offers "web1 $(primary_of web1)" show ''
+	expect_offers "web1 $(primary_of web1)" publish add ''
+	nkctl publish add web1 8080:80 53:53/udp
+	expect_offers '8080:80 53:53/udp' publish remove web1 ''
+	expect_offers '8080:80' publish remove web1 53 : 53/udp 8
+	nkctl publish remove web1 8080:80 53:53/udp
 	expect_offers 'eth0' uplink remove ''
 	expect_offers 'eth0' uplink add e
 }
@@ -83,8 +88,8 @@ setup() { help=$(nkctl help --json); }
 }
 
 @test "options are offered behind a value with colons" {
-	expect_offers '--mtu --mode' attach --ns pid : 4711 --m
-	expect_offers '--mtu --mode' attach --ip fd00 : 88 :: 7 --m
+	expect_offers '--mtu --mode --masquerade' attach --ns pid : 4711 --m
+	expect_offers '--mtu --mode --masquerade' attach --ip fd00 : 88 :: 7 --m
 }
 
 @test "a name that a shell would run is quoted, not run" {
