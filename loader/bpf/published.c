@@ -67,9 +67,13 @@ size_t published_list_find(const struct published_list *list, uint8_t protocol, 
 		else
 			end = middle;
 	}
-	if (first < list->count && !port_order(&list->entries[first], protocol, port))
-		return first;
-	return list->count;
+	return first;
+}
+
+bool published_list_has(const struct published_list *list, size_t index, uint8_t protocol,
+			uint16_t port)
+{
+	return index < list->count && !port_order(&list->entries[index], protocol, port);
 }
 
 /* struct batch - entries as the kernel takes them. */

@@ -42,9 +42,13 @@ void published_list_free(struct published_list *list);
  * published_list_find() - the first entry of a port.
  * @port: host order
  *
- * Return: its index; further ones follow. The list's count where there is none.
+ * Return: its index; further ones follow. published_list_has() tells whether there is one.
  */
 size_t published_list_find(const struct published_list *list, uint8_t protocol, uint16_t port);
+
+/* published_list_has() - whether the entry at @index is there, and of that port. */
+bool published_list_has(const struct published_list *list, size_t index, uint8_t protocol,
+			uint16_t port);
 
 /**
  * published_insert() - publish ports, all of them in one system call: a kill leaves all or nothing.

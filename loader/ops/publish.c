@@ -9,6 +9,9 @@
  * The endpoint's claims have the flag NK_ENDPOINT_PUBLISHED before its first port is published, and
  * until its last is withdrawn: who finds it without needs not look for ports.
  *
+ * With a port go the flows that came by it: a client that goes on sending would keep them, and
+ * reach an endpoint that has nothing to do with that port any more.
+ *
  * An entry whose device is gone is dead. The first change of any published port takes it away where
  * the collector (bpf/collect.bpf.c) has seen its owner die; elsewhere it goes when its port, or
  * room in the table, is wanted.
@@ -29,6 +32,7 @@
 #include "nl/sock_diag.h"
 #include "ops/collect.h"
 #include "ops/endpoint.h"
+#include "ops/flows.h"
 #include "ops/nat.h"
 #include "ops/sockets.h"
 
@@ -243,12 +247,12 @@ static int entry_check(struct publication *publication, struct published_entry *
 		       struct error *err)
 {
 	const struct published_list *all = &publication->all;
-	size_t i = published_list_find(all, wanted->key.protocol, entry_port(wanted));
+	uint8_t protocol = wanted->key.protocol;
+	uint16_t port = entry_port(wanted);
+	size_t i = published_list_find(all, protocol, port);
 	int ret = 0;
 
-	for (; !ret && i < all->count && all->entries[i].key.port == wanted->key.port &&
-	       all->entries[i].key.protocol == wanted->key.protocol;
-	     i++) {
+	for (; !ret && published_list_has(all, i, protocol, port); i++) {
 		const struct published_entry *other = &all->entries[i];
 
 		if (other->gone || !entries_overlap(wanted, other))
@@ -383,15 +387,56 @@ static void sockets_lead(const struct publication *publication, struct publish_r
 		report->host = err;
 }
 
-/* With the last port the host's sockets are left alone again; the next change tries again. */
+/* Whether a published port is why a flow leads to an endpoint. */
+static bool flow_is_published(const struct published_list *all, const struct flow *flow)
+{
+	uint8_t protocol = flow->key.protocol;
+	uint16_t port = be16toh(flow->key.dport);
+	struct addr host = addr_from_ip(&flow->key.daddr);
+	size_t i = published_list_find(all, protocol, port);
+
+	for (; published_list_has(all, i, protocol, port); i++) {
+		const struct published_entry *entry = &all->entries[i];
+		struct addr published = addr_from_ip(&entry->key.addr);
+
+		if (entry->value.ifindex == flow->original.target.ifindex &&
+		    entry->value.port == flow->original.to.dport &&
+		    publish_addrs_overlap(&published, &host))
+			return true;
+	}
+	return false;
+}
+
+/* Else a client that goes on would reach the endpoint for as long as it does. */
+static int flows_withdraw(const struct publication *publication, struct error *err)
+{
+	_cleanup_flow_list_ struct flow_list flows = { 0 };
+	struct datapath *datapath = &publication->node->datapath;
+	int ret = flow_list_read(datapath, &flows, err);
+
+	for (size_t i = 0; !ret && i < flows.count; i++) {
+		const struct flow *flow = &flows.flows[i];
+		enum flow_kind kind = flow_kind(flow);
+
+		if (flow->has_original && (kind == FLOW_PUBLISHED || kind == FLOW_HAIRPIN) &&
+		    !flow_is_published(&publication->all, flow))
+			ret = flow_delete(datapath, flow, err);
+	}
+	return ret;
+}
+
+/* With the last port the host's sockets are left alone again, or else by the next change. */
 static int ports_delete(struct publication *publication, struct error *err)
 {
+	size_t before = publication->all.count;
 	struct error ignored;
 	int ret = published_delete(&publication->node->datapath, &publication->all, err);
 
-	if (!ret && !publication->all.count)
+	if (ret || publication->all.count == before)
+		return ret;
+	if (!publication->all.count)
 		(void)node_sockets_sync(publication->node, &ignored);
-	return ret;
+	return flows_withdraw(publication, err);
 }
 
 static int add_locked(struct publication *publication, struct publish_report *report,
@@ -409,7 +454,7 @@ static int add_locked(struct publication *publication, struct publish_report *re
 	if (!ret)
 		ret = sockets_check(publication, report, err);
 	if (!ret)
-		ret = published_delete(datapath, &publication->all, err);
+		ret = ports_delete(publication, err);
 	if (!ret)
 		ret = ports_insert(publication, err);
 	if (!ret)
@@ -438,24 +483,32 @@ int publish_add(struct node *node, int ifindex, const struct identity *identity,
 	return ret;
 }
 
+static struct published_entry *entry_find(const struct published_list *all,
+					  const struct published_entry *wanted)
+{
+	uint8_t protocol = wanted->key.protocol;
+	uint16_t port = entry_port(wanted);
+	size_t i = published_list_find(all, protocol, port);
+
+	for (; published_list_has(all, i, protocol, port); i++)
+		if (entries_are_same(&all->entries[i], wanted))
+			return &all->entries[i];
+	return NULL;
+}
+
 static int wanted_mark_gone(struct publication *publication, struct error *err)
 {
-	const struct published_list *all = &publication->all;
-
 	for (size_t i = 0; i < publication->wanted_count; i++) {
 		const struct published_entry *wanted = &publication->wanted[i];
-		size_t j = published_list_find(all, wanted->key.protocol, entry_port(wanted));
+		struct published_entry *found = entry_find(&publication->all, wanted);
 
-		while (j < all->count && all->entries[j].key.port == wanted->key.port &&
-		       !entries_are_same(&all->entries[j], wanted))
-			j++;
-		if (j == all->count || all->entries[j].key.port != wanted->key.port)
+		if (!found)
 			return error_set(err, ENOENT,
 					 "port %s doesn't lead to its port %u: `nkctl publish "
 					 "list %s` shows what does",
 					 entry_format(wanted).text, be16toh(wanted->value.port),
 					 publication->identity->id);
-		all->entries[j].gone = true;
+		found->gone = true;
 	}
 	return 0;
 }

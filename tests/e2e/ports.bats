@@ -197,6 +197,27 @@ refuse_to_c2() # WORDS SPEC REGEX
 	expect_same "the endpoint's flags" "$(flags_of c2)" "$(flags_of c1)"
 }
 
+flows() { nkctl flows list --json | jq length; }
+
+@test "flows go with the port that they came by" {
+	start server1 c1 greet serve c1 udp 80
+	start server2 c2 greet serve c2 udp 80
+	eventually "c1 serves" grep -q ready "$(output_of server1)"
+	eventually "c2 serves" grep -q ready "$(output_of server2)"
+	nkctl publish add c1 80:80/udp 81:80/udp
+	expect_match "the remote host reaches c1" '^c1 ' "$(at remote greet ask udp $HOST4 80)"
+	expect_match "by the other port, too" '^c1 ' "$(at remote greet ask udp $HOST6 81)"
+	at c2 socat -u STDIN UDP4-SENDTO:$HOST4:80 <<<"from c2"
+	expect_same "these are flows" 3 "$(flows)"
+	nkctl publish remove c1 80:80/udp
+	expect_same "one is left" '81' "$(nkctl flows list --json | jq -r '.[].original.destination_port')"
+	nkctl publish add c2 80:80/udp
+	expect_match "now it's c2" '^c2 ' "$(at remote greet ask udp $HOST4 80)"
+	nkctl publish remove c1 81:80/udp
+	nkctl publish remove c2 80:80/udp
+	expect_same "none is left" 0 "$(flows)"
+}
+
 @test "a port stays looked at as long as anybody has it" {
 	nkctl publish add c1 80:80 80:80/udp
 	nkctl publish add c2 192.0.2.1:53:53 192.0.2.9:53:53
