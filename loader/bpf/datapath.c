@@ -241,6 +241,7 @@ static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bo
 {
 	int ret = pins_open(&datapath->pins, lock, load, err);
 
+	(void)libbpf_set_print(libbpf_print); /* for objects that are loaded later, too */
 	if (!ret)
 		ret = config_read(datapath, err);
 	if (ret == -ENOENT && load)
