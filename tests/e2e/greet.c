@@ -3,14 +3,14 @@
  * greet: who answers at an address, and as whom both ends know each other.
  *
  *	greet serve NAME tcp|udp PORT [ADDRESS]
- *	greet ask tcp|udp|sendto ADDRESS PORT [SOURCE]
+ *	greet ask tcp|udp|sendto [from SOURCE] ADDRESS PORT [ADDRESS PORT]...
  *
  * A server answers each connection, or datagram, with its name and the client's address as it sees
  * it. Who asks prints "NAME CLIENT SERVER PORT": what the server said, and the server's address
  * and port as the client is told: by getpeername(2), and by recvfrom(2) for datagrams; "udp" is a
- * connected socket, "sendto" is not. SOURCE is what the client is bound to. Exit status 1, and a
- *word why, where nobody answers, or where the two calls, or getsockname(2) and the server,
- *disagree.
+ * connected socket, "sendto" is not. One such socket asks all servers, in order. SOURCE is what
+ * it is bound to. Exit status 1, and a word why, where nobody answers, or where the two calls, or
+ * getsockname(2) and the server, disagree.
  *
  * ADDRESS ::ffff:a.b.c.d is asked by a socket of IPv6.
  */
@@ -177,45 +177,82 @@ static void greeting_receive(int fd, const char *way, struct address *ret_sender
 		err(1, "getpeername");
 }
 
-static void ask(const char *way, struct address *server, struct address *source)
+static int asker_open(const struct address *server, bool stream, struct address *source)
 {
-	int fd = socket_open(server->storage.ss_family, !strcmp(way, "tcp"));
-	bool connected = strcmp(way, "sendto");
-	struct address sender, peer, own;
-	struct greeting greeting;
+	int fd = socket_open(server->storage.ss_family, stream);
 
 	if (source && bind(fd, (struct sockaddr *)&source->storage, source->len))
 		err(2, "bind");
-	if (connected && connect(fd, (struct sockaddr *)&server->storage, server->len))
+	return fd;
+}
+
+static void question_send(int fd, const char *way, const struct address *server)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&server->storage;
+	bool connected = strcmp(way, "sendto");
+
+	if (connected && connect(fd, addr, server->len))
 		err(1, "connect");
 	if (strcmp(way, "tcp") &&
-	    sendto(fd, "?", 1, 0, connected ? NULL : (struct sockaddr *)&server->storage,
-		   connected ? 0 : server->len) != 1)
+	    sendto(fd, "?", 1, 0, connected ? NULL : addr, connected ? 0 : server->len) != 1)
 		err(1, "send");
-	greeting_receive(fd, way, &sender, &greeting);
-	if (connected && (getpeername(fd, sockaddr(&peer), &peer.len) ||
-			  !address_equal(&peer.storage, &sender.storage)))
+}
+
+/* Of a connected socket. */
+static void ends_check(int fd, const struct address *sender, const struct greeting *greeting)
+{
+	struct address peer, own;
+
+	if (getpeername(fd, sockaddr(&peer), &peer.len) ||
+	    getsockname(fd, sockaddr(&own), &own.len))
+		err(1, "ask for the socket's addresses");
+	if (!address_equal(&peer.storage, &sender->storage))
 		errx(1, "the peer isn't whom data comes from");
-	if (connected && (getsockname(fd, sockaddr(&own), &own.len) ||
-			  !address_equal(&own.storage, &greeting.client)))
+	if (!address_equal(&own.storage, &greeting->client))
 		errx(1, "the socket's own address isn't what the server sees");
+}
+
+static void ask(int fd, const char *way, const struct address *server)
+{
+	struct greeting greeting;
+	struct address sender;
+
+	question_send(fd, way, server);
+	greeting_receive(fd, way, &sender, &greeting);
+	if (strcmp(way, "sendto"))
+		ends_check(fd, &sender, &greeting);
 	(void)printf("%.*s", NAME_LENGTH, greeting.name);
 	address_print(&greeting.client, false);
 	address_print(&sender.storage, true);
 	(void)puts("");
 }
 
+/* @servers: of one family */
+static void ask_all(const char *way, char *const *servers, int count, struct address *source)
+{
+	bool stream = !strcmp(way, "tcp");
+	struct address server;
+	int fd = -1;
+
+	for (int i = 0; i + 1 < count; i += 2) {
+		server = address_parse(servers[i], servers[i + 1]);
+		if (fd < 0 || stream)
+			fd = asker_open(&server, stream, source);
+		ask(fd, way, &server);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct address server, source;
+	struct address source;
 
 	if (argc >= 5 && !strcmp(argv[1], "serve")) {
 		serve(argv[2], argv[3], argv[4], argc > 5 ? argv[5] : "::");
+	} else if (argc >= 7 && !strcmp(argv[1], "ask") && !strcmp(argv[3], "from")) {
+		source = address_parse(argv[4], "0");
+		ask_all(argv[2], argv + 5, argc - 5, &source);
 	} else if (argc >= 5 && !strcmp(argv[1], "ask")) {
-		server = address_parse(argv[3], argv[4]);
-		if (argc > 5)
-			source = address_parse(argv[5], "0");
-		ask(argv[2], &server, argc > 5 ? &source : NULL);
+		ask_all(argv[2], argv + 3, argc - 3, NULL);
 	} else {
 		errx(2, "serve or ask?");
 	}
