@@ -4,13 +4,15 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <err.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "net.h"
 
-#define NS_PER_S    1000000000ULL
 #define PAYLOAD_LEN 100
 
 /* A prefix of the exempt map is of an IPv6 address. */
@@ -100,7 +102,7 @@ void nat_flags_set(enum nat_place place, uint32_t flags)
 
 static struct nk_nat settings_read(void)
 {
-	struct nk_nat settings;
+	struct nk_nat settings = { 0 };
 
 	assert_int_equal(
 		bpf_map_lookup_elem(bpf_map__fd(progs->maps.nat), &(uint32_t){ 0 }, &settings), 0);
@@ -268,12 +270,32 @@ struct nk_flow_key flow_other(const struct nk_flow_key *key)
 	return nk_flow_key_turn(&flow.to);
 }
 
+struct nk_flow flow_original_of(const struct datagram *datagram)
+{
+	const struct nk_flow_key key = datagram_key(datagram);
+
+	return flow_get(&key);
+}
+
+struct nk_flow flow_reply_of(const struct datagram *datagram)
+{
+	const struct nk_flow_key key = datagram_key(datagram), reply_key = flow_other(&key);
+
+	return flow_get(&reply_key);
+}
+
 void flow_delete(const struct nk_flow_key *key)
 {
 	struct nk_flow_key other = flow_other(key);
 
 	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(progs->maps.flows), key), 0);
 	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(progs->maps.flows), &other), 0);
+}
+
+void nat_wait_for_age(uint64_t age_ns)
+{
+	while (nat_now_ns() <= age_ns)
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 }
 
 void flow_age(const struct nk_flow_key *key, uint64_t age_ns)
@@ -366,6 +388,37 @@ struct datagram nat_error(const struct nk_ip *saddr, const struct nk_ip *daddr,
 				  .icmp_code = code,
 				  .quote = quote,
 				  .quote_len = quoted.len - ETH_HLEN };
+}
+
+struct datagram nat_to_remote(uint8_t protocol, uint16_t sport)
+{
+	return nat_datagram(&nat.sender, &nat.remote, protocol, sport, REMOTE_PORT);
+}
+
+struct datagram nat_to_published(uint8_t protocol)
+{
+	return nat_datagram(&nat.remote, &nat.host, protocol, CLIENT_PORT, PUBLISHED_PORT);
+}
+
+struct datagram nat_to_hairpin(uint8_t protocol)
+{
+	return nat_datagram(&nat.sender, &nat.host, protocol, CLIENT_PORT, PUBLISHED_PORT);
+}
+
+struct datagram nat_translated(const struct datagram *datagram)
+{
+	const struct nk_flow_key key = datagram_key(datagram);
+	struct nk_flow flow = flow_get(&key);
+
+	return datagram_become(datagram, &flow.to);
+}
+
+struct datagram nat_answer_to(const struct datagram *datagram)
+{
+	struct datagram received = nat_translated(datagram), reply = datagram_reply(&received);
+
+	reply.tcp_flags = TCP_SYN | TCP_ACK;
+	return reply;
 }
 
 /* The Ethernet addresses that a packet comes with; a router's or a container's kernel knows them.
@@ -487,4 +540,45 @@ struct nk_flow nat_assert_translated(enum nat_place from, enum nat_place to,
 uint16_t nat_port_of(const struct nk_flow *original)
 {
 	return ntohs(original->to.sport);
+}
+
+void nat_assert_key(const struct nk_flow_key *key, const struct nk_flow_key *expected)
+{
+	assert_memory_equal(key, expected, sizeof(*key));
+}
+
+void nat_assert_port(uint16_t port)
+{
+	assert_in_range(port, NAT_PORT_MIN, NAT_PORT_MAX);
+}
+
+void nat_assert_no_flows(void)
+{
+	assert_int_equal(flows_count(PLACE_SENDER), 0);
+	assert_int_equal(flows_count(PLACE_OTHER), 0);
+}
+
+int nat_tests_run(const char *group, const struct nat_test *tests, size_t count,
+		  CMFixtureFunction setup)
+{
+	struct CMUnitTest *all = calloc(NAT_VARIANTS * count, sizeof(*all)), *end = all;
+	int failed;
+
+	if (!all)
+		err(1, "make room for tests");
+	for (size_t i = 0; i < NAT_VARIANTS * count; i++) {
+		const struct nat_variant *initial = &nat_variants[i % NAT_VARIANTS];
+		const struct nat_test *test = &tests[i / NAT_VARIANTS];
+		char *name;
+
+		if (asprintf(&name, "%s: %s", initial->name, test->name) < 0)
+			err(1, "name a test");
+		*end++ = (struct CMUnitTest){ .name = name,
+					      .test_func = test->function,
+					      .initial_state = (void *)initial };
+	}
+	failed = _cmocka_run_group_tests(group, all, NAT_VARIANTS * count, setup,
+					 prog_group_teardown);
+	free(all);
+	return failed;
 }

@@ -17,6 +17,14 @@
 
 #define NAT_ENDPOINT_FLOWS 4096
 
+/* Ports of the tests: the container's, the world's, a published one and where it leads. */
+#define CLIENT_PORT    40000
+#define REMOTE_PORT    443
+#define PUBLISHED_PORT 8080
+#define SERVER_PORT    80
+
+#define NS_PER_S 1000000000ULL
+
 /* Where a packet comes from and goes to: the router, or one of the two endpoints. */
 enum nat_place { PLACE_WORLD, PLACE_SENDER, PLACE_OTHER };
 
@@ -53,6 +61,16 @@ struct nat_addresses {
 };
 
 extern struct nat_addresses nat;
+
+/* struct nat_test - a test, that is run for each variant. */
+struct nat_test {
+	const char *name;
+	CMUnitTestFunction function;
+};
+
+/* nat_tests_run() - a group of tests. Returns how many failed. */
+int nat_tests_run(const char *group, const struct nat_test *tests, size_t count,
+		  CMFixtureFunction setup);
 
 /*
  * nat_group_setup() - programs that translate, on the host of net.h with a second address and an
@@ -102,8 +120,15 @@ struct nk_flow flow_get(const struct nk_flow_key *key);
 /* flow_other() - the other direction of a flow that has to be there. */
 struct nk_flow_key flow_other(const struct nk_flow_key *key);
 
+/* flow_original_of(), flow_reply_of() - the entries of the flow that a packet is of. */
+struct nk_flow flow_original_of(const struct datagram *datagram);
+struct nk_flow flow_reply_of(const struct datagram *datagram);
+
 /* flow_delete() - both entries. */
 void flow_delete(const struct nk_flow_key *key);
+
+/* nat_wait_for_age() - until that long ago the clock, which begins with the kernel, had begun. */
+void nat_wait_for_age(uint64_t age_ns);
 
 /* flow_age() - as if both directions' last packets had been that long ago. */
 void flow_age(const struct nk_flow_key *key, uint64_t age_ns);
@@ -126,6 +151,17 @@ uint64_t ring_taken(enum nat_place owner);
  */
 struct datagram nat_datagram(const struct nk_ip *saddr, const struct nk_ip *daddr, uint8_t protocol,
 			     uint16_t sport, uint16_t dport);
+
+/* Such packets of the sender's, of the remote's, and of the sender's to a published port. */
+struct datagram nat_to_remote(uint8_t protocol, uint16_t sport);
+struct datagram nat_to_published(uint8_t protocol);
+struct datagram nat_to_hairpin(uint8_t protocol);
+
+/* nat_translated() - what the other end gets of a packet of a flow. */
+struct datagram nat_translated(const struct datagram *datagram);
+
+/* nat_answer_to() - what it answers to that; of TCP, a SYN+ACK. */
+struct datagram nat_answer_to(const struct datagram *datagram);
 
 /* nat_error() - an ICMP error about @quote, which quotes all of it. */
 struct datagram nat_error(const struct nk_ip *saddr, const struct nk_ip *daddr,
@@ -161,6 +197,14 @@ void nat_assert_dropped(enum nat_place from, const struct datagram *datagram,
  */
 struct nk_flow nat_assert_translated(enum nat_place from, enum nat_place to,
 				     const struct datagram *datagram);
+
+void nat_assert_key(const struct nk_flow_key *key, const struct nk_flow_key *expected);
+
+/* nat_assert_port() - of the range. */
+void nat_assert_port(uint16_t port);
+
+/* nat_assert_no_flows() - of either endpoint. */
+void nat_assert_no_flows(void);
 
 /* nat_port_of() - the port that a flow was given, host order. */
 uint16_t nat_port_of(const struct nk_flow *original);

@@ -19,8 +19,6 @@
 
 #define PORT_LOWEST      1024
 #define PAYLOAD_LEN_MAX  1200
-#define PUBLISHED_PORT   8080
-#define SERVER_PORT      80
 #define ERROR_ONE_OUT_OF 4
 
 static uint16_t random_port(void)

@@ -13,11 +13,6 @@
 #include "prog.h"
 #include "wire.h"
 
-#define CLIENT_PORT    40000
-#define REMOTE_PORT    443
-#define PUBLISHED_PORT 8080
-#define SERVER_PORT    80
-
 #define DEADLINE_NS 5000000000ULL
 
 #define GSO_SIZE 1000

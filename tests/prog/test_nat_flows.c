@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The flow table: how many flows an endpoint may have and which of them goes, what is counted, and
+ * how long a flow lives.
+ */
+#include <string.h>
+
+#include "nat.h"
+#include "net.h"
+#include "prog.h"
+
+/* How many flows ------------------------------------------------------------------------------- */
+
+#define QUOTA NK_ENDPOINT_FLOWS_MIN
+
+/* A full ring of the sender's: answered UDP flows from CLIENT_PORT on, and one of the other's. */
+static void ring_fill(struct nk_flow_key ret_keys[QUOTA], const struct nat_variant *variant)
+{
+	struct datagram other;
+
+	nat_begin(variant);
+	nat_settings_set(NAT_PORT_MIN, NAT_PORT_MAX, QUOTA);
+	other = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	other.saddr = nat.other;
+	(void)nat_assert_translated(PLACE_OTHER, PLACE_WORLD, &other);
+	for (uint16_t i = 0; i < QUOTA; i++) {
+		struct datagram datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT + i), reply;
+		struct nk_flow flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+
+		assert_int_equal(flow.slot, i);
+		ret_keys[i] = datagram_key(&datagram);
+		reply = nat_answer_to(&datagram);
+		(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	}
+	assert_int_equal(ring_taken(PLACE_SENDER), QUOTA);
+	assert_int_equal(flows_count(PLACE_SENDER), 2 * QUOTA);
+}
+
+/* One flow more: @victim's goes, with both entries, and gives its place; nobody else's. */
+static void assert_evicted(const struct nk_flow_key keys[QUOTA], size_t victim)
+{
+	struct datagram datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT + QUOTA);
+	struct nk_flow_key reply_key = flow_other(&keys[victim]), slot_key, new_key;
+	struct nk_flow flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+
+	assert_int_equal(flow.slot, victim);
+	new_key = datagram_key(&datagram);
+	assert_true(slot_find(PLACE_SENDER, (uint32_t)victim, &slot_key));
+	nat_assert_key(&slot_key, &new_key);
+	for (size_t i = 0; i < QUOTA; i++)
+		assert_int_equal(flow_find(&keys[i], &flow), i != victim);
+	assert_false(flow_find(&reply_key, &flow));
+	assert_int_equal(flows_count(PLACE_SENDER), 2 * QUOTA);
+	assert_int_equal(flows_count(PLACE_OTHER), 2);
+}
+
+static void test_quota_longest_silent(void **state)
+{
+	struct nk_flow_key keys[QUOTA];
+
+	ring_fill(keys, *state);
+	for (size_t i = 0; i < QUOTA; i++)
+		flow_age(&keys[i], NS_PER_S * (i == 5 ? 2 : 1));
+	assert_evicted(keys, 5);
+	/* A second chance for all of them, which took as many looks. */
+	assert_int_equal(ring_taken(PLACE_SENDER), 2 * QUOTA);
+}
+
+/* It's the direction that was seen last that counts. */
+static void test_quota_longest_silent_reply(void **state)
+{
+	struct nk_flow_key keys[QUOTA], reply_key;
+	struct nk_flow flow;
+
+	ring_fill(keys, *state);
+	for (size_t i = 0; i < QUOTA; i++)
+		flow_age(&keys[i], NS_PER_S * (i == 5 || i == 9 ? 2 : 1));
+	reply_key = flow_other(&keys[5]);
+	flow = flow_get(&reply_key);
+	flow.seen_ns += 2 * NS_PER_S;
+	flow_set(&reply_key, &flow);
+	assert_evicted(keys, 9);
+}
+
+static void test_quota_unanswered(void **state)
+{
+	struct nk_flow_key keys[QUOTA], reply_key;
+	struct nk_flow flow;
+
+	ring_fill(keys, *state);
+	for (size_t i = 0; i < QUOTA; i++)
+		flow_age(&keys[i], NS_PER_S * (i == 5 ? 2 : 1));
+	reply_key = flow_other(&keys[9]);
+	flow = flow_get(&reply_key);
+	flow.packets = 0;
+	flow_set(&reply_key, &flow);
+	assert_evicted(keys, 9);
+}
+
+/* A connection that was reset and is over, before one that is unanswered. */
+static void test_quota_expired(void **state)
+{
+	struct nk_flow_key keys[QUOTA], reply_key;
+	struct datagram datagram, reply;
+	struct nk_flow flow;
+
+	ring_fill(keys, *state);
+	flow_delete(&keys[QUOTA - 1]);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	do { /* in the slot that was left */
+		flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	} while (flow.slot != QUOTA - 1);
+	reply = nat_answer_to(&datagram);
+	reply.tcp_flags = TCP_RST;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	keys[QUOTA - 1] = datagram_key(&datagram);
+	reply_key = flow_other(&keys[9]);
+	flow = flow_get(&reply_key);
+	flow.packets = 0;
+	flow_set(&reply_key, &flow);
+	nat_wait_for_age((NK_LIFETIME_TCP_RESET + 1) * NS_PER_S);
+	flow_age(&keys[QUOTA - 1], (NK_LIFETIME_TCP_RESET + 1) * NS_PER_S);
+	assert_evicted(keys, QUOTA - 1);
+}
+
+/* A place whose flow is gone is taken at once. */
+static void test_quota_gone(void **state)
+{
+	struct nk_flow_key keys[QUOTA];
+	struct datagram datagram;
+	struct nk_flow flow;
+
+	ring_fill(keys, *state);
+	flow_delete(&keys[3]);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT + QUOTA);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(flow.slot, 3);
+	assert_int_equal(ring_taken(PLACE_SENDER), QUOTA + 4);
+	for (size_t i = 0; i < QUOTA; i++)
+		assert_int_equal(flow_find(&keys[i], &flow), i != 3);
+}
+
+/* So is one whose flow is at home elsewhere. */
+static void test_quota_stale(void **state)
+{
+	struct nk_flow_key keys[QUOTA];
+	struct datagram datagram;
+	struct nk_flow flow;
+
+	ring_fill(keys, *state);
+	flow = flow_get(&keys[7]);
+	flow.slot = QUOTA + 7;
+	flow_set(&keys[7], &flow);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT + QUOTA);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(flow.slot, 7);
+	for (size_t i = 0; i < QUOTA; i++)
+		assert_true(flow_find(&keys[i], &flow));
+}
+
+/* However many flows an endpoint begins, the table has no more than its quota of them. */
+static void test_quota_flood(void **state)
+{
+	struct nk_flow_key keys[QUOTA];
+
+	ring_fill(keys, *state);
+	for (uint16_t i = 0; i < 20 * QUOTA; i++) {
+		struct datagram datagram = nat_to_remote(IPPROTO_TCP, (uint16_t)(10000 + i));
+
+		(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+		assert_in_range(flows_count(PLACE_SENDER), 2, 2 * QUOTA);
+	}
+	assert_int_equal(flows_count(PLACE_OTHER), 2);
+}
+
+/* Life and death ------------------------------------------------------------------------------- */
+
+static void test_counters(void **state)
+{
+	uint64_t packets[2] = { 0 }, bytes[2] = { 0 };
+	struct datagram datagram, reply;
+	struct packet packet;
+	struct nk_flow flow;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	datagram_build(&datagram, &packet);
+	packets[0]++;
+	bytes[0] += packet.len;
+	reply = nat_answer_to(&datagram);
+	datagram.tcp_flags = reply.tcp_flags = TCP_ACK;
+	for (size_t i = 0; i < 50; i++) {
+		bool is_reply = i % 3 == 0;
+		struct datagram *next = is_reply ? &reply : &datagram;
+
+		next->payload_len = 7 * i;
+		datagram_build(next, &packet);
+		packets[is_reply]++;
+		bytes[is_reply] += packet.len;
+		(void)nat_assert_translated(is_reply ? PLACE_WORLD : PLACE_SENDER,
+					    is_reply ? PLACE_SENDER : PLACE_WORLD, next);
+	}
+	flow = flow_original_of(&datagram);
+	assert_int_equal(flow.packets, packets[0]);
+	assert_int_equal(flow.bytes, bytes[0]);
+	flow = flow_reply_of(&datagram);
+	assert_int_equal(flow.packets, packets[1]);
+	assert_int_equal(flow.bytes, bytes[1]);
+}
+
+/* Each direction notes what it says itself. */
+static void test_tcp_state(void **state)
+{
+	struct datagram datagram, reply;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	assert_int_equal(flow_original_of(&datagram).state, NK_FLOW_ORIGINAL);
+	assert_int_equal(flow_reply_of(&datagram).state, 0);
+	datagram.tcp_flags = TCP_FIN | TCP_ACK;
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(flow_original_of(&datagram).state, NK_FLOW_ORIGINAL | NK_FLOW_FIN);
+	assert_int_equal(flow_reply_of(&datagram).state, 0);
+	reply.tcp_flags = TCP_FIN | TCP_ACK;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	assert_int_equal(flow_original_of(&datagram).state, NK_FLOW_ORIGINAL | NK_FLOW_FIN);
+	assert_int_equal(flow_reply_of(&datagram).state, NK_FLOW_FIN);
+	reply.tcp_flags = TCP_RST | TCP_ACK;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	assert_int_equal(flow_reply_of(&datagram).state, NK_FLOW_FIN | NK_FLOW_RST);
+	datagram.tcp_flags = TCP_RST;
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(flow_original_of(&datagram).state,
+			 NK_FLOW_ORIGINAL | NK_FLOW_FIN | NK_FLOW_RST);
+}
+
+static void test_syn_renews(void **state)
+{
+	struct datagram datagram, reply;
+	struct nk_flow first, again;
+	struct nk_flow_key key;
+	struct packet packet;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	key = datagram_key(&datagram);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	reply.tcp_flags = TCP_FIN | TCP_ACK;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	datagram.tcp_flags = TCP_FIN | TCP_ACK;
+	first = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	first.created_ns -= NS_PER_S;
+	flow_set(&key, &first);
+
+	datagram.tcp_flags = TCP_SYN;
+	again = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	datagram_build(&datagram, &packet);
+	nat_assert_key(&again.to, &first.to);
+	assert_int_equal(again.slot, first.slot);
+	assert_int_equal(again.state, NK_FLOW_ORIGINAL);
+	assert_true(again.created_ns > first.created_ns);
+	assert_int_equal(again.packets, 1);
+	assert_int_equal(again.bytes, packet.len);
+	again = flow_reply_of(&datagram);
+	assert_int_equal(again.state, 0);
+	assert_true(again.created_ns > first.created_ns);
+	assert_int_equal(again.packets, 0);
+	assert_int_equal(again.bytes, 0);
+	assert_int_equal(flows_count(PLACE_SENDER), 2);
+}
+
+struct lifetime_case {
+	uint8_t protocol;
+	bool is_answered;
+	uint32_t original;
+	uint32_t reply;
+	uint64_t lifetime_s;
+};
+
+static const struct lifetime_case lifetimes[] = {
+	{ IPPROTO_TCP, false, 0, 0, 120 },
+	{ IPPROTO_TCP, true, 0, 0, 432000 },
+	{ IPPROTO_TCP, true, NK_FLOW_FIN, 0, 432000 },
+	{ IPPROTO_TCP, true, 0, NK_FLOW_FIN, 432000 },
+	{ IPPROTO_TCP, true, NK_FLOW_FIN, NK_FLOW_FIN, 120 },
+	{ IPPROTO_TCP, true, NK_FLOW_RST, 0, 10 },
+	{ IPPROTO_TCP, true, 0, NK_FLOW_RST, 10 },
+	{ IPPROTO_TCP, false, NK_FLOW_RST, 0, 10 },
+	{ IPPROTO_UDP, false, 0, 0, 60 },
+	{ IPPROTO_UDP, true, 0, 0, 300 },
+	{ IPPROTO_ICMP, false, 0, 0, 60 },
+	{ IPPROTO_ICMP, true, 0, 0, 60 },
+	{ IPPROTO_SCTP, false, 0, 0, 3600 },
+	{ IPPROTO_SCTP, true, 0, 0, 3600 },
+};
+
+static void flow_prepare(const struct datagram *datagram, const struct lifetime_case *test)
+{
+	const struct nk_flow_key key = datagram_key(datagram), reply_key = flow_other(&key);
+	struct nk_flow original = flow_get(&key), reply = flow_get(&reply_key);
+
+	original.state |= test->original;
+	reply.state |= test->reply;
+	reply.packets = test->is_answered;
+	flow_set(&key, &original);
+	flow_set(&reply_key, &reply);
+}
+
+/* What becomes of a reply that has no flow any more. */
+static void assert_lost(const struct datagram *reply)
+{
+	if (reply->protocol == IPPROTO_TCP || reply->protocol == IPPROTO_UDP)
+		nat_assert_dropped(PLACE_WORLD, reply, NK_DROP_NAT_NO_FLOW);
+	else
+		nat_assert_stack(PLACE_WORLD, reply);
+}
+
+/* Two seconds before a flow's end and after it. Longer lives than the kernel's can't be tested. */
+static void lifetime_check(const struct lifetime_case *test, uint16_t sport)
+{
+	struct datagram datagram = nat_to_remote(test->protocol, sport), reply;
+	const struct nk_flow_key key = datagram_key(&datagram);
+	uint64_t after_ns = (test->lifetime_s + 2) * NS_PER_S;
+	uint64_t before_ns = (test->lifetime_s - 2) * NS_PER_S;
+
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	reply.tcp_flags = TCP_ACK;
+	flow_prepare(&datagram, test);
+	if (test->lifetime_s == NK_LIFETIME_SHORTEST)
+		nat_wait_for_age(after_ns);
+	if (after_ns < nat_now_ns()) {
+		flow_age(&key, after_ns);
+		assert_lost(&reply);
+	}
+	flow_age(&key, before_ns < nat_now_ns() ? before_ns : nat_now_ns());
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+}
+
+static void test_lifetimes(void **state)
+{
+	nat_begin(*state);
+	for (size_t i = 0; i < COUNT(lifetimes); i++)
+		lifetime_check(&lifetimes[i], (uint16_t)(CLIENT_PORT + i));
+}
+
+/* The container's own packet revives it. */
+static void test_expired_flow_revives(void **state)
+{
+	struct datagram datagram, reply;
+	struct nk_flow_key key, to;
+	struct nk_flow flow;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	key = datagram_key(&datagram);
+	to = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram).to;
+	reply = nat_answer_to(&datagram);
+	reply.tcp_flags = TCP_RST;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	nat_wait_for_age((NK_LIFETIME_TCP_RESET + 1) * NS_PER_S);
+	flow_age(&key, (NK_LIFETIME_TCP_RESET + 1) * NS_PER_S);
+	assert_lost(&reply);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	nat_assert_key(&flow.to, &to);
+	assert_int_equal(flows_count(PLACE_SENDER), 2);
+	reply.tcp_flags = TCP_SYN | TCP_ACK;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+}
+
+static const struct nat_test tests[] = {
+	{ "quota: the longest silent goes", test_quota_longest_silent },
+	{ "quota: either direction's packets keep a flow", test_quota_longest_silent_reply },
+	{ "quota: the unanswered goes before", test_quota_unanswered },
+	{ "quota: the expired goes first", test_quota_expired },
+	{ "quota: a place whose flow is gone", test_quota_gone },
+	{ "quota: a place whose flow is elsewhere", test_quota_stale },
+	{ "quota: a flood", test_quota_flood },
+	{ "flows: counters", test_counters },
+	{ "flows: FIN and RST", test_tcp_state },
+	{ "flows: a SYN renews", test_syn_renews },
+	{ "flows: lifetimes", test_lifetimes },
+	{ "flows: an expired one revives from inside alone", test_expired_flow_revives },
+};
+
+int main(void)
+{
+	return nat_tests_run("nat, flows", tests, COUNT(tests), nat_group_setup);
+}

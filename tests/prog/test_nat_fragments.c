@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Fragments of translated packets, of which only the first ones have ports. */
+#include <string.h>
+
+#include "nat.h"
+#include "net.h"
+#include "prog.h"
+
+/* Where a packet is cut in two. */
+#define FRAGMENT_LEN 64
+
+static struct datagram fragment_first(const struct datagram *datagram, uint16_t id)
+{
+	struct datagram fragment = *datagram;
+
+	fragment.fragment_len = FRAGMENT_LEN;
+	fragment.fragment_more = true;
+	fragment.fragment_id = id;
+	return fragment;
+}
+
+static struct datagram fragment_later(const struct datagram *datagram, uint16_t id)
+{
+	struct datagram fragment = *datagram;
+	struct packet packet;
+
+	datagram_build(datagram, &packet);
+	fragment.fragment_at = FRAGMENT_LEN;
+	fragment.fragment_len = packet.len - ETH_HLEN - FRAGMENT_LEN -
+				(nat_is_ipv4() ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	fragment.fragment_id = id;
+	return fragment;
+}
+
+static void fragments_check(enum nat_place from, enum nat_place to, const struct datagram *whole,
+			    uint16_t id)
+{
+	struct datagram first = fragment_first(whole, id), later = fragment_later(whole, id);
+	struct datagram expected, strange = fragment_later(whole, id + 1);
+	size_t count = fragments_count();
+
+	(void)nat_assert_translated(from, to, &first);
+	assert_int_equal(fragments_count(), count + 1);
+	expected = nat_translated(&later);
+	nat_assert_forwarded(from, to, &later, &expected);
+	nat_assert_forwarded(from, to, &later, &expected);
+	if (from == PLACE_WORLD)
+		nat_assert_stack(from, &strange);
+	else if (nat_endpoint(from).flags & NK_ENDPOINT_MASQUERADE && to == PLACE_WORLD)
+		nat_assert_dropped(from, &strange, NK_DROP_NAT_FRAGMENT);
+}
+
+static void test_fragments(void **state)
+{
+	static const uint8_t cut[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
+
+	nat_begin(*state);
+	for (size_t i = 0; i < COUNT(cut); i++) {
+		struct datagram datagram = nat_to_remote(cut[i], CLIENT_PORT), reply;
+
+		fragments_check(PLACE_SENDER, PLACE_WORLD, &datagram, 100);
+		reply = nat_answer_to(&datagram);
+		fragments_check(PLACE_WORLD, PLACE_SENDER, &reply, 100);
+	}
+}
+
+static void test_fragments_published(void **state)
+{
+	struct datagram datagram, reply;
+
+	nat_begin(*state);
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_published(IPPROTO_UDP);
+	fragments_check(PLACE_WORLD, PLACE_OTHER, &datagram, 7);
+	reply = nat_answer_to(&datagram);
+	fragments_check(PLACE_OTHER, PLACE_WORLD, &reply, 7);
+}
+
+static void fragments_hairpin_check(void)
+{
+	struct datagram datagram, reply;
+
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_hairpin(IPPROTO_UDP);
+	fragments_check(PLACE_SENDER, PLACE_OTHER, &datagram, 7);
+	reply = nat_answer_to(&datagram);
+	fragments_check(PLACE_OTHER, PLACE_SENDER, &reply, 7);
+}
+
+static void test_fragments_hairpin(void **state)
+{
+	nat_begin(*state);
+	fragments_hairpin_check();
+}
+
+static void test_fragments_hairpin_plain(void **state)
+{
+	nat_begin(*state);
+	nat_flags_set(PLACE_SENDER, 0);
+	nat_flags_set(PLACE_OTHER, 0);
+	fragments_hairpin_check();
+}
+
+static void test_fragment_without_first(void **state)
+{
+	struct datagram datagram, later;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	later = fragment_later(&datagram, 9);
+	nat_assert_dropped(PLACE_SENDER, &later, NK_DROP_NAT_FRAGMENT);
+	later.daddr = nat.host;
+	nat_assert_stack(PLACE_SENDER, &later);
+	later.daddr = nat.other;
+	nat_assert_forwarded(PLACE_SENDER, PLACE_OTHER, &later, &later);
+	datagram = nat_datagram(&nat.remote, &nat.host, IPPROTO_UDP, CLIENT_PORT, NAT_PORT_MIN);
+	later = fragment_later(&datagram, 9);
+	nat_assert_stack(PLACE_WORLD, &later);
+	nat_flags_set(PLACE_SENDER, 0);
+	later = fragment_later(&datagram, 9);
+	later.saddr = nat.sender;
+	later.daddr = nat.remote;
+	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &later, &later);
+	nat_assert_no_flows();
+}
+
+static const struct nat_test tests[] = {
+	{ "fragments: masqueraded", test_fragments },
+	{ "fragments: published", test_fragments_published },
+	{ "fragments: hairpin", test_fragments_hairpin },
+	{ "fragments: hairpin, nobody masquerades", test_fragments_hairpin_plain },
+	{ "fragments: without the first", test_fragment_without_first },
+};
+
+int main(void)
+{
+	return nat_tests_run("nat, fragments", tests, COUNT(tests), nat_group_setup);
+}
