@@ -6,6 +6,8 @@
 
 load lib
 
+readonly ATTACH_OPTIONS=--no-masquerade
+
 readonly OWN4=10.88.0.7 OWN6=fd00:88::7 FOREIGN4=10.88.0.66 FOREIGN6=fd00:88::66
 
 # c1 is what the tests are about; whatever they do to it, it is attached again after them.
@@ -73,7 +75,7 @@ expect_order() # WORDS EARLIER LATER
 		start manager host bash -c "until ip link set $PRIMARY up; do :; done"
 	# shellcheck disable=SC2086 # a list of options
 	strace -ttt -o "$calls" -e trace=bpf -e inject=bpf:delay_enter=50000 \
-		"$NKCTL_PROGRAM" attach --ns c1 --ip $OWN4 --ip $OWN6 $E2E_ATTACH
+		"$NKCTL_PROGRAM" attach --ns c1 --ip $OWN4 --ip $OWN6 $E2E_ATTACH $ATTACH_OPTIONS
 	eventually "the container's own packets reach the wire" has_captured wire src host $OWN6
 	eventually "foreign ones are dropped" eval "drops | grep -q source"
 	stop flood

@@ -157,11 +157,12 @@ eventually() # WORDS COMMAND...
 
 nkctl() { "$NKCTL_PROGRAM" "$@"; }
 
-# Attaches a namespace the way that the variant under test does it.
+# Attaches a namespace the way that the variant under test does it, and the file: one that is about
+# packets which leave as they were sent has ATTACH_OPTIONS=--no-masquerade.
 attach() # NS [OPTION]...
 {
-	# shellcheck disable=SC2086 # a list of options
-	nkctl attach --ns "$@" $E2E_ATTACH
+	# shellcheck disable=SC2086 # lists of options
+	nkctl attach --ns "$@" $E2E_ATTACH ${ATTACH_OPTIONS:-}
 }
 
 # Makes network namespaces, and attaches them in order.

@@ -9,6 +9,8 @@
 
 load lib
 
+readonly ATTACH_OPTIONS=--no-masquerade
+
 readonly OWN4=10.88.0.2 OWN6=fd00:88::2 FAR4=198.51.100.1 FAR6=2001:db8:51::1
 readonly OTHER4=192.0.3.2 OTHER6=2001:db8:3::2
 

@@ -8,14 +8,19 @@
 
 load lib
 
-# Who sends to whom, by which address, from which.
+# Who sends to whom, by which address, from which. The remote host sees c1 by the host's address,
+# and all the same reaches it by c1's own; c2 keeps its address.
 readonly PATHS="
 	c1      c2      10.88.0.3   10.88.0.2
 	c1      c2      fd00:88::3  fd00:88::2
-	c1      remote  $REMOTE4    10.88.0.2
-	c1      remote  $REMOTE6    fd00:88::2
+	c1      remote  $REMOTE4    $HOST4
+	c1      remote  $REMOTE6    $HOST6
+	c2      remote  $REMOTE4    10.88.0.3
+	c2      remote  $REMOTE6    fd00:88::3
 	remote  c1      10.88.0.2   $REMOTE4
 	remote  c1      fd00:88::2  $REMOTE6
+	remote  c2      10.88.0.3   $REMOTE4
+	remote  c2      fd00:88::3  $REMOTE6
 	c1      host    $GATEWAY4   10.88.0.2
 	c1      host    $GATEWAY6   fd00:88::2
 	c1      host    $HOST4      10.88.0.2
@@ -26,9 +31,12 @@ readonly PATHS="
 
 setup_file()
 {
-	containers c1 c2
-	export ETH_FROM_C1 ETH_TO_C1 ETH_TO_C2 MAC_HOST MAC_REMOTE
-	ETH_FROM_C1=$(eth_from c1) ETH_TO_C1=$(eth_to c1) ETH_TO_C2=$(eth_to c2)
+	containers c1
+	ip netns add c2
+	attach c2 --no-masquerade
+	export ETH_FROM_C1 ETH_FROM_C2 ETH_TO_C1 ETH_TO_C2 MAC_HOST MAC_REMOTE
+	ETH_FROM_C1=$(eth_from c1) ETH_FROM_C2=$(eth_from c2)
+	ETH_TO_C1=$(eth_to c1) ETH_TO_C2=$(eth_to c2)
 	MAC_HOST=$(mac_of host) MAC_REMOTE=$(mac_of remote)
 }
 
@@ -115,8 +123,8 @@ expect_frames() # FROM TO ETHERNET-SENT ETHERNET-EXPECTED SOURCE4 DESTINATION4 S
 
 # bats test_tags=core
 @test "out to the wire: TTL one less, its checksum right, the next hop's MACs, all else as sent" {
-	expect_frames c1 remote "$ETH_FROM_C1" "eth:dst=$MAC_REMOTE,src=$MAC_HOST" \
-		10.88.0.2 $REMOTE4 fd00:88::2 $REMOTE6
+	expect_frames c2 remote "$ETH_FROM_C2" "eth:dst=$MAC_REMOTE,src=$MAC_HOST" \
+		10.88.0.3 $REMOTE4 fd00:88::3 $REMOTE6
 }
 
 # bats test_tags=core
@@ -140,10 +148,13 @@ wire_without_offload()
 @test "TCP on the wire: segments of the MTU, right checksums, one TTL less" {
 	local said
 	wire_without_offload
-	capture wire remote eth0 "tcp and (src net $CONTAINERS4 or src net $CONTAINERS6)"
-	expect_flow tcp c1 remote $REMOTE4 10.88.0.2
-	expect_flow tcp c1 remote $REMOTE6 fd00:88::2
-	eventually "the last segment is seen" has_captured wire 'ip6 and ip6[53] & 1 != 0'
+	capture wire remote eth0 "tcp and (src host $HOST4 or src host $HOST6 or
+		src net $CONTAINERS4 or src net $CONTAINERS6)"
+	expect_flow tcp c2 remote $REMOTE4 10.88.0.3
+	expect_flow tcp c1 remote $REMOTE4 $HOST4
+	expect_flow tcp c2 remote $REMOTE6 fd00:88::3
+	expect_flow tcp c1 remote $REMOTE6 $HOST6
+	eventually "the last segment is seen" has_captured wire "src host $HOST6 and ip6[53] & 1 != 0"
 	said=$(captured wire -vv)
 	expect_match "right checksums" 'cksum 0x[0-9a-f]* \(correct\)' "$said"
 	expect_no_match "no other ones" 'incorrect|bad cksum' "$said"
