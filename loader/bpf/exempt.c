@@ -15,7 +15,7 @@
 static struct nk_exempt exempt_key(const struct prefix *prefix)
 {
 	return (struct nk_exempt){
-		.prefix_len = prefix->len + (prefix->addr.family == AF_INET ? MAPPED_BITS : 0u),
+		.prefix_len = prefix->len + (prefix->addr.family == AF_INET ? MAPPED_BITS : 0U),
 		.addr = addr_to_ip(&prefix->addr)
 	};
 }

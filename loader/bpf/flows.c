@@ -196,7 +196,7 @@ static int slot_delete(struct datapath *datapath, const struct nk_flow_slot *slo
 	return flow_delete(datapath, &flow, err);
 }
 
-int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t quota,
+int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t slots,
 		     struct error *err)
 {
 	struct nk_flow_slot slot = { .owner = owner, .slot = from };
@@ -205,7 +205,7 @@ int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, u
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	for (; !ret && slot.slot < quota && slot.slot < ring.taken; slot.slot++)
+	for (; !ret && slot.slot < slots && slot.slot < ring.taken; slot.slot++)
 		ret = slot_delete(datapath, &slot, err);
 	return ret || from ? ret : table_delete(datapath, MAP_FLOW_RINGS, &owner, err);
 }

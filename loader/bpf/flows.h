@@ -43,11 +43,11 @@ int flow_delete(struct datapath *datapath, const struct flow *flow, struct error
 /**
  * flow_ring_delete() - delete the flows in an owner's ring.
  * @from: only those in this slot and behind it; 0: all, and the ring itself
- * @quota: how many slots a ring has, nk_nat.endpoint_flows
+ * @slots: how many a ring has, nk_nat.endpoint_flows
  *
  * Return: 0, also where it has no ring.
  */
-int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t quota,
+int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t slots,
 		     struct error *err);
 
 /* flow_owners_read() - the primaries that have a ring; free() *ret_owners. */

@@ -145,5 +145,7 @@ int nat_init(struct datapath *datapath, struct error *err)
 	_cleanup_nat_ struct nk_nat *nat = NULL;
 	int ret = nat_open(datapath, &nat, err);
 
-	return ret || nat->port_max ? ret : nat_fill(nat, err);
+	if (nat && !nat->port_max)
+		ret = nat_fill(nat, err);
+	return ret;
 }

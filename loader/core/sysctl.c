@@ -40,8 +40,8 @@ int sysctl_read_dev(const char *family, const char *device, const char *key, int
 int sysctl_read_pair(const char *path, int *ret_first, int *ret_second, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
-	char full_path[PATH_MAX], text[32];
-	int first, second;
+	char full_path[PATH_MAX], text[32], *end, *second_end;
+	long first, second;
 	ssize_t len;
 
 	(void)snprintf(full_path, sizeof(full_path), "/proc/sys/net/%s", path);
@@ -52,10 +52,12 @@ int sysctl_read_pair(const char *path, int *ret_first, int *ret_second, struct e
 	if (len < 0)
 		return error_sys(err, errno, "read %s", full_path);
 	text[len] = '\0';
-	if (sscanf(text, "%d %d", &first, &second) != 2)
+	first = strtol(text, &end, 10);
+	second = strtol(end, &second_end, 10);
+	if (end == text || second_end == end)
 		return error_set(err, EINVAL, "%s isn't two numbers", full_path);
-	*ret_first = first;
-	*ret_second = second;
+	*ret_first = (int)first;
+	*ret_second = (int)second;
 	return 0;
 }
 

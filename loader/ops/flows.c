@@ -281,13 +281,13 @@ int flows_release(struct node *node, int ifindex, struct error *err)
 	return ret ? ret : flow_ring_delete(&node->datapath, (uint32_t)ifindex, 0, quota, err);
 }
 
-int flows_limit(struct node *node, uint32_t quota, uint32_t quota_before, struct error *err)
+int flows_limit(struct node *node, uint32_t quota, uint32_t slots, struct error *err)
 {
 	_cleanup_free_ uint32_t *owners = NULL;
 	size_t count = 0;
 	int ret = flow_owners_read(&node->datapath, &owners, &count, err);
 
 	for (size_t i = 0; !ret && i < count; i++)
-		ret = flow_ring_delete(&node->datapath, owners[i], quota, quota_before, err);
+		ret = flow_ring_delete(&node->datapath, owners[i], quota, slots, err);
 	return ret;
 }

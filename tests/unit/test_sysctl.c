@@ -39,6 +39,26 @@ static void test_writing_what_is_there_changes_nothing(void **state)
 	assert_int_equal(forwarding_of_lo(), value);
 }
 
+static void test_a_setting_of_two_numbers(void **state)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	int first, second, expected_first, expected_second;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d %d", &expected_first, &expected_second), 2);
+	(void)fclose(file);
+	assert_int_equal(sysctl_read_pair("ipv4/ip_local_port_range", &first, &second, NULL), 0);
+	assert_int_equal(first, expected_first);
+	assert_int_equal(second, expected_second);
+	assert_int_equal(sysctl_read_pair("ipv4/conf/lo/forwarding", &first, &second, &err),
+			 -EINVAL);
+	assert_string_equal(err.message, "/proc/sys/net/ipv4/conf/lo/forwarding isn't two numbers");
+	assert_int_equal(sysctl_read_pair("ipv4/nkabsent", &first, &second, NULL), -ENOENT);
+	assert_int_equal(first, expected_first);
+}
+
 static void check_absent(const char *family, const char *device, const char *key,
 			 const char *message)
 {
@@ -66,6 +86,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_writing_what_is_there_changes_nothing),
 		cmocka_unit_test(test_absent_settings_are_told_with_their_path),
+		cmocka_unit_test(test_a_setting_of_two_numbers),
 	};
 
 	return cmocka_run_group_tests_name("sysctl", tests, NULL, NULL);
