@@ -233,7 +233,7 @@ static void all_print_help(void)
 		     "Gives Linux containers the network at the cost of the host's own stack:\n"
 		     "netkit devices, eBPF programs, and nothing resident.\n\nVerbs:\n");
 	for (size_t i = 0; cli_commands[i]; i++)
-		(void)printf("  %-16s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+		(void)printf("  %-17s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
 	(void)printf("\nEvery verb takes:\n");
 	options_print(common_options);
 	(void)printf("\nExamples:\n"
