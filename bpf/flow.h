@@ -270,8 +270,24 @@ static __always_inline __u64 flow_worth(const struct nk_flow *flow)
 	return flow->packets && reply->packets ? seen_ns | 1ULL << 63 : seen_ns;
 }
 
-/* One step of the search: looks at the ring's next slot. Returns 1 to end it. */
-static long slot_try(__u32 i __attribute__((unused)), void *none __attribute__((unused)))
+/*
+ * The slot to look at in a step of the search: for a place the next one. For a victim one of the
+ * last, where even an endpoint with few flows has one, or any that was ever taken: most of its ring
+ * may never have been.
+ */
+static __always_inline __u32 slot_next(const struct nk_flow_plan *plan, struct nk_flow_ring *ring,
+				       __u32 quota, __u32 step)
+{
+	__u64 taken = ring->taken, used = taken < quota ? taken : quota;
+	__u32 back = step % 2 ? bpf_get_prandom_u32() : step / 2;
+
+	if (!plan->evicts)
+		return __sync_fetch_and_add(&ring->taken, 1) % quota;
+	return used ? (taken - 1 - back % used) % quota : 0;
+}
+
+/* One step of the search: looks at a slot of the ring. Returns 1 to end it. */
+static long slot_try(__u32 step, void *none __attribute__((unused)))
 {
 	struct nk_flow_plan *plan = flow_plan_get();
 	struct nk_flow_slot place;
@@ -287,7 +303,7 @@ static long slot_try(__u32 i __attribute__((unused)), void *none __attribute__((
 	ring = bpf_map_lookup_elem(&flow_rings, &place.owner);
 	if (!ring)
 		return 1;
-	place.slot = __sync_fetch_and_add(&ring->taken, 1) % settings->endpoint_flows;
+	place.slot = slot_next(plan, ring, settings->endpoint_flows, step);
 	key = bpf_map_lookup_elem(&flow_slots, &place);
 	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
 	if (!flow || flow->owner != place.owner || flow->slot != place.slot) {
@@ -422,7 +438,12 @@ static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 		return false;
 	place.slot = plan->original.slot = plan->slot;
 	flow_diffs_set(&plan->original, &plan->key);
-	return !bpf_map_update_elem(&flow_slots, &place, &plan->key, BPF_ANY) &&
+	if (bpf_map_update_elem(&flow_slots, &place, &plan->key, BPF_ANY))
+		return false;
+	if (!bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY))
+		return true;
+	/* The reply has the table's last place. */
+	return slot_take(plan, true) &&
 	       !bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY);
 }
 
