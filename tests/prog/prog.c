@@ -29,6 +29,7 @@ struct next_hop {
 
 bool prog_stack_forwards_ipv6 = true;
 bool prog_nat;
+uint32_t prog_flows_max;
 
 struct nkctl_bpf *progs;
 
@@ -69,6 +70,8 @@ static void progs_load(void)
 	config->neigh_refresh_jiffies = REFRESH_JIFFIES;
 	config->stack_forwards_ipv6 = prog_stack_forwards_ipv6;
 	config->nat = prog_nat;
+	if (prog_flows_max && bpf_map__set_max_entries(progs->maps.flows, prog_flows_max))
+		err(1, "make the flow table small");
 	if (nkctl_bpf__load(progs))
 		err(1, "load the programs");
 }

@@ -53,6 +53,9 @@ extern bool prog_stack_forwards_ipv6;
 /* prog_nat - whether the programs translate; false unless a test sets it before prog_setup(). */
 extern bool prog_nat;
 
+/* prog_flows_max - entries of their flow table, if not as many as ever. */
+extern uint32_t prog_flows_max;
+
 /*
  * prog_setup() - enter the host of net.h, load the programs there and claim the addresses of its
  * endpoints; ends the test program when that fails.
