@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "bpf/flows.h"
 #include "bpf/published.h"
 #include "core/sysctl.h"
 
@@ -99,26 +100,39 @@ int port_range_local(struct port_range *ret_range, struct error *err)
 	return ret;
 }
 
+/* Ports that are published, and those that flows have. */
+static int ports_in_use(struct datapath *datapath, struct nk_nat *ret_used, struct error *err)
+{
+	_cleanup_published_list_ struct published_list published = { 0 };
+	_cleanup_flow_list_ struct flow_list flows = { 0 };
+	int ret = published_list_read(datapath, &published, err);
+
+	if (!ret)
+		ret = flow_list_read(datapath, &flows, err);
+	for (size_t i = 0; i < published.count; i++)
+		nat_port_set(ret_used, be16toh(published.entries[i].key.port));
+	for (size_t i = 0; i < flows.count; i++)
+		nat_port_set(ret_used, be16toh(flows.flows[i].original.to.sport));
+	return ret;
+}
+
+/* The old ports' bits go last: by then no flow gets one of these any more. */
 int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
 		  struct error *err)
 {
-	_cleanup_published_list_ struct published_list published = { 0 };
 	const struct port_range before = nat_range(nat);
-	struct nk_nat kept = { 0 };
-	int ret = published_list_read(datapath, &published, err);
+	struct nk_nat used = { 0 };
+	int ret;
 
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < published.count; i++)
-		nat_port_set(&kept, be16toh(published.entries[i].key.port));
 	for (uint32_t port = range->min; port <= range->max; port++)
 		nat_port_set(nat, (uint16_t)port);
 	nat->port_min = range->min;
 	nat->port_max = range->max;
-	for (uint32_t port = before.min; port <= before.max; port++)
-		if (!nat_port_is_set(&kept, (uint16_t)port))
+	ret = ports_in_use(datapath, &used, err);
+	for (uint32_t port = before.min; !ret && port <= before.max; port++)
+		if (!nat_port_is_set(&used, (uint16_t)port))
 			nat_port_clear(nat, (uint16_t)port);
-	return 0;
+	return ret;
 }
 
 /* The ports come last: a range is what tells that the rest was filled in. */

@@ -66,7 +66,7 @@ struct port_range nat_range(const struct nk_nat *nat);
 
 /**
  * nat_range_set() - have masquerading take other ports from now on; flows keep theirs. The bits of
- * published ports stay. Needs the node's lock.
+ * published ports, and of ports that flows have, stay. Needs the node's lock.
  */
 int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
 		  struct error *err);
