@@ -609,8 +609,8 @@ static int endpoint_lock(struct node *node, const struct identity *identity, int
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
 	if (!ret && !*link.alias)
-		return error_set(err, ENODEV,
-				 "not attached: its attach was killed half way, attach it again");
+		ret = error_set(err, ENODEV,
+				"not attached: its attach was killed half way, attach it again");
 	if (!ret)
 		*ret_ifindex = link.ifindex;
 	return ret;
@@ -621,7 +621,7 @@ int endpoint_publish(struct node *node, const struct identity *identity,
 		     struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
-	int ret = nat_enable(node, err), ifindex;
+	int ret = nat_enable(node, err), ifindex = 0;
 
 	if (!ret)
 		ret = endpoint_lock(node, identity, &lock_fd, &ifindex, err);
@@ -632,7 +632,7 @@ int endpoint_unpublish(struct node *node, const struct identity *identity,
 		       const struct publish_list *ports, struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
-	int ifindex;
+	int ifindex = 0;
 	int ret = endpoint_lock(node, identity, &lock_fd, &ifindex, err);
 
 	return ret ? ret : publish_remove(node, ifindex, identity, ports, err);
