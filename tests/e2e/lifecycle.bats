@@ -205,10 +205,25 @@ traces()
 	find /sys/fs/bpf -name 'nk*' -prune
 	grep . /proc/sys/net/ipv[46]/conf/eth0/forwarding
 	hook query tcx/ingress eth0
+	published
+}
+
+published()
+{
+	local map
+	for map in /sys/fs/bpf/nkctl*/maps/published; do
+		[[ ! -e $map ]] || bpftool -j map dump pinned "$map" | jq '"\(length) ports are published"'
+	done
 }
 
 # What was killed may have been before its first change, or after its last.
-attach_once() { nkctl attach --ns c1 --device "$E2E_DEVICE" 2>/dev/null || (($? == 4)); }
+attach_once()
+{
+	local result=0
+	nkctl attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80 2>/dev/null || result=$?
+	((result == 0)) || return $((result != 4))
+	expect_same "its port is published" 'c1 8080:80' "$(nkctl publish list | awk 'NR > 1 { print $2, $4 }')"
+}
 detach_once() { nkctl detach --ns c1 2>/dev/null || (($? == 3)); }
 
 # Two of three are attached anew; all are detached.
@@ -229,7 +244,7 @@ owners() { bpftool -j map dump pinned /sys/fs/bpf/nkctl*/maps/owners | jq length
 	ip netns add c1
 	note traces
 	for_each_death 12 attach_and_detach 'locks/' \
-		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
 	expect_same "c2 alone is listed" $'ID STATE\nc2 ok' "$(nkctl list | awk '{ print $2, $NF }')"
 	expect "c2 goes on" at c2 ping -c 1 -W 5 $REMOTE4
 	expect_same "c2 alone has addresses" 1 "$(owners)"
@@ -249,11 +264,41 @@ detach_and_attach() # INDEX
 	containers c2
 	ip netns add c1
 	note traces
-	attach c1
+	attach_once
 	for_each_death 3 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
 	nkctl detach --ns c1
 	expect_as_noted "in the end" traces
 	expect_same "c2 alone has addresses" 1 "$(owners)"
+}
+
+# Anew, whatever the death has left: all of the ports, or none.
+publish_and_withdraw() # INDEX
+{
+	expect_match "none is half published" '^"(0|20) ports' "$(published)"
+	nkctl publish add c1 80-89:80-89
+	expect_same "published anew" '"20 ports are published"' "$(published)"
+	nkctl publish remove c1 80-89:80-89
+	expect_as_noted "withdrawn" traces
+}
+
+withdraw_and_publish() # INDEX
+{
+	expect_match "none is half withdrawn" '^"(0|20) ports' "$(published)"
+	nkctl publish add c1 80-89:80-89
+	expect_same "published again" '"20 ports are published"' "$(published)"
+}
+
+@test "publishing killed at any point has done all or nothing, and so has withdrawing" {
+	ip netns add c1
+	attach c1
+	note traces
+	for_each_death 3 publish_and_withdraw 'locks/' \
+		"$NKCTL_PROGRAM" publish add c1 80-89:80-89
+	nkctl publish add c1 80-89:80-89
+	for_each_death 3 withdraw_and_publish 'locks/' \
+		"$NKCTL_PROGRAM" publish remove c1 80-89:80-89
+	nkctl publish remove c1 80-89:80-89
+	expect_as_noted "in the end" traces
 }
 
 attach_and_down() # INDEX
