@@ -105,6 +105,41 @@ static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_uppe
 	return len < 0xffff ? len : 0xffff;
 }
 
+/* fib_params_v4 - what a packet asks the FIB. */
+static __always_inline struct bpf_fib_lookup
+fib_params_v4(struct __sk_buff *skb, const struct iphdr *ip, const struct nk_upper *upper)
+{
+	return (struct bpf_fib_lookup){
+		.family = AF_INET,
+		.l4_protocol = upper->protocol,
+		.sport = upper->sport,
+		.dport = upper->dport,
+		.tot_len = fib_len(skb, upper),
+		.ifindex = skb->ifindex,
+		.tos = ip->tos,
+		.ipv4_src = ip->saddr,
+		.ipv4_dst = ip->daddr,
+	};
+}
+
+static __always_inline struct bpf_fib_lookup
+fib_params_v6(struct __sk_buff *skb, const struct ipv6hdr *ip6, const struct nk_upper *upper)
+{
+	struct bpf_fib_lookup fib = {
+		.family = AF_INET6,
+		.l4_protocol = upper->protocol,
+		.sport = upper->sport,
+		.dport = upper->dport,
+		.tot_len = fib_len(skb, upper),
+		.ifindex = skb->ifindex,
+		.flowinfo = *(__be32 *)ip6 & bpf_htonl(NK_IPV6_FLOWINFO_MASK),
+	};
+
+	__builtin_memcpy(fib.ipv6_src, &ip6->saddr, sizeof(fib.ipv6_src));
+	__builtin_memcpy(fib.ipv6_dst, &ip6->daddr, sizeof(fib.ipv6_dst));
+	return fib;
+}
+
 /**
  * fib_route - find a packet's way out.
  * @fib: parameters of the lookup, and afterwards its results

@@ -147,14 +147,19 @@ static __always_inline struct nk_flow *flow_other(const struct nk_flow *flow)
 	return bpf_map_lookup_elem(&flows, &plan->other);
 }
 
-static __always_inline bool flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
+/* Verified by itself. */
+__noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
 {
-	const struct nk_flow *other = flow_other(flow);
-	__u64 seen_ns = flow->seen_ns;
+	const struct nk_flow *other;
+	__u64 seen_ns;
 	__u32 lifetime_s;
 
+	if (!flow)
+		return true;
+	other = flow_other(flow);
 	if (!other)
 		return true;
+	seen_ns = flow->seen_ns;
 	if (other->seen_ns > seen_ns)
 		seen_ns = other->seen_ns;
 	lifetime_s = nk_flow_lifetime(flow->to.protocol, flow->state, other->state,
@@ -163,10 +168,8 @@ static __always_inline bool flow_is_expired(const struct nk_flow *flow, __u64 no
 }
 
 /* The same, for every packet: most flows had one a moment ago. */
-static __always_inline bool flow_is_over(const struct nk_flow *flow)
+static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_ns)
 {
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
-
 	return unlikely(now_ns > flow->seen_ns + NK_LIFETIME_SHORTEST * NK_NS_PER_S) &&
 	       flow_is_expired(flow, now_ns);
 }

@@ -157,15 +157,6 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 	return NK_KEEP;
 }
 
-/* The upper layer's header, if it's right behind the IP header, or NULL. */
-static __always_inline void *ipv6_upper(struct ipv6hdr *ip6, const struct nk_upper *upper)
-{
-	void *header = ip6->nexthdr == upper->protocol ? ip6 + 1 : NULL;
-
-	barrier_var(header); /* else clang asks again, and the verifier can't tell it's the same */
-	return header;
-}
-
 /**
  * ipv6_parse - check a packet's headers.
  * @ret_upper: filled in when the packet is kept

@@ -202,7 +202,7 @@ static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
  */
 __noinline int from_ctr_miss(struct __sk_buff *skb)
 {
-	const struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_published *to;
 	const struct nk_endpoint *sender;
 
@@ -246,7 +246,7 @@ static __always_inline int from_ctr_settle(struct __sk_buff *skb)
  */
 __noinline int from_ctr_masquerade(struct __sk_buff *skb)
 {
-	const struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_endpoint *sender;
 
 	if (!packet || packet->kind == NK_NAT_LATER)
@@ -302,7 +302,7 @@ static __always_inline bool is_lost(struct __sk_buff *skb, const struct nk_nat_p
  */
 __noinline int uplink_miss(struct __sk_buff *skb)
 {
-	const struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_published *to;
 
 	if (!packet || packet->kind != NK_NAT_PLAIN || packet->key.protocol == IPPROTO_ICMP ||
@@ -322,7 +322,7 @@ __noinline int uplink_miss(struct __sk_buff *skb)
  */
 __noinline int uplink_routed(struct __sk_buff *skb)
 {
-	const struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_endpoint *endpoint;
 	struct nk_flow *flow;
 

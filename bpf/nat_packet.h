@@ -50,10 +50,14 @@ enum nk_nat_kind {
  * @tcp_flags: of TCP
  * @fragment_id: by which its fragments know each other, in fragments
  * @is_fragment: it is one, the first or a later
+ * @upper_offset: of the upper layer's header, from the packet's beginning, in bytes
+ * @now_ns: when its flow was found, see struct nk_flow
  */
 struct nk_nat_packet {
 	struct nk_flow_key key;
+	__u64 now_ns;
 	__be32 fragment_id;
+	__u32 upper_offset;
 	enum nk_nat_kind kind;
 	__u8 tcp_flags;
 	bool is_fragment;
@@ -112,90 +116,120 @@ static __always_inline enum nk_nat_kind key_set_icmp(struct nk_flow_key *key,
 	return NK_NAT_OTHER;
 }
 
-/* What is too seldom to be read in place: ICMP and SCTP. */
-static __always_inline enum nk_nat_kind key_set_seldom(struct __sk_buff *skb, __u32 offset,
-						       struct nk_flow_key *key)
+/*
+ * The ports of the packet at work, and its kind, where it's too seldom to be read in place: ICMP,
+ * SCTP, and anything behind extension headers. Verified by itself.
+ */
+__noinline int nat_packet_seldom(struct __sk_buff *skb)
 {
+	struct nk_nat_packet *packet = nat_packet_get();
 	union {
 		struct nk_icmp icmp;
 		__be16 ports[2];
 	} header;
 
-	if (key->protocol != IPPROTO_ICMP && key->protocol != IPPROTO_ICMPV6 &&
-	    key->protocol != IPPROTO_SCTP)
-		return NK_NAT_OTHER;
-	if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)))
-		return NK_NAT_OTHER;
-	if (key->protocol != IPPROTO_SCTP)
-		return key_set_icmp(key, &header.icmp);
-	key->sport = header.ports[0];
-	key->dport = header.ports[1];
-	return NK_NAT_PLAIN;
+	if (!packet || bpf_skb_load_bytes(skb, packet->upper_offset, &header, sizeof(header)))
+		return 0;
+	switch (packet->key.protocol) {
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		packet->kind = key_set_icmp(&packet->key, &header.icmp);
+		return 0;
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		packet->key.sport = header.ports[0];
+		packet->key.dport = header.ports[1];
+		packet->kind = NK_NAT_PLAIN;
+	}
+	return 0;
 }
 
-/**
- * nat_packet_ports - fill in what the upper layer's header says.
- * @header: of TCP or UDP, in place, with NK_UPPER_LEN bytes at least
- */
+/* TCP and UDP are read in place, as nearly all is; @header is where they begin. */
 static __always_inline void nat_packet_ports(struct __sk_buff *skb, struct nk_linear linear,
-					     const void *header, __u32 offset,
-					     struct nk_nat_packet *packet)
+					     const void *header, struct nk_nat_packet *packet)
 {
 	const __u8 *flags = header + NK_TCP_FLAGS_OFFSET;
 	__u8 protocol = packet->key.protocol;
 
-	if (likely(protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)) {
-		*(__u32 *)&packet->key.sport = *(const __u32 *)header;
-		packet->kind = NK_NAT_PLAIN;
-		if (protocol == IPPROTO_TCP && (void *)(flags + 1) <= linear.end)
-			packet->tcp_flags = *flags;
+	if (unlikely((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
+		     header + NK_UPPER_LEN > linear.end)) {
+		(void)nat_packet_seldom(skb);
 		return;
 	}
-	packet->kind = key_set_seldom(skb, offset, &packet->key);
+	*(__u32 *)&packet->key.sport = *(const __u32 *)header;
+	packet->kind = NK_NAT_PLAIN;
+	if (protocol == IPPROTO_TCP && (void *)(flags + 1) <= linear.end)
+		packet->tcp_flags = *flags;
 }
 
-/* nat_packet_v4 - @ip has no options, and what is behind it is in place as far as it's read. */
+/* nat_packet_v4 - fill in the packet at work. @ip has no options. */
 static __always_inline void nat_packet_v4(struct __sk_buff *skb, struct nk_linear linear,
-					  const struct iphdr *ip, __u32 offset,
+					  const struct iphdr *ip, __u32 l3_offset,
 					  struct nk_nat_packet *packet)
 {
 	*packet = (struct nk_nat_packet){
 		.key.saddr = ip_from_v4(ip->saddr),
 		.key.daddr = ip_from_v4(ip->daddr),
 		.key.protocol = ip->protocol,
+		.fragment_id = ip->id,
+		.upper_offset = l3_offset + sizeof(*ip),
 	};
 	packet->is_fragment = ipv4_is_fragment(ip);
-	packet->fragment_id = ip->id;
 	if (unlikely(ipv4_is_later_fragment(ip)))
 		packet->kind = NK_NAT_LATER;
-	else if (likely((void *)(ip + 1) + NK_UPPER_LEN <= linear.end))
-		nat_packet_ports(skb, linear, ip + 1, offset, packet);
+	else
+		nat_packet_ports(skb, linear, ip + 1, packet);
 }
 
-/* nat_packet_v6 - @upper as ipv6_parse() leaves it. */
+/* Behind extension headers. Verified by itself. */
+__noinline int nat_packet_extended(struct __sk_buff *skb)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_upper upper = { 0 };
+
+	if (!packet)
+		return 0;
+	upper.offset = packet->upper_offset;
+	upper.protocol = packet->key.protocol;
+	if (ipv6_extensions_parse(skb, &upper) != NK_KEEP)
+		return 0;
+	packet->upper_offset = upper.offset;
+	packet->key.protocol = upper.protocol;
+	packet->is_fragment = upper.is_fragment;
+	packet->fragment_id = upper.fragment_id;
+	packet->kind = NK_NAT_LATER;
+	return upper.is_later ? 0 : nat_packet_seldom(skb);
+}
+
+/* nat_packet_v6 - fill in the packet at work. */
 static __always_inline void nat_packet_v6(struct __sk_buff *skb, struct nk_linear linear,
-					  const struct ipv6hdr *ip6, const struct nk_upper *upper,
+					  const struct ipv6hdr *ip6, __u32 l3_offset,
 					  struct nk_nat_packet *packet)
 {
 	*packet = (struct nk_nat_packet){
 		.key.saddr = ip_from_v6(&ip6->saddr),
 		.key.daddr = ip_from_v6(&ip6->daddr),
-		.key.protocol = upper->protocol,
+		.key.protocol = ip6->nexthdr,
+		.upper_offset = l3_offset + sizeof(*ip6),
 	};
-	packet->is_fragment = upper->is_fragment;
-	packet->fragment_id = upper->fragment_id;
-	if (unlikely(upper->is_later)) {
-		packet->kind = NK_NAT_LATER;
-	} else if (likely(ip6->nexthdr == upper->protocol)) {
-		if ((void *)(ip6 + 1) + NK_UPPER_LEN <= linear.end)
-			nat_packet_ports(skb, linear, ip6 + 1, upper->offset, packet);
-	} else if (upper->protocol == IPPROTO_TCP || upper->protocol == IPPROTO_UDP) {
-		packet->key.sport = upper->sport;
-		packet->key.dport = upper->dport;
-		packet->kind = NK_NAT_PLAIN;
-	} else {
-		packet->kind = key_set_seldom(skb, upper->offset, &packet->key);
+	if (unlikely(ipv6_is_extension(ip6->nexthdr)))
+		(void)nat_packet_extended(skb);
+	else
+		nat_packet_ports(skb, linear, ip6 + 1, packet);
+}
+
+/* What the FIB is asked with, besides the addresses; before a fragment's key is the first one's. */
+static __always_inline struct nk_upper nat_packet_upper(const struct nk_nat_packet *packet)
+{
+	struct nk_upper upper = { .offset = packet->upper_offset,
+				  .protocol = packet->key.protocol };
+
+	if (likely(upper.protocol == IPPROTO_TCP || upper.protocol == IPPROTO_UDP)) {
+		upper.sport = packet->key.sport;
+		upper.dport = packet->key.dport;
 	}
+	return upper;
 }
 
 static __always_inline struct nk_fragment fragment_of(const struct nk_nat_packet *packet,
@@ -245,7 +279,7 @@ __noinline int fragment_recall(__u32 sender)
  * @sender: primary that it comes from; 0: an uplink. What comes from outside doesn't bring an
  *	expired flow back
  */
-static __always_inline struct nk_flow *packet_flow(const struct nk_nat_packet *packet, __u32 sender)
+static __always_inline struct nk_flow *packet_flow(struct nk_nat_packet *packet, __u32 sender)
 {
 	struct nk_flow *flow;
 
@@ -254,7 +288,10 @@ static __always_inline struct nk_flow *packet_flow(const struct nk_nat_packet *p
 	if (unlikely(packet->kind == NK_NAT_LATER))
 		(void)fragment_recall(sender);
 	flow = flow_find(&packet->key, sender);
-	return flow && (sender || !flow_is_over(flow)) ? flow : NULL;
+	if (!flow)
+		return NULL;
+	packet->now_ns = bpf_ktime_get_coarse_ns();
+	return sender || !flow_is_over(flow, packet->now_ns) ? flow : NULL;
 }
 
 /* packet_count - what a packet adds to its direction of a flow. */
@@ -263,7 +300,7 @@ static __always_inline void packet_count(struct __sk_buff *skb, const struct nk_
 {
 	if (packet->key.protocol == IPPROTO_TCP)
 		flow_track_tcp(flow, &packet->key, packet->tcp_flags);
-	flow->seen_ns = bpf_ktime_get_coarse_ns();
+	flow->seen_ns = packet->now_ns;
 	flow->packets += 1;
 	flow->bytes += skb->len;
 	if (unlikely(packet->is_fragment && packet->kind != NK_NAT_LATER))

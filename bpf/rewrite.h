@@ -8,6 +8,9 @@
 
 #include "nat_packet.h"
 
+/* No packet that is translated has its upper layer's header behind this. */
+#define NK_UPPER_OFFSET_MAX 1024
+
 /* Where checksums are in their headers. */
 #define NK_TCP_CHECK_OFFSET  16
 #define NK_UDP_CHECK_OFFSET  6
@@ -35,74 +38,110 @@ static __always_inline void rewrite_ipv6(struct ipv6hdr *ip6, const struct nk_fl
 	__builtin_memcpy(&ip6->daddr, &flow->to.daddr, sizeof(ip6->daddr));
 }
 
-static __always_inline bool rewrite_ports(struct __sk_buff *skb, struct nk_linear linear,
-					  void *header, __u32 offset, const struct nk_flow *flow)
+/* The upper layer's header in place, if that much of it is, or can be made so. */
+static __always_inline void *upper_in_place(struct __sk_buff *skb, __u32 offset, __u32 len)
 {
-	__be16 id = flow->to.sport | flow->to.dport; /* one of them is zero */
+	struct nk_linear linear;
+	void *header;
 
-	switch (flow->to.protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		if (likely(header && header + NK_UPPER_LEN <= linear.end)) {
-			*(__u32 *)header = *(const __u32 *)&flow->to.sport;
-			return true;
-		}
-		return !bpf_skb_store_bytes(skb, offset, &flow->to.sport, 4, 0);
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return !bpf_skb_store_bytes(skb, offset + NK_ICMP_ID_OFFSET, &id, sizeof(id), 0);
-	default:
-		return true;
-	}
+	if (offset > NK_UPPER_OFFSET_MAX)
+		return NULL;
+	linear = linear_get(skb);
+	header = linear.data + offset;
+	return header + len <= linear.end ? header : NULL;
 }
 
 /*
- * The two sums one by one: a checksum that is left to a device (CHECKSUM_PARTIAL) has only the
- * addresses in it yet. For IPv6 the helper forgets that the addresses themselves, which no header
- * checksum makes up for, changed in what a device summed up (CHECKSUM_COMPLETE).
+ * Whether a checksum is left to a device (CHECKSUM_PARTIAL): it has only the addresses in it yet,
+ * and, other than a whole one, grew by what they did. Programs aren't told in any other way.
  */
-static __always_inline bool rewrite_checksum(struct __sk_buff *skb, __u32 offset,
-					     const struct nk_flow *flow, bool is_v4)
+static __always_inline bool checksum_is_partial(__u16 before, __u16 after, __u32 addr_diff)
 {
-	__u64 flags = 0;
+	__u32 grown = sum_fold(before + addr_diff);
 
-	switch (flow->to.protocol) {
-	case IPPROTO_TCP:
-		offset += NK_TCP_CHECK_OFFSET;
-		break;
-	case IPPROTO_UDP:
-		offset += NK_UDP_CHECK_OFFSET;
-		flags = BPF_F_MARK_MANGLED_0; /* none stays none */
-		break;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		offset += NK_ICMP_CHECK_OFFSET;
-		break;
-	default:
-		return true; /* SCTP's has neither addresses in it, nor do its ports change */
-	}
-	if (flow->to.protocol != IPPROTO_ICMP &&
-	    bpf_l4_csum_replace(skb, offset, 0, flow->addr_diff, flags | BPF_F_PSEUDO_HDR))
+	return (grown ? grown : 0xffff) == (after ? after : 0xffff); /* two ways to write zero */
+}
+
+/*
+ * TCP and UDP. The helper knows what else a checksum has to do with (skb->csum, and which kind it
+ * is), but it takes one sum at a time, and that of the ports doesn't need it.
+ */
+static __always_inline bool rewrite_ports(struct __sk_buff *skb, __u32 offset, __u32 check_offset,
+					  const struct nk_flow *flow, bool is_v4)
+{
+	bool is_udp = flow->to.protocol == IPPROTO_UDP;
+	__u64 flags = is_udp ? BPF_F_MARK_MANGLED_0 : 0;
+	void *header = upper_in_place(skb, offset, check_offset + sizeof(__sum16));
+	__u16 before, after;
+
+	if (!header)
+		return false;
+	*(__u32 *)header = *(const __u32 *)&flow->to.sport;
+	before = *(__u16 *)(header + check_offset);
+	if (is_udp && !before)
+		return true; /* none stays none */
+	if (bpf_l4_csum_replace(skb, offset + check_offset, 0, flow->addr_diff,
+				flags | BPF_F_PSEUDO_HDR))
 		return false;
 	if (!is_v4)
 		(void)bpf_csum_update(skb, flow->addr_diff); /* refused where there is no sum */
-	return !flow->port_diff || !bpf_l4_csum_replace(skb, offset, 0, flow->port_diff, flags);
+	if (!flow->addr_diff || flow->addr_diff == 0xffff)
+		return !bpf_l4_csum_replace(skb, offset + check_offset, 0, flow->port_diff, flags);
+	header = upper_in_place(skb, offset, check_offset + sizeof(__sum16));
+	if (!header)
+		return false;
+	after = *(__u16 *)(header + check_offset);
+	if (checksum_is_partial(before, after, flow->addr_diff))
+		return true;
+	after = checksum_add(after, flow->port_diff);
+	*(__u16 *)(header + check_offset) = is_udp && !after ? 0xffff : after;
+	return true;
+}
+
+/* Echo has its identifier for a port; only ICMPv6's checksum has the addresses in it. */
+static __always_inline bool rewrite_echo(struct __sk_buff *skb, __u32 offset,
+					 const struct nk_flow *flow, bool is_v4)
+{
+	__be16 id = flow->to.sport | flow->to.dport; /* one of them is zero */
+
+	if (bpf_skb_store_bytes(skb, offset + NK_ICMP_ID_OFFSET, &id, sizeof(id), 0))
+		return false;
+	offset += NK_ICMP_CHECK_OFFSET;
+	if (!is_v4) {
+		if (bpf_l4_csum_replace(skb, offset, 0, flow->addr_diff, BPF_F_PSEUDO_HDR))
+			return false;
+		(void)bpf_csum_update(skb, flow->addr_diff); /* as above */
+	}
+	return !bpf_l4_csum_replace(skb, offset, 0, flow->port_diff, 0);
 }
 
 /**
  * rewrite_upper - ports and checksums of a packet whose addresses are rewritten.
- * @header: the upper layer's, in place; NULL where it isn't right behind the IP header
- * @offset: of it
+ * @offset: of the upper layer's header
  *
- * Pointers into the packet are invalid afterwards. Returns false where the packet is too short for
- * what it says it is.
+ * For IPv6 the kernel's helper forgets that the addresses themselves, for which no header checksum
+ * makes up, changed in what a device summed up (CHECKSUM_COMPLETE): bpf_csum_update() tells it.
+ * SCTP's checksum has no addresses in it, and its ports don't change.
+ *
+ * Verified by itself. Pointers into the packet are invalid afterwards. Returns false where the
+ * packet is too short for what it says it is.
  */
-static __always_inline bool rewrite_upper(struct __sk_buff *skb, struct nk_linear linear,
-					  void *header, __u32 offset, const struct nk_flow *flow,
-					  bool is_v4)
+__noinline int rewrite_upper(struct __sk_buff *skb, __u32 offset, const struct nk_flow *flow,
+			     bool is_v4)
 {
-	return rewrite_ports(skb, linear, header, offset, flow) &&
-	       rewrite_checksum(skb, offset, flow, is_v4);
+	if (!flow)
+		return false;
+	switch (flow->to.protocol) {
+	case IPPROTO_TCP:
+		return rewrite_ports(skb, offset, NK_TCP_CHECK_OFFSET, flow, is_v4);
+	case IPPROTO_UDP:
+		return rewrite_ports(skb, offset, NK_UDP_CHECK_OFFSET, flow, is_v4);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return rewrite_echo(skb, offset, flow, is_v4);
+	default:
+		return true;
+	}
 }
 
 #endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The way out of a container for what translation has to look at.
+ *
+ * The functions are verified one by one (not static), and what is seldom has one of its own: a
+ * flow's packet passes few branches, and the verifier has little to multiply.
+ */
+#ifndef NKCTL_BPF_FROM_CTR_NAT_H
+#define NKCTL_BPF_FROM_CTR_NAT_H
+
+#include "egress.h"
+#include "fib.h"
+#include "nat.h"
+#include "nat_error.h"
+#include "ttl.h"
+
+/* An error about a translated packet. Returns NK_UNDECIDED for one about another. */
+__noinline int from_ctr_error_v4(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_upper upper = { .offset = ETH_HLEN + sizeof(struct iphdr),
+				  .protocol = IPPROTO_ICMP };
+	struct bpf_fib_lookup fib;
+	struct nk_flow *flow = error_rewrite_v4(skb, ETH_HLEN, skb->ifindex);
+	struct nk_linear linear = linear_get(skb);
+	struct iphdr *ip = linear.data + ETH_HLEN;
+	enum nk_route route;
+
+	if (!flow)
+		return NK_UNDECIDED;
+	if ((void *)(ip + 1) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	frame_protocol_set(linear.data, ETH_P_IP);
+	if (flow->target.ifindex) {
+		ttl_decrement(ip);
+		return endpoint_redirect(&flow->target, skb, linear.data, hook);
+	}
+	fib = fib_params_v4(skb, ip, &upper);
+	route = fib_route(skb, &fib, &upper, false, true);
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG)
+		return drop(NK_DROP_NO_ANSWER);
+	ttl_decrement(ip);
+	return fib_redirect(&fib, linear.data, route);
+}
+
+__noinline int from_ctr_error_v6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_upper upper = { .offset = ETH_HLEN + sizeof(struct ipv6hdr),
+				  .protocol = IPPROTO_ICMPV6 };
+	struct bpf_fib_lookup fib;
+	struct nk_flow *flow = error_rewrite_v6(skb, ETH_HLEN, skb->ifindex);
+	struct nk_linear linear = linear_get(skb);
+	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+	enum nk_route route;
+
+	if (!flow)
+		return NK_UNDECIDED;
+	if ((void *)(ip6 + 1) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	frame_protocol_set(linear.data, ETH_P_IPV6);
+	if (flow->target.ifindex) {
+		hop_limit_decrement(skb, ip6);
+		return endpoint_redirect(&flow->target, skb, linear.data, hook);
+	}
+	fib = fib_params_v6(skb, ip6, &upper);
+	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_EXPIRED)
+		return drop(NK_DROP_NO_ANSWER);
+	hop_limit_decrement(skb, ip6);
+	return fib_redirect(&fib, linear.data, route);
+}
+
+/*
+ * Options are the stack's, which would forward the packet as it is: what would have to be
+ * translated is dropped instead. The stack keeps what is for the host itself.
+ */
+static __always_inline int from_ctr_options(struct __sk_buff *skb, const struct nk_flow_key *key,
+					    const struct nk_endpoint *sender)
+{
+	if (!nk_config.nat || !(sender->flags & NK_ENDPOINT_MASQUERADE) ||
+	    destination_is_exempt(key) || destination_is_local(skb, key))
+		return NK_STACK;
+	return drop(NK_DROP_NAT_PROTOCOL);
+}
+
+static __always_inline int from_ctr_options_v4(struct __sk_buff *skb, const struct iphdr *ip,
+					       const struct nk_endpoint *sender)
+{
+	struct nk_flow_key key = {
+		.saddr = ip_from_v4(ip->saddr),
+		.daddr = ip_from_v4(ip->daddr),
+		.protocol = ip->protocol,
+	};
+
+	return from_ctr_options(skb, &key, sender);
+}
+
+static __always_inline int from_ctr_options_v6(struct __sk_buff *skb, const struct ipv6hdr *ip6,
+					       const struct nk_endpoint *sender)
+{
+	struct nk_flow_key key = {
+		.saddr = ip_from_v6(&ip6->saddr),
+		.daddr = ip_from_v6(&ip6->daddr),
+		.protocol = ip6->nexthdr,
+	};
+
+	return from_ctr_options(skb, &key, sender);
+}
+
+/*
+ * To a container of this node, by a port that it publishes. The stack can't answer for it.
+ *
+ * Verified by themselves, as what is seldom is.
+ */
+__noinline int from_ctr_hairpin_v4(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_flow *flow = packet ? packet_flow(packet, skb->ifindex) : NULL;
+	struct nk_upper upper;
+	struct nk_linear linear = linear_get(skb);
+	struct iphdr *ip = linear.data + ETH_HLEN;
+
+	if (!flow || (void *)(ip + 1) > linear.end)
+		return drop(NK_DROP_NAT_FLOWS);
+	upper = nat_packet_upper(packet);
+	if (!endpoint_takes(&flow->target, skb, ETH_HLEN, &upper))
+		return drop(NK_DROP_NO_ANSWER);
+	packet_count(skb, packet, flow);
+	frame_protocol_set(linear.data, ETH_P_IP);
+	rewrite_ipv4(ip, flow);
+	ttl_decrement(ip);
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, true))
+		return drop(NK_DROP_TRUNCATED);
+	return endpoint_redirect_again(&flow->target, skb, hook);
+}
+
+__noinline int from_ctr_hairpin_v6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_flow *flow = packet ? packet_flow(packet, skb->ifindex) : NULL;
+	struct nk_upper upper;
+	struct nk_linear linear = linear_get(skb);
+	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+
+	if (!flow || (void *)(ip6 + 1) > linear.end)
+		return drop(NK_DROP_NAT_FLOWS);
+	upper = nat_packet_upper(packet);
+	if (ip6->hop_limit <= NK_TTL_EXPIRES)
+		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_TIME_EXCEEDED, 0);
+	if (!endpoint_takes(&flow->target, skb, ETH_HLEN, &upper))
+		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, flow->target.mtu);
+	packet_count(skb, packet, flow);
+	frame_protocol_set(linear.data, ETH_P_IPV6);
+	rewrite_ipv6(ip6, flow);
+	hop_limit_decrement(skb, ip6);
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, false))
+		return drop(NK_DROP_TRUNCATED);
+	return endpoint_redirect_again(&flow->target, skb, hook);
+}
+
+/* With its own address, as if there were no translation. */
+__noinline int from_ctr_as_it_is_v4(struct __sk_buff *skb)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_linear linear = linear_get(skb);
+	struct nk_upper upper;
+
+	if (!packet || linear.data + ETH_HLEN + sizeof(struct iphdr) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	upper = nat_packet_upper(packet);
+	return from_ctr_egress_v4(skb, linear, &upper);
+}
+
+__noinline int from_ctr_as_it_is_v6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_linear linear = linear_get(skb);
+	struct nk_upper upper;
+
+	if (!packet || linear.data + ETH_HLEN + sizeof(struct ipv6hdr) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	upper = nat_packet_upper(packet);
+	return from_ctr_egress_v6(skb, linear, &upper, hook);
+}
+
+/* The flow of a packet that is forwarded now, and can't be without one. */
+static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *skb,
+							    struct nk_nat_packet *packet,
+							    __u32 sender, int *ret_reason)
+{
+	*ret_reason = from_ctr_masquerade(skb);
+	if (*ret_reason == NK_NAT_PLANNED)
+		*ret_reason = flow_make(skb);
+	return *ret_reason == NK_NAT_FLOW_MADE ? packet_flow(packet, sender) : NULL;
+}
+
+/**
+ * from_ctr_nat_v4 - a packet that leaves the node, or goes to it, from a container that is
+ * masqueraded or publishes ports, or to a port that somebody may publish.
+ */
+__noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_linear linear = linear_get(skb);
+	struct iphdr *ip = linear.data + ETH_HLEN;
+	struct bpf_fib_lookup fib;
+	struct nk_upper upper;
+	__u32 sender = skb->ifindex;
+	int miss = 0, verdict;
+	struct nk_flow *flow;
+	enum nk_route route;
+
+	if (!packet || (void *)(ip + 1) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	nat_packet_v4(skb, linear, ip, ETH_HLEN, packet);
+	if (unlikely(packet->kind == NK_NAT_ERROR)) {
+		verdict = from_ctr_error_v4(skb, hook);
+		return verdict == NK_UNDECIDED ? from_ctr_as_it_is_v4(skb) : verdict;
+	}
+	flow = packet_flow(packet, sender);
+	if (unlikely(!flow)) {
+		miss = from_ctr_settle(skb);
+		if (miss < NK_DROP_REASON_COUNT)
+			return drop(miss);
+		if (miss == NK_NAT_AS_IT_IS)
+			return from_ctr_as_it_is_v4(skb);
+		if (miss == NK_NAT_FLOW_MADE)
+			return from_ctr_hairpin_v4(skb, hook);
+	} else if (unlikely(flow->target.ifindex)) {
+		return from_ctr_hairpin_v4(skb, hook);
+	} else if (unlikely(flow->state & NK_FLOW_ROUTED)) {
+		packet_count(skb, packet, flow);
+		return from_ctr_as_it_is_v4(skb);
+	}
+
+	upper = nat_packet_upper(packet);
+	fib = fib_params_v4(skb, ip, &upper);
+	route = fib_route(skb, &fib, &upper, false, true);
+	if (unlikely(route == NK_ROUTE_TOO_BIG))
+		ipv4_forbid_fragments(ip);
+	if (unlikely(route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG))
+		return NK_STACK;
+	if (unlikely(!flow)) {
+		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
+		if (!flow)
+			return drop(miss < NK_DROP_REASON_COUNT ? miss : NK_DROP_NAT_FLOWS);
+	}
+	packet_count(skb, packet, flow);
+	frame_protocol_set(linear.data, ETH_P_IP);
+	ttl_decrement(ip);
+	rewrite_ipv4(ip, flow);
+	verdict = fib_redirect(&fib, linear.data, route);
+	if (likely(packet->kind != NK_NAT_LATER) &&
+	    !rewrite_upper(skb, packet->upper_offset, flow, true))
+		return drop(NK_DROP_TRUNCATED);
+	return verdict;
+}
+
+/* from_ctr_nat_v6 - the same. */
+__noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_linear linear = linear_get(skb);
+	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+	struct bpf_fib_lookup fib;
+	struct nk_upper upper;
+	__u32 sender = skb->ifindex;
+	int miss = 0, verdict;
+	struct nk_flow *flow;
+	enum nk_route route;
+
+	if (!packet || (void *)(ip6 + 1) > linear.end)
+		return drop(NK_DROP_TRUNCATED);
+	nat_packet_v6(skb, linear, ip6, ETH_HLEN, packet);
+	if (unlikely(packet->kind == NK_NAT_ERROR)) {
+		verdict = from_ctr_error_v6(skb, hook);
+		return verdict == NK_UNDECIDED ? from_ctr_as_it_is_v6(skb, hook) : verdict;
+	}
+	flow = packet_flow(packet, sender);
+	if (unlikely(!flow)) {
+		miss = from_ctr_settle(skb);
+		if (miss < NK_DROP_REASON_COUNT)
+			return drop(miss);
+		if (miss == NK_NAT_AS_IT_IS)
+			return from_ctr_as_it_is_v6(skb, hook);
+		if (miss == NK_NAT_FLOW_MADE)
+			return from_ctr_hairpin_v6(skb, hook);
+	} else if (unlikely(flow->target.ifindex)) {
+		return from_ctr_hairpin_v6(skb, hook);
+	} else if (unlikely(flow->state & NK_FLOW_ROUTED)) {
+		packet_count(skb, packet, flow);
+		return from_ctr_as_it_is_v6(skb, hook);
+	}
+
+	upper = nat_packet_upper(packet);
+	fib = fib_params_v6(skb, ip6, &upper);
+	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
+	if (unlikely(route == NK_ROUTE_STACK))
+		return NK_STACK;
+	if (unlikely(route == NK_ROUTE_EXPIRED))
+		return ipv6_refuse(skb, hook, NK_ICMP6_TIME_EXCEEDED, 0);
+	if (unlikely(route == NK_ROUTE_TOO_BIG))
+		return ipv6_refuse(skb, hook, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
+	if (unlikely(!flow)) {
+		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
+		if (!flow)
+			return drop(miss < NK_DROP_REASON_COUNT ? miss : NK_DROP_NAT_FLOWS);
+	}
+	packet_count(skb, packet, flow);
+	frame_protocol_set(linear.data, ETH_P_IPV6);
+	hop_limit_decrement(skb, ip6);
+	rewrite_ipv6(ip6, flow);
+	verdict = fib_redirect(&fib, linear.data, route);
+	if (likely(packet->kind != NK_NAT_LATER) &&
+	    !rewrite_upper(skb, packet->upper_offset, flow, false))
+		return drop(NK_DROP_TRUNCATED);
+	return verdict;
+}
+
+#endif
