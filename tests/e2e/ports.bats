@@ -254,6 +254,20 @@ is_gone() { ! nkctl show "$1"; }
 	fi
 }
 
+@test "of many who want a port at once, one gets it" {
+	local i
+	for i in {1..8}; do
+		start "c1-$i" host "$NKCTL_PROGRAM" publish add c1 "80:80" "$((100 + i)):1"
+		start "c2-$i" host "$NKCTL_PROGRAM" publish add c2 "80:80" "$((200 + i)):1"
+	done
+	for i in {1..8}; do
+		finish "c1-$i" || true
+		finish "c2-$i" || true
+	done
+	expect_same "one container has it" 1 "$(published | awk '{ print $1 }' | sort -u | wc -l)"
+	expect_same "and all else that it wanted" 18 "$(entries | wc -l)"
+}
+
 @test "a thousand ports at once" {
 	expect "they are published" nkctl publish add c1 10000-10999:20000-20999
 	expect_same "they are listed as one range" 'c1 10000-10999:20000-20999' "$(published)"
