@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "nat.h"
+#include "nkctl/nat.h"
 
 /* Published ports that one socket speaks to at once. A resolver has three name servers. */
 #define NK_SOCKET_PEERS 8

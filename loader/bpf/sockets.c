@@ -20,14 +20,23 @@
 #include "sock.skel.h"
 
 /*
- * Names in the object are the names of the pinned links. What tells an application whom it speaks
- * to comes before what decides that, so that no socket is translated without.
+ * Names in the object are the names of the pins, of the programs and of their links. What tells an
+ * application whom it speaks to comes before what decides that, so that no socket is translated
+ * without.
  */
-static const char *const program_names[] = {
-	"nk_getpeername4", "nk_getpeername6", "nk_recvmsg4", "nk_recvmsg6",
-	"nk_sendmsg4",     "nk_sendmsg6",     "nk_connect4", "nk_connect6",
+static const struct {
+	const char *name;
+	enum bpf_attach_type hook;
+} programs[SOCKETS_PROGRAMS] = {
+	{ "nk_getpeername4", BPF_CGROUP_INET4_GETPEERNAME },
+	{ "nk_getpeername6", BPF_CGROUP_INET6_GETPEERNAME },
+	{ "nk_recvmsg4", BPF_CGROUP_UDP4_RECVMSG },
+	{ "nk_recvmsg6", BPF_CGROUP_UDP6_RECVMSG },
+	{ "nk_sendmsg4", BPF_CGROUP_UDP4_SENDMSG },
+	{ "nk_sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "nk_connect4", BPF_CGROUP_INET4_CONNECT },
+	{ "nk_connect6", BPF_CGROUP_INET6_CONNECT },
 };
-_Static_assert(ARRAY_SIZE(program_names) == SOCKETS_PROGRAMS, "all of the object");
 
 /* Where systems mount it: alone, or beside the hierarchies of version 1. */
 static const char *const cgroup_paths[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -90,49 +99,21 @@ static int skeleton_load(struct sock_bpf *skeleton, struct error *err)
 	return 0;
 }
 
-/* Attach a program behind whatever else is there, and keep it by a pin. */
-static int program_attach(const struct pins *pins, const struct bpf_program *program, int cgroup_fd,
-			  struct error *err)
+/* Loading takes ten times as long as attaching: what was loaded stays pinned until it's replaced.
+ */
+static int skeleton_pin(const struct pins *pins, struct sock_bpf *skeleton, struct error *err)
 {
-	const char *name = bpf_program__name(program);
-	struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
-	int ret;
+	const struct bpf_program *program;
+	int ret = 0;
 
-	if (!link)
-		return error_sys(err, errno, "attach %s to the root cgroup", name);
-	ret = pins_replace(pins, "links", name, bpf_link__fd(link), err);
-	(void)bpf_link__destroy(link); /* the pin keeps it */
+	for (size_t i = 0; !ret && i < SOCKETS_PROGRAMS; i++) {
+		program = bpf_object__find_program_by_name(skeleton->obj, programs[i].name);
+		ret = pins_replace(pins, "progs", programs[i].name, bpf_program__fd(program), err);
+	}
 	return ret;
 }
 
-static int program_put(const struct pins *pins, const struct bpf_program *program, int cgroup_fd,
-		       struct error *err)
-{
-	const char *name = bpf_program__name(program);
-	_cleanup_close_ int link_fd = pins_get(pins, "links", name, NULL);
-
-	if (link_fd < 0)
-		return program_attach(pins, program, cgroup_fd, err);
-	if (!bpf_link_update(link_fd, bpf_program__fd(program), NULL))
-		return 0;
-	if (errno == ENOLINK) /* its cgroup was removed: this process is in another */
-		return program_attach(pins, program, cgroup_fd, err);
-	return error_sys(err, errno, "replace %s on the root cgroup", name);
-}
-
-static int programs_put(const struct pins *pins, struct sock_bpf *skeleton, struct error *err)
-{
-	_cleanup_close_ int cgroup_fd = -1;
-	int ret = cgroup_open_root(&cgroup_fd, err);
-
-	for (size_t i = 0; !ret && i < SOCKETS_PROGRAMS; i++)
-		ret = program_put(pins,
-				  bpf_object__find_program_by_name(skeleton->obj, program_names[i]),
-				  cgroup_fd, err);
-	return ret;
-}
-
-static int sockets_load(const struct pins *pins, struct error *err)
+static int programs_load(const struct pins *pins, struct error *err)
 {
 	struct sock_bpf *skeleton;
 	uint64_t cookie = 0;
@@ -147,44 +128,81 @@ static int sockets_load(const struct pins *pins, struct error *err)
 	if (!ret)
 		ret = skeleton_load(skeleton, err);
 	if (!ret)
-		ret = programs_put(pins, skeleton, err);
-	sock_bpf__destroy(skeleton);
-	if (!ret)
 		(void)tracker_load(pins, NULL); /* without it, commands tell of addresses */
+	if (!ret)
+		ret = skeleton_pin(pins, skeleton, err);
+	sock_bpf__destroy(skeleton);
 	log_step("sockets_load");
 	return ret;
 }
 
-void sockets_program_ids(const struct datapath *datapath, uint32_t ids[SOCKETS_PROGRAMS])
+/* Attach a program behind whatever else is there, and keep it by a pin. */
+static int program_attach(const struct pins *pins, size_t program, int fd, int cgroup_fd,
+			  struct error *err)
 {
-	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++)
-		if (pins_link_program(&datapath->pins, program_names[i], &ids[i], NULL))
-			ids[i] = 0;
+	const char *name = programs[program].name;
+	_cleanup_close_ int link_fd = bpf_link_create(fd, cgroup_fd, programs[program].hook, NULL);
+
+	if (link_fd < 0)
+		return error_sys(err, link_fd, "attach %s to the root cgroup", name);
+	return pins_replace(pins, "links", name, link_fd, err);
 }
 
-static size_t attached_count(const struct datapath *datapath)
+static int program_put(const struct pins *pins, size_t program, int cgroup_fd, struct error *err)
 {
-	uint32_t ids[SOCKETS_PROGRAMS];
+	const char *name = programs[program].name;
+	_cleanup_close_ int fd = pins_get(pins, "progs", name, err);
+	_cleanup_close_ int link_fd = pins_get(pins, "links", name, NULL);
+
+	if (fd < 0)
+		return fd;
+	if (link_fd < 0)
+		return program_attach(pins, program, fd, cgroup_fd, err);
+	if (!bpf_link_update(link_fd, fd, NULL))
+		return 0;
+	if (errno == ENOLINK) /* its cgroup was removed: this process is in another */
+		return program_attach(pins, program, fd, cgroup_fd, err);
+	return error_sys(err, errno, "replace %s on the root cgroup", name);
+}
+
+static int programs_put(const struct pins *pins, struct error *err)
+{
+	_cleanup_close_ int cgroup_fd = -1;
+	int ret = cgroup_open_root(&cgroup_fd, err);
+
+	for (size_t i = 0; !ret && i < SOCKETS_PROGRAMS; i++)
+		ret = program_put(pins, i, cgroup_fd, err);
+	log_step("sockets_attach");
+	return ret;
+}
+
+static size_t pinned_count(const struct datapath *datapath, const char *dir)
+{
 	size_t count = 0;
 
-	sockets_program_ids(datapath, ids);
-	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++)
-		count += ids[i] != 0;
+	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++) {
+		_cleanup_close_ int fd = pins_get(&datapath->pins, dir, programs[i].name, NULL);
+
+		count += fd >= 0;
+	}
 	return count;
 }
 
 bool sockets_are_attached(const struct datapath *datapath)
 {
-	return attached_count(datapath) == SOCKETS_PROGRAMS;
+	return pinned_count(datapath, "links") == SOCKETS_PROGRAMS;
 }
 
 int sockets_attach(struct datapath *datapath, struct error *err)
 {
-	int ret;
+	int ret = 0;
 
 	if (sockets_are_attached(datapath))
 		return 0;
-	ret = sockets_load(&datapath->pins, err);
+	if (pinned_count(datapath, "progs") < SOCKETS_PROGRAMS)
+		ret = programs_load(&datapath->pins, err);
+	if (!ret)
+		ret = programs_put(&datapath->pins, err);
 	if (ret)
 		(void)sockets_detach(datapath, NULL); /* the first error is the one to tell */
 	return ret;
@@ -192,7 +210,13 @@ int sockets_attach(struct datapath *datapath, struct error *err)
 
 int sockets_update(struct datapath *datapath, struct error *err)
 {
-	return attached_count(datapath) ? sockets_load(&datapath->pins, err) : 0;
+	int ret = 0;
+
+	if (pinned_count(datapath, "progs"))
+		ret = programs_load(&datapath->pins, err);
+	if (!ret && pinned_count(datapath, "links"))
+		ret = programs_put(&datapath->pins, err);
+	return ret;
 }
 
 int sockets_detach(struct datapath *datapath, struct error *err)
@@ -200,11 +224,21 @@ int sockets_detach(struct datapath *datapath, struct error *err)
 	int ret = 0, one;
 
 	for (size_t i = SOCKETS_PROGRAMS; i-- > 0;) {
-		one = pins_delete(&datapath->pins, "links", program_names[i], err);
+		one = pins_delete(&datapath->pins, "links", programs[i].name, err);
 		ret = ret ? ret : one;
 	}
-	one = tracker_unload(&datapath->pins, err);
-	return ret ? ret : one;
+	return ret;
+}
+
+void sockets_program_ids(const struct datapath *datapath, uint32_t ids[SOCKETS_PROGRAMS])
+{
+	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++) {
+		_cleanup_close_ int fd = pins_get(&datapath->pins, "progs", programs[i].name, NULL);
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		ids[i] = fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+	}
 }
 
 /* No network namespace has the cookie 0. */

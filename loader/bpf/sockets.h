@@ -17,20 +17,21 @@
 #include "core/error.h"
 
 /**
- * sockets_attach() - load and attach them, and the tracker, if the kernel takes it; where they are
- * attached, nothing. The caller has the node's lock, or the exclusive one.
+ * sockets_attach() - attach them, and before the first time load them, and the tracker, if the
+ * kernel takes it. Where they are attached, nothing. The caller has the node's lock, or the
+ * exclusive one.
  *
  * Return: 0; -EOPNOTSUPP where the kernel can't run them; -EPERM. Then none is attached.
  */
 int sockets_attach(struct datapath *datapath, struct error *err);
 
 /**
- * sockets_update() - put this build's in the place of attached ones, each atomically; where none
- * is attached, nothing. Locks as for sockets_attach().
+ * sockets_update() - put this build's in the place of those that are loaded and attached, each
+ * atomically; where none is loaded, nothing. Locks as for sockets_attach().
  */
 int sockets_update(struct datapath *datapath, struct error *err);
 
-/* sockets_detach() - take them off. Return: 0, also where none was attached. */
+/* sockets_detach() - take them off; they stay loaded. Return: 0, also where none was attached. */
 int sockets_detach(struct datapath *datapath, struct error *err);
 
 /* Whether all are attached. */
@@ -41,7 +42,7 @@ int sockets_try(struct error *err);
 
 #define SOCKETS_PROGRAMS 8
 
-/* sockets_program_ids() - 0 where one isn't attached. */
+/* sockets_program_ids() - ids of those loaded; 0 where one isn't. */
 void sockets_program_ids(const struct datapath *datapath, uint32_t ids[SOCKETS_PROGRAMS]);
 
 /* published_is_empty() - whether no port is published, so that nobody needs these programs. */

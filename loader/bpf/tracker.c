@@ -45,11 +45,6 @@ int tracker_load(const struct pins *pins, struct error *err)
 	return ret;
 }
 
-int tracker_unload(const struct pins *pins, struct error *err)
-{
-	return pins_delete(pins, "links", LINK_NAME, err);
-}
-
 /* No network namespace has the cookie 0: it sees addresses change, and does nothing. */
 int tracker_try(struct error *err)
 {

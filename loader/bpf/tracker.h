@@ -16,9 +16,6 @@
  */
 int tracker_load(const struct pins *pins, struct error *err);
 
-/* tracker_unload() - Return: 0, also where it wasn't loaded. */
-int tracker_unload(const struct pins *pins, struct error *err);
-
 /* tracker_try() - load and attach it, with a map of its own, and let it go again. */
 int tracker_try(struct error *err);
 

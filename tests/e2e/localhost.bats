@@ -195,6 +195,8 @@ has_tracker() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/track) ]]; }
 	nkctl publish remove c1 $HOST4:8081:80 $HOST4:8081:80/udp
 	expect_refused $HOST4 8081
 	eventually 'no program is on the cgroup' has_no_programs
+	nkctl upgrade
+	expect_same 'programs on the cgroup after an upgrade' '' "$(cgroup_programs)"
 	nkctl publish add c1 8080:80
 	expect_same 'who answers' "c1 $GATEWAY4 127.0.0.1 8080" "$(greet ask tcp 127.0.0.1 8080)"
 	nkctl down
