@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Translated packets by chance, each of which is answered, and errors about some of them. Every
- * byte that comes out is compared with a packet that was built for it.
+ * Translated packets by chance, each of which is answered, and errors about some of them: every
+ * byte that comes out is compared with a packet that was built for it. And packets that are broken
+ * by chance.
  */
 #include <net/if.h>
 #include <string.h>
@@ -175,6 +176,84 @@ static void test_hairpin(void **state)
 	assert_quotas();
 }
 
+/* Whether a packet is of a kind that is never the first of a conversation of its sender's. */
+static bool is_answer(const struct packet *packet)
+{
+	size_t upper = nat_is_ipv4() ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	uint64_t type = packet_get(packet, ETH_HLEN + upper, 1);
+	uint64_t flags = packet_get(packet, ETH_HLEN + upper + 13, 1);
+
+	switch (packet_get(packet, ETH_HLEN + (nat_is_ipv4() ? 9 : 6), 1)) {
+	case IPPROTO_TCP:
+		return flags & TCP_RST || (flags & TCP_SYN && flags & TCP_ACK);
+	case IPPROTO_ICMP:
+		return type == ICMP4_ECHO_REPLY || type == ICMP4_UNREACHABLE ||
+		       type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER_PROBLEM;
+	case IPPROTO_ICMPV6:
+		return type == ICMP6_ECHO_REPLY || type < ICMP6_ECHO_REQUEST;
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+		return !nat_is_ipv4(); /* it may be one */
+	default:
+		return false;
+	}
+}
+
+/* Whether a packet's source and destination are these. */
+static bool packet_is(const struct packet *packet, const struct nk_ip *saddr,
+		      const struct nk_ip *daddr)
+{
+	const uint8_t *addrs = packet->data + ETH_HLEN + (nat_is_ipv4() ? 12 : 8);
+	size_t skip = nat_is_ipv4() ? 12 : 0, len = sizeof(*saddr) - skip;
+
+	return !memcmp(addrs, (const uint8_t *)saddr + skip, len) &&
+	       !memcmp(addrs + len, (const uint8_t *)daddr + skip, len);
+}
+
+/* Bytes changed by chance, most of them behind the addresses. */
+static void packet_change(struct packet *packet)
+{
+	for (uint64_t i = random_below(4); i > 0; i--)
+		packet->data[ETH_HLEN + random_below(packet->len - ETH_HLEN)] =
+			(uint8_t)random_next();
+	packet_ipv4_checksum(packet);
+}
+
+/*
+ * Whatever a masquerading container sends, the world doesn't see its address, but for answers to
+ * who knows that address.
+ */
+static void test_no_leak(void **state)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP,  IPPROTO_UDP, IPPROTO_ICMP,
+					     IPPROTO_SCTP, IPPROTO_GRE, IPPROTO_FRAGMENT };
+	unsigned int forwarded = 0;
+
+	begin(*state);
+	for (unsigned int i = 0; i < random_rounds / NAT_VARIANTS; i++) {
+		uint8_t protocol = protocols[random_below(COUNT(protocols))];
+		struct datagram datagram =
+			random_datagram(&nat.sender, &nat.remote, protocol, random_port());
+		struct prog_run run = { .ifindex = (int)nat_ifindex(PLACE_SENDER) };
+		struct packet sent;
+
+		datagram.payload_len = 8 + random_below(40);
+		sent = nat_packet_before(PLACE_SENDER, &datagram);
+		packet_change(&sent);
+		run.packet = sent;
+		prog_run(nat_from_ctr(), &run);
+		if (run.verdict != VERDICT_REDIRECT)
+			continue;
+		forwarded++;
+		if (packet_is(&run.packet, &nat.sender, &nat.remote))
+			assert_true(is_answer(&sent));
+	}
+	assert_true(forwarded > random_rounds / NAT_VARIANTS / 20); /* else it would show nothing */
+}
+
 static int group_setup(void **state)
 {
 	random_begin(ROUNDS_DEFAULT);
@@ -183,14 +262,16 @@ static int group_setup(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[3 * NAT_VARIANTS];
+	static struct CMUnitTest tests[4 * NAT_VARIANTS];
 	struct CMUnitTest *end = tests;
 
 	end = prog_tests_add(end, test_masquerade, "masquerade", nat_variants,
 			     sizeof(*nat_variants), NAT_VARIANTS);
 	end = prog_tests_add(end, test_published, "published", nat_variants, sizeof(*nat_variants),
 			     NAT_VARIANTS);
-	(void)prog_tests_add(end, test_hairpin, "hairpin", nat_variants, sizeof(*nat_variants),
+	end = prog_tests_add(end, test_hairpin, "hairpin", nat_variants, sizeof(*nat_variants),
+			     NAT_VARIANTS);
+	(void)prog_tests_add(end, test_no_leak, "no leak", nat_variants, sizeof(*nat_variants),
 			     NAT_VARIANTS);
 	return cmocka_run_group_tests_name("nat, random", tests, group_setup, prog_group_teardown);
 }

@@ -400,6 +400,16 @@ static int answers_setup(void **state)
 	return 0;
 }
 
+/* From here on, the programs translate, but nothing is masqueraded or published: all is the same.
+ */
+static int nat_setup(void **state)
+{
+	(void)prog_group_teardown(state);
+	prog_stack_forwards_ipv6 = true;
+	prog_nat = true;
+	return prog_group_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +422,11 @@ int main(void)
 		  .setup_func = answers_setup },
 		{ .name = "test_noise, with answers", .test_func = test_noise },
 		{ .name = "test_noise_l3, with answers", .test_func = test_noise_l3 },
+		{ .name = "test_changed, with translation",
+		  .test_func = test_changed,
+		  .setup_func = nat_setup },
+		{ .name = "test_noise, with translation", .test_func = test_noise },
+		{ .name = "test_noise_l3, with translation", .test_func = test_noise_l3 },
 	};
 
 	return cmocka_run_group_tests_name("random", tests, group_setup, prog_group_teardown);
