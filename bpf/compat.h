@@ -24,6 +24,11 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+#define NK_NS_PER_S 1000000000ULL
+
+/* 2^64 / golden ratio: spreads keys over the upper bits (Knuth, TAOCP 3, section 6.4). */
+#define NK_HASH_FACTOR 0x9e3779b97f4a7c15ULL
+
 /* <sys/socket.h> can't be included for the BPF target. */
 #define AF_INET  2
 #define AF_INET6 10

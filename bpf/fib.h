@@ -33,9 +33,6 @@
 #define NK_NEXT_HOPS_BITS 8
 #define NK_NEXT_HOPS      (1 << NK_NEXT_HOPS_BITS)
 
-/* 2^64 / golden ratio: spreads keys over the upper bits (Knuth, TAOCP 3, section 6.4). */
-#define NK_HASH_FACTOR 0x9e3779b97f4a7c15ULL
-
 /**
  * struct nk_next_hop - when a packet last went through the neighbour table.
  * @key: which next hop, see next_hop_key()
@@ -48,12 +45,35 @@ struct nk_next_hop {
 
 static struct nk_next_hop next_hops[NK_NEXT_HOPS];
 
+/* Next hops that don't resolve, remembered at once, see next_hop_fails(). */
+#define NK_UNRESOLVED_BITS 6
+#define NK_UNRESOLVED      (1 << NK_UNRESOLVED_BITS)
+
+/* How long the kernel tries: three questions, a second apart (mcast_solicit, retrans_time). */
+#define NK_RESOLVE_NS (3 * NK_NS_PER_S)
+
+/**
+ * struct nk_unresolved - a next hop that packets were sent to without an answer.
+ * @key: which next hop, see next_hop_key()
+ * @since_ns, @seen_ns, @tried_ns: of the first such packet, of the last one, and of the last one
+ *	that went to the neighbour table; CLOCK_MONOTONIC_COARSE
+ */
+struct nk_unresolved {
+	__u64 key;
+	__u64 since_ns;
+	__u64 seen_ns;
+	__u64 tried_ns;
+};
+
+static struct nk_unresolved unresolved[NK_UNRESOLVED];
+
 /**
  * enum nk_route - how a packet leaves.
  * @NK_ROUTE_STACK: the stack forwards it, answers it or is its destination
  * @NK_ROUTE_EXPIRED: not at all: this was its last hop
  * @NK_ROUTE_TOO_BIG: not at all; the lookup's mtu_result is what would fit
  * @NK_ROUTE_NEIGH: by the neighbour table
+ * @NK_ROUTE_UNRESOLVED: the same, if next_hop_fails() doesn't say that it's in vain
  * @NK_ROUTE_RESOLVE: the same, with a route of its own, so that the kernel can answer a failure
  * @NK_ROUTE_DIRECT: with the MAC addresses of the lookup
  */
@@ -62,6 +82,7 @@ enum nk_route {
 	NK_ROUTE_EXPIRED,
 	NK_ROUTE_TOO_BIG,
 	NK_ROUTE_NEIGH,
+	NK_ROUTE_UNRESOLVED,
 	NK_ROUTE_RESOLVE,
 	NK_ROUTE_DIRECT,
 };
@@ -95,6 +116,31 @@ static __always_inline bool next_hop_is_due(const struct bpf_fib_lookup *fib)
 	hop->key = key;
 	hop->used_jiffies = now_jiffies;
 	return true;
+}
+
+/**
+ * next_hop_fails - whether the container is to be told that the next hop doesn't answer.
+ *
+ * Asked for translated packets: the stack's error would go to the address that they have now, the
+ * host's. True once the kernel had its time, but for one packet now and then that has it try again.
+ */
+static __always_inline bool next_hop_fails(const struct bpf_fib_lookup *fib)
+{
+	__u64 key = next_hop_key(fib), now_ns = bpf_ktime_get_coarse_ns();
+	__u64 slot = key * NK_HASH_FACTOR >> (64 - NK_UNRESOLVED_BITS);
+	struct nk_unresolved *hop = &unresolved[slot];
+
+	if (hop->key != key || now_ns - hop->seen_ns > 2 * NK_RESOLVE_NS) {
+		hop->key = key;
+		hop->since_ns = hop->tried_ns = now_ns;
+	}
+	hop->seen_ns = now_ns;
+	if (now_ns - hop->since_ns < NK_RESOLVE_NS)
+		return false;
+	if (now_ns - hop->tried_ns < NK_RESOLVE_NS)
+		return true;
+	hop->tried_ns = now_ns;
+	return false;
 }
 
 /* What the lookup compares with the MTU; it has 16 bits for it. */
@@ -171,12 +217,12 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 		fib->mtu_result = device_mtu;
 		return NK_ROUTE_TOO_BIG;
 	}
+	if (is_own && result == BPF_FIB_LKUP_RET_NO_NEIGH)
+		return NK_ROUTE_UNRESOLVED;
 	if (next_hop_is_due(fib))
 		return NK_ROUTE_NEIGH;
 	if (likely(result == BPF_FIB_LKUP_RET_SUCCESS))
 		return NK_ROUTE_DIRECT;
-	if (is_own)
-		return NK_ROUTE_NEIGH;
 	/* Not fib->family: the next hop of an IPv4 packet may be an IPv6 one. */
 	if (skb->protocol == bpf_htons(ETH_P_IPV6) && !nk_config.stack_forwards_ipv6)
 		return NK_ROUTE_RESOLVE;
@@ -204,7 +250,7 @@ static __always_inline int fib_redirect_neigh(const struct bpf_fib_lookup *fib)
 static __always_inline int fib_redirect(const struct bpf_fib_lookup *fib, struct ethhdr *eth,
 					enum nk_route route)
 {
-	if (unlikely(route == NK_ROUTE_NEIGH))
+	if (unlikely(route == NK_ROUTE_NEIGH || route == NK_ROUTE_UNRESOLVED))
 		return fib_redirect_neigh(fib);
 	if (unlikely(route == NK_ROUTE_RESOLVE))
 		return bpf_redirect_neigh(fib->ifindex, NULL, 0, 0);

@@ -24,16 +24,11 @@
 #include "maps.h"
 #include "parse.h"
 
-#define NK_NS_PER_S 1000000000ULL
-
 /* Slots of living flows that are passed over before one of the flows goes. */
 #define NK_SLOT_TRIES 16
 
 /* Ports tried for a flow. */
 #define NK_PORT_TRIES 32
-
-/* 2^64 / golden ratio, see fib.h. */
-#define NK_FLOW_HASH_FACTOR 0x9e3779b97f4a7c15ULL
 
 #define NK_TCP_FIN 0x01
 #define NK_TCP_SYN 0x02
@@ -254,7 +249,7 @@ static __always_inline __u64 flow_hash(const struct nk_flow_key *key, __u64 secr
 	__u64 hash = secret;
 
 	for (unsigned int i = 0; i < sizeof(*key) / sizeof(*words); i++) {
-		hash = (hash ^ words[i]) * NK_FLOW_HASH_FACTOR;
+		hash = (hash ^ words[i]) * NK_HASH_FACTOR;
 		hash ^= hash >> 32;
 	}
 	return hash;

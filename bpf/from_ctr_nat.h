@@ -123,7 +123,8 @@ __noinline int from_ctr_hairpin_v4(struct __sk_buff *skb, enum nk_hook hook)
 		return drop(NK_DROP_NAT_FLOWS);
 	upper = nat_packet_upper(packet);
 	if (!endpoint_takes(&flow->target, skb, ETH_HLEN, &upper))
-		return drop(NK_DROP_NO_ANSWER);
+		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE,
+				    NK_ICMP_FRAGMENTATION_NEEDED, flow->target.mtu);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IP);
 	rewrite_ipv4(ip, flow);
@@ -239,6 +240,9 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 		ipv4_forbid_fragments(ip);
 	if (unlikely(route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG))
 		return NK_STACK;
+	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
+		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE, NK_ICMP_HOST_UNREACHABLE,
+				    0);
 	if (unlikely(!flow)) {
 		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
 		if (!flow)
@@ -300,6 +304,8 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 		return ipv6_refuse(skb, hook, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (unlikely(route == NK_ROUTE_TOO_BIG))
 		return ipv6_refuse(skb, hook, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
+	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
+		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_UNREACHABLE, 0);
 	if (unlikely(!flow)) {
 		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
 		if (!flow)

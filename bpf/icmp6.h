@@ -12,16 +12,18 @@
 #define NKCTL_BPF_ICMP6_H
 
 #include "drop.h"
-#include "frame.h"
+#include "icmp.h"
 #include "ipv6.h"
 #include "nd.h"
 
 /* Types (RFC 4443, section 2.1): errors are below all others. */
+#define NK_ICMP6_UNREACHABLE    1
 #define NK_ICMP6_PACKET_TOO_BIG 2
 #define NK_ICMP6_TIME_EXCEEDED  3
 #define NK_ICMP6_ECHO_REQUEST   128
 
-#define NK_ICMP6_HOP_LIMIT 64
+/* A code of unreachable (section 3.1). */
+#define NK_ICMP6_ADDRESS_UNREACHABLE 3
 
 /*
  * How much of a packet its error quotes: what Linux looks at (icmpv6_notify() in net/ipv6/icmp.c),
@@ -29,9 +31,6 @@
  */
 #define NK_ICMP6_QUOTE_MIN 48
 #define NK_ICMP6_QUOTE_MAX 96
-
-/* Answers in one tick of the timer, on all CPUs, more or less (RFC 4443, section 2.4 f). */
-#define NK_ICMP6_BURST 16
 
 struct nk_icmp6_error {
 	struct ipv6hdr ip6;
@@ -49,21 +48,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nk_icmp6_error);
 } icmp6_answers SEC(".maps");
-
-/* Not a struct: clang takes a static one apart, and leaves BTF of it that the kernel refuses. */
-static __u64 icmp6_answers_jiffies, icmp6_answers_count;
-
-/* CPUs that race let through a few more, or fewer. */
-static __always_inline bool icmp6_is_too_often(void)
-{
-	__u64 now_jiffies = bpf_jiffies64();
-
-	if (icmp6_answers_jiffies != now_jiffies) {
-		icmp6_answers_jiffies = now_jiffies;
-		icmp6_answers_count = 0;
-	}
-	return icmp6_answers_count++ >= NK_ICMP6_BURST;
-}
 
 /* Or like one: a redirect, and a later fragment, of which the type isn't known. */
 static __always_inline bool icmp6_is_error(const struct nk_upper *upper)
@@ -107,32 +91,6 @@ static __always_inline bool icmp6_choose_source(struct __sk_buff *skb, struct ip
 	return true;
 }
 
-/*
- * Makes the packet @len bytes long; what is behind its Ethernet header is lost.
- *
- * Where the packet left the checksum of TCP or UDP to a device (CHECKSUM_PARTIAL), that would be
- * written into the middle of the answer. It no longer is once the data that it begins with is
- * pulled (skb_postpull_rcsum() in include/linux/skbuff.h): the first @len bytes, for a packet whose
- * checksum is behind them can't be cut there (__bpf_skb_min_len() in net/core/filter.c). What was
- * to be segmented isn't any more, either.
- */
-static __always_inline bool icmp6_resize(struct __sk_buff *skb, __u32 len)
-{
-	return !bpf_skb_change_tail(skb, len, 0) && !bpf_skb_change_tail(skb, 2 * len, 0) &&
-	       !bpf_skb_adjust_room(skb, -(__s32)len, BPF_ADJ_ROOM_MAC, 0);
-}
-
-static __always_inline bool icmp6_frame_turn(struct __sk_buff *skb)
-{
-	struct ethhdr eth, turned = { .h_proto = bpf_htons(ETH_P_IPV6) };
-
-	if (bpf_skb_load_bytes(skb, 0, &eth, sizeof(eth)))
-		return false;
-	mac_copy(turned.h_dest, eth.h_source);
-	mac_copy(turned.h_source, eth.h_dest);
-	return !bpf_skb_store_bytes(skb, 0, &turned, sizeof(turned), 0);
-}
-
 /* Turns a packet into the error about it. Pointers into the packet are invalid afterwards. */
 static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 					const struct ipv6hdr *ip6, __u8 type, __u32 info)
@@ -149,16 +107,17 @@ static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 		.ip6.version = 6,
 		.ip6.payload_len = bpf_htons(message_len),
 		.ip6.nexthdr = IPPROTO_ICMPV6,
-		.ip6.hop_limit = NK_ICMP6_HOP_LIMIT,
+		.ip6.hop_limit = NK_ICMP_TTL,
 		.ip6.daddr = ip6->saddr,
 		.type = type,
+		.code = type == NK_ICMP6_UNREACHABLE ? NK_ICMP6_ADDRESS_UNREACHABLE : 0,
 		.info = bpf_htonl(info),
 	};
 	if (bpf_skb_load_bytes(skb, l3_offset, answer->quote, quote_len) ||
 	    !icmp6_choose_source(skb, &answer->ip6))
 		return false;
 	answer->checksum = ipv6_checksum(&answer->ip6.saddr, message_len, IPPROTO_ICMPV6);
-	return icmp6_resize(skb, l3_offset + len) &&
+	return icmp_resize(skb, l3_offset + len) &&
 	       !bpf_skb_store_bytes(skb, l3_offset, answer, len, 0);
 }
 
@@ -171,8 +130,9 @@ __noinline int icmp6_answer(struct __sk_buff *skb, __u32 l3_offset, __u32 type, 
 	struct ipv6hdr ip6;
 
 	if (bpf_skb_load_bytes(skb, l3_offset, &ip6, sizeof(ip6)) ||
-	    !icmp6_may_answer(skb, l3_offset, &ip6) || icmp6_is_too_often() ||
-	    !icmp6_write(skb, l3_offset, &ip6, type, info) || (l3_offset && !icmp6_frame_turn(skb)))
+	    !icmp6_may_answer(skb, l3_offset, &ip6) || icmp_is_too_often() ||
+	    !icmp6_write(skb, l3_offset, &ip6, type, info) ||
+	    (l3_offset && !icmp_frame_turn(skb, ETH_P_IPV6)))
 		return drop(NK_DROP_NO_ANSWER);
 	return bpf_redirect(skb->ifindex, 0);
 }

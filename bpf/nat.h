@@ -177,18 +177,18 @@ static __always_inline int routed(const struct nk_flow_key *key, bool is_reply,
 /*
  * Of a masquerading container, what goes out with its own address all the same: to exempt
  * destinations, and answers. Those of which no flow is known are answers to packets that were
- * routed in.
+ * routed in; where something of them is to follow that doesn't show it, they make one.
  */
 static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
 					     const struct nk_endpoint *sender)
 {
 	const __u8 syn_ack = NK_TCP_SYN | NK_TCP_ACK;
 
-	if (packet->kind == NK_NAT_ANSWER || packet->kind == NK_NAT_ERROR)
+	if (packet->kind == NK_NAT_ERROR || (packet->kind == NK_NAT_ANSWER && !packet->is_fragment))
 		return NK_NAT_AS_IT_IS;
 	if (packet->tcp_flags & NK_TCP_RST || destination_is_exempt(&packet->key))
 		return NK_NAT_AS_IT_IS;
-	if ((packet->tcp_flags & syn_ack) != syn_ack)
+	if (packet->kind != NK_NAT_ANSWER && (packet->tcp_flags & syn_ack) != syn_ack)
 		return NK_NAT_MASQUERADES;
 	return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
 								    : NK_DROP_NAT_FLOWS;
@@ -235,7 +235,9 @@ static __always_inline int from_ctr_settle(struct __sk_buff *skb)
 		return flow_make(skb);
 	if (miss != NK_NAT_ANSWERS)
 		return miss;
-	(void)flow_create(skb); /* without it, the next packet makes another try */
+	/* Without a flow, the next packet makes another try. */
+	if (flow_create(skb) == NK_KEEP)
+		(void)fragment_note(skb->ifindex);
 	return NK_NAT_AS_IT_IS;
 }
 

@@ -4,17 +4,12 @@
 #define NKCTL_BPF_NAT_PACKET_H
 
 #include "flow.h"
+#include "icmp4.h"
 #include "icmp6.h"
 #include "ipv4.h"
 #include "ipv6.h"
 
-/* ICMP (RFC 792) and ICMPv6 (RFC 4443). */
-#define NK_ICMP_ECHO_REPLY        0
-#define NK_ICMP_UNREACHABLE       3
-#define NK_ICMP_ECHO_REQUEST      8
-#define NK_ICMP_TIME_EXCEEDED     11
-#define NK_ICMP_PARAMETER_PROBLEM 12
-#define NK_ICMP6_ECHO_REPLY       129
+#define NK_ICMP6_ECHO_REPLY 129 /* RFC 4443, section 4.2 */
 
 /* Where TCP has its flags (RFC 9293, section 3.1). */
 #define NK_TCP_FLAGS_OFFSET 13
@@ -93,8 +88,7 @@ static __always_inline bool icmp_is_error(__u8 type, __u8 protocol)
 {
 	if (protocol == IPPROTO_ICMPV6)
 		return type < NK_ICMP6_ECHO_REQUEST;
-	return type == NK_ICMP_UNREACHABLE || type == NK_ICMP_TIME_EXCEEDED ||
-	       type == NK_ICMP_PARAMETER_PROBLEM;
+	return icmp4_is_error(type);
 }
 
 /* The identifier of an echo is its port: see struct nk_flow_key. */
@@ -250,7 +244,7 @@ __noinline int fragment_note(__u32 sender)
 	const struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_fragment fragment;
 
-	if (!packet)
+	if (!packet || !packet->is_fragment)
 		return 0;
 	fragment = fragment_of(packet, sender);
 	/* Without memory for it the later ones are dropped, and counted. */

@@ -9,7 +9,7 @@
 #include "nat_error.h"
 #include "ttl.h"
 
-/* Translated packets that are at their end. The host can't answer for the container yet. */
+/* The stack would take a translated packet for its own, so the answers are written here. */
 static __always_inline int uplink_translated_v4(struct __sk_buff *skb, struct nk_linear linear,
 						const struct nk_nat_packet *packet,
 						const struct nk_flow *flow, enum nk_hook hook)
@@ -17,9 +17,11 @@ static __always_inline int uplink_translated_v4(struct __sk_buff *skb, struct nk
 	struct nk_upper upper = nat_packet_upper(packet);
 	struct iphdr *ip = linear.data + l3_offset(hook);
 
-	if (ip->ttl <= NK_TTL_EXPIRES ||
-	    !endpoint_takes(&flow->target, skb, l3_offset(hook), &upper))
-		return drop(NK_DROP_NO_ANSWER);
+	if (ip->ttl <= NK_TTL_EXPIRES)
+		return icmp4_answer(skb, l3_offset(hook), NK_ICMP_TIME_EXCEEDED, 0, 0);
+	if (!endpoint_takes(&flow->target, skb, l3_offset(hook), &upper))
+		return icmp4_answer(skb, l3_offset(hook), NK_ICMP_UNREACHABLE,
+				    NK_ICMP_FRAGMENTATION_NEEDED, flow->target.mtu);
 	rewrite_ipv4(ip, flow);
 	ttl_decrement(ip);
 	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, true))

@@ -17,7 +17,7 @@
 
 #define CPUS_MAX 1024
 
-#define BSS_SIZE_MAX 8192
+#define BSS_SIZE_MAX 16384
 
 /* The next hops that the programs remember: next_hops in bpf/fib.h. */
 #define NEXT_HOPS 256
@@ -211,7 +211,7 @@ uint64_t prog_answers_count(void)
 	uint64_t count;
 
 	bss_read(bss);
-	memcpy(&count, bss + bss_offset("icmp6_answers_count", sizeof(count)), sizeof(count));
+	memcpy(&count, bss + bss_offset("icmp_answers_count", sizeof(count)), sizeof(count));
 	return count;
 }
 
@@ -220,7 +220,7 @@ void prog_answers_set(uint64_t count)
 	uint8_t bss[BSS_SIZE_MAX];
 
 	bss_read(bss);
-	memcpy(bss + bss_offset("icmp6_answers_count", sizeof(count)), &count, sizeof(count));
+	memcpy(bss + bss_offset("icmp_answers_count", sizeof(count)), &count, sizeof(count));
 	bss_write(bss);
 }
 
