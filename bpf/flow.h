@@ -18,7 +18,7 @@
 #ifndef NKCTL_BPF_FLOW_H
 #define NKCTL_BPF_FLOW_H
 
-#include <asm-generic/errno-base.h>
+#include <linux/errno.h>
 
 #include "drop.h"
 #include "maps.h"

@@ -79,7 +79,7 @@ check_contract()
 {
 	local place included
 	while read -r place included; do
-		[[ $included == '<linux/types.h>' || $included == nkctl/* ]] ||
+		[[ $included == '<linux/'* || $included == nkctl/* ]] ||
 			complain "$place" "$included"
 	done < <(includes_of include)
 }

@@ -16,7 +16,7 @@
 #include <linux/in.h>
 #include <linux/types.h>
 
-#include "maps.h"
+#include "nkctl/maps.h"
 
 /* Flows of a node, each of two entries; allocated as they are needed. */
 #define NK_FLOWS_MAX 131072

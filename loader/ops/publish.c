@@ -602,7 +602,7 @@ int publish_ports_of(const struct published_list *all, int ifindex, bool dual,
 static int endpoint_lock(struct node *node, const struct identity *identity, int *ret_lock_fd,
 			 int *ret_ifindex, struct error *err)
 {
-	struct link_info link;
+	struct link_info link = { 0 };
 	int ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true,
 				     ret_lock_fd, err);
 
