@@ -93,13 +93,14 @@ enum nk_route {
  */
 static __always_inline __u64 next_hop_key(const struct bpf_fib_lookup *fib)
 {
-	const __u64 *addr = (const void *)fib->ipv6_dst;
+	const __u32 *addr = fib->ipv6_dst; /* aligned to its words only */
+	__u64 upper = (__u64)addr[0] << 32 | addr[1], lower = (__u64)addr[2] << 32 | addr[3];
 	__u64 device = (__u64)fib->ifindex << 32;
 
 	/* An IPv4 packet may have an IPv6 next hop (RFC 5549), never the other way round. */
 	if (fib->family == AF_INET)
 		return device | fib->ipv4_dst;
-	return device + (addr[0] * NK_HASH_FACTOR ^ addr[1]) * NK_HASH_FACTOR;
+	return device + (upper * NK_HASH_FACTOR ^ lower) * NK_HASH_FACTOR;
 }
 
 /* Whether it's time for a packet to go by the neighbour table. True once per interval. */
