@@ -15,7 +15,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/demo-steps.sh"
 PATH=$here/../build:$PATH
 
-readonly PORT=5201 LISTEN_TIMEOUT_S=10
+readonly PORT=5201 PUBLISHED_PORT=8080 LISTEN_TIMEOUT_S=10
 
 print_map()
 {
@@ -62,14 +62,14 @@ measure_ping()
 
 server_listens() { [[ -n $(from "$1" ss -Hltn "sport = :$PORT") ]]; }
 
-# measure_tcp FROM TO ADDRESS: prints the throughput in Gbit/s.
+# measure_tcp FROM TO ADDRESS [PORT]: prints the throughput in Gbit/s.
 measure_tcp()
 {
-	local output server
+	local output server port=${4:-$PORT}
 	from "$2" iperf3 --server --one-off --port $PORT &>/dev/null &
 	server=$!
 	wait_for $LISTEN_TIMEOUT_S server_listens "$2" || { echo 'iperf3: no server'; return 1; }
-	output=$(from "$1" iperf3 --client "$3" --port $PORT --time 1 --json) ||
+	output=$(from "$1" iperf3 --client "$3" --port "$port" --time 1 --json) ||
 		{ echo "$output"; return 1; }
 	wait $server
 	jq -er '.end.sum_received.bits_per_second / 1e9' <<<"$output"
@@ -88,6 +88,16 @@ try_path()
 	print_row "$path" "$3" "$rtt_ms ms" '0%' "$(printf '%.2f' "$gbps") Gbit/s"
 }
 
+# try_published FROM ADDRESS FAMILY: the same by the port of the host that leads to ctr2.
+try_published()
+{
+	local path="$1 -> :$PUBLISHED_PORT" gbps
+	waiting "$path, $3: TCP"
+	gbps=$(measure_tcp "$1" ctr2 "$2" $PUBLISHED_PORT) ||
+		fail_step "$path, $3: iperf3 to $2" "$gbps"
+	print_row "$path" "$3" '' '' "$(printf '%.2f' "$gbps") Gbit/s"
+}
+
 try_paths()
 {
 	print_row PATH FAMILY PING LOSS TCP
@@ -97,6 +107,9 @@ try_paths()
 	try_path ctr1 remote IPv6 $REMOTE6
 	try_path host ctr1 IPv4 "$(address_of ctr1 .)"
 	try_path host ctr1 IPv6 "$(address_of ctr1 :)"
+	try_published remote $HOST4 IPv4
+	try_published ctr1 $HOST6 IPv6
+	try_published host 127.0.0.1 IPv4
 }
 
 make_network()
@@ -114,7 +127,7 @@ main()
 	print_map
 	before=$(host_state)
 	show nkctl attach --ns ctr1
-	show nkctl attach --ns ctr2
+	show nkctl attach --ns ctr2 --publish $PUBLISHED_PORT:$PORT
 	show nkctl list
 	echo
 	try_paths

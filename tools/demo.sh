@@ -18,7 +18,7 @@ if [[ -t 1 && $(locale charmap 2>/dev/null) == UTF-8 ]]; then export NKCTL_DEMO_
 # Whatever ends this script ends what it runs; there is nothing to clean up but that.
 readonly SCENE=(
 	setpriv --pdeathsig KILL
-	unshare --mount --net --pid --fork --kill-child --mount-proc -- "$here/demo-scene.sh"
+	unshare --cgroup --mount --net --pid --fork --kill-child --mount-proc -- "$here/demo-scene.sh"
 )
 
 usage()
