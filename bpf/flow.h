@@ -157,8 +157,7 @@ __noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
 	seen_ns = flow->seen_ns;
 	if (other->seen_ns > seen_ns)
 		seen_ns = other->seen_ns;
-	lifetime_s = nk_flow_lifetime(flow->to.protocol, flow->state, other->state,
-				      flow->packets && other->packets);
+	lifetime_s = nk_flow_lifetime(flow, other);
 	return now_ns > seen_ns && now_ns - seen_ns > lifetime_s * NK_NS_PER_S;
 }
 
@@ -265,7 +264,7 @@ static __always_inline __u64 flow_worth(const struct nk_flow *flow)
 		return 0;
 	if (reply->seen_ns > seen_ns)
 		seen_ns = reply->seen_ns;
-	return flow->packets && reply->packets ? seen_ns | 1ULL << 63 : seen_ns;
+	return nk_flow_is_answered(flow, reply) ? seen_ns | 1ULL << 63 : seen_ns;
 }
 
 /*

@@ -189,23 +189,40 @@ struct nk_nat {
 #define NK_LIFETIME_ICMP            60  /* RFC 5508, section 3.2: at least */
 #define NK_LIFETIME_SHORTEST        NK_LIFETIME_TCP_RESET
 
-/**
- * nk_flow_lifetime() - how long a flow lives after its last packet.
- * @original, @reply: nk_flow.state of the two directions
- * @answered: whether both directions have had packets
- *
- * Return: seconds.
+/*
+ * Of a flow's two entries, in any order. A routed TCP connection counts only what the container
+ * sends, its answers.
  */
-static inline __attribute__((always_inline)) __u32 nk_flow_lifetime(__u8 protocol, __u32 original,
-								    __u32 reply, _Bool answered)
+#define NK_FLOW_INLINE static inline __attribute__((always_inline))
+
+/* Whether both ends have spoken. */
+NK_FLOW_INLINE _Bool nk_flow_is_answered(const struct nk_flow *one, const struct nk_flow *other)
 {
-	switch (protocol) {
+	if (one->to.protocol == IPPROTO_TCP && one->state & NK_FLOW_ROUTED)
+		return 1;
+	return one->packets && other->packets;
+}
+
+/* Whether both ends of a TCP connection have finished. */
+NK_FLOW_INLINE _Bool nk_flow_is_finished(const struct nk_flow *one, const struct nk_flow *other)
+{
+	if (one->state & NK_FLOW_ROUTED)
+		return (one->state | other->state) & NK_FLOW_FIN;
+	return one->state & other->state & NK_FLOW_FIN;
+}
+
+/* How long it lives after its last packet, in seconds. */
+NK_FLOW_INLINE __u32 nk_flow_lifetime(const struct nk_flow *one, const struct nk_flow *other)
+{
+	_Bool answered = nk_flow_is_answered(one, other);
+
+	switch (one->to.protocol) {
 	case IPPROTO_TCP:
-		if ((original | reply) & NK_FLOW_RST)
+		if ((one->state | other->state) & NK_FLOW_RST)
 			return NK_LIFETIME_TCP_RESET;
 		if (!answered)
 			return NK_LIFETIME_TCP_OPENING;
-		if (original & reply & NK_FLOW_FIN)
+		if (nk_flow_is_finished(one, other))
 			return NK_LIFETIME_TCP_CLOSING;
 		return NK_LIFETIME_TCP_ESTABLISHED;
 	case IPPROTO_UDP:
@@ -218,8 +235,7 @@ static inline __attribute__((always_inline)) __u32 nk_flow_lifetime(__u8 protoco
 }
 
 /* The key of a flow's other direction, from what this one's packets become. */
-static inline __attribute__((always_inline)) struct nk_flow_key
-nk_flow_key_turn(const struct nk_flow_key *to)
+NK_FLOW_INLINE struct nk_flow_key nk_flow_key_turn(const struct nk_flow_key *to)
 {
 	return (struct nk_flow_key){ .saddr = to->daddr,
 				     .daddr = to->saddr,

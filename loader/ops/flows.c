@@ -77,20 +77,15 @@ enum flow_kind flow_kind(const struct flow *flow)
 	return flow->original.target.ifindex ? FLOW_HAIRPIN : FLOW_MASQUERADE;
 }
 
-static bool flow_is_answered(const struct flow *flow)
-{
-	return flow->original.packets && flow->reply.packets;
-}
-
 enum flow_state flow_state(const struct flow *flow)
 {
 	const bool tcp = flow->key.protocol == IPPROTO_TCP;
 
 	if (tcp && (flow->original.state | flow->reply.state) & NK_FLOW_RST)
 		return FLOW_RESET;
-	if (!flow_is_answered(flow))
+	if (!nk_flow_is_answered(&flow->original, &flow->reply))
 		return FLOW_OPENING;
-	if (tcp && flow->original.state & flow->reply.state & NK_FLOW_FIN)
+	if (tcp && nk_flow_is_finished(&flow->original, &flow->reply))
 		return FLOW_CLOSING;
 	return FLOW_ESTABLISHED;
 }
@@ -111,9 +106,7 @@ uint64_t flow_seen_ns(const struct flow *flow)
 
 bool flow_is_expired(const struct flow *flow, uint64_t now_ns)
 {
-	uint64_t lifetime_ns =
-		NS_PER_S * nk_flow_lifetime(flow->key.protocol, flow->original.state,
-					    flow->reply.state, flow_is_answered(flow));
+	uint64_t lifetime_ns = NS_PER_S * nk_flow_lifetime(&flow->original, &flow->reply);
 	uint64_t seen_ns = flow_seen_ns(flow);
 
 	return now_ns > seen_ns && now_ns - seen_ns > lifetime_ns;
