@@ -13,11 +13,12 @@
 static struct flow flow_of(uint8_t protocol, uint64_t packets, uint64_t reply_packets)
 {
 	return (struct flow){ .key.protocol = protocol,
-			      .original = { .state = NK_FLOW_ORIGINAL,
+			      .original = { .to.protocol = protocol,
+					    .state = NK_FLOW_ORIGINAL,
 					    .sender = 7,
 					    .owner = 7,
 					    .packets = packets },
-			      .reply.packets = reply_packets,
+			      .reply = { .to.protocol = protocol, .packets = reply_packets },
 			      .has_original = true,
 			      .has_reply = true };
 }
@@ -119,6 +120,22 @@ static void test_lifetimes_of_tcp(void **state)
 	check_lifetime(&flow, NK_LIFETIME_TCP_RESET);
 }
 
+/* Of which only the container's packets are counted. */
+static void test_lifetimes_of_routed_tcp(void **state)
+{
+	struct flow flow = flow_of(IPPROTO_TCP, 0, 1);
+
+	(void)state;
+	check_lifetime(&flow, NK_LIFETIME_TCP_OPENING);
+	flow.original.state |= NK_FLOW_ROUTED;
+	flow.reply.state |= NK_FLOW_ROUTED;
+	check_lifetime(&flow, NK_LIFETIME_TCP_ESTABLISHED);
+	assert_state(&flow, "established");
+	flow.reply.state |= NK_FLOW_FIN;
+	check_lifetime(&flow, NK_LIFETIME_TCP_CLOSING);
+	assert_state(&flow, "closing");
+}
+
 static void test_living_flows_are_whole(void **state)
 {
 	struct flow flows[] = { flow_of(IPPROTO_TCP, 1, 1), flow_of(IPPROTO_TCP, 1, 1),
@@ -163,6 +180,7 @@ int main(void)
 		cmocka_unit_test(test_states_of_others),
 		cmocka_unit_test(test_either_direction_keeps_a_flow_alive),
 		cmocka_unit_test(test_lifetimes_of_tcp),
+		cmocka_unit_test(test_lifetimes_of_routed_tcp),
 		cmocka_unit_test(test_living_flows_are_whole),
 		cmocka_unit_test(test_protocols),
 	};
