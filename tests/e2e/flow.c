@@ -2,21 +2,25 @@
 /*
  * flow: sends data from one network namespace to another and checks what arrives, byte by byte.
  *
- *	flow tcp|udp FROM TO ADDRESS [BYTES]
+ *	flow [OPTION]... tcp|udp|sctp FROM TO ADDRESS [BYTES]
  *
- * FROM and TO are names of namespaces, or "host" for this one; ADDRESS is one of TO's. The receiver
- * listens on every address of TO. Prints the sender's address as the receiver sees it. Exit status
- * 1, and a word why, if anything is lost, changed, doubled or late.
+ * FROM and TO are names of namespaces, or "host" for this one; ADDRESS is one that leads to TO. The
+ * receiver listens on every address of TO. Prints the sender's address as the receiver sees it.
+ * Exit status 1, and a word why, if anything is lost, changed, doubled or late.
  *
- * One process has both ends, so that a flow costs one start and nobody waits for a listener.
+ *   -a       the receiver listens at ADDRESS alone, which is its own
+ *   -l PORT  the receiver listens there, and not at a port that the kernel chooses
+ *   -c PORT  the sender connects to that port, and not to the receiver's
+ *   -s PORT  the sender's own
+ *   -d SIZE  of a datagram
+ *   -z       datagrams have no checksum
+ *   -b       back: once all has arrived, the receiver sends as much
+ *   -r       both ends end by a reset
+ *   -p       print the sender's port, too
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,22 +29,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "place.h"
+
 #define BYTES_DEFAULT 100000
 #define TIMEOUT_MS    10000
 
-/* TCP is written in large pieces, so that the stack makes large segments. */
-#define TCP_WRITE 65536
+/* A stream is written in large pieces, so that the stack makes large segments. */
+#define STREAM_WRITE 65536
 
-/* A datagram fits every MTU; as many are on the way as any receive buffer holds. */
-#define UDP_SIZE   1000
-#define UDP_WINDOW 16
+/* A datagram fits every MTU, unless told otherwise; as many are on the way as any buffer holds. */
+#define UDP_SIZE     1000
+#define UDP_SIZE_MAX 65507
+#define UDP_WINDOW   16000
 
-static int own_netns_fd;
-
-static int address_family(const char *address)
-{
-	return strchr(address, ':') ? AF_INET6 : AF_INET;
-}
+static struct {
+	in_port_t listen, connect, source;
+	size_t datagram;
+	bool address, no_checksum, back, reset, port;
+} options = { .datagram = UDP_SIZE };
 
 /* The byte at a position of the data: any shift, loss or repetition shows. */
 static uint8_t data_at(size_t position)
@@ -63,63 +69,6 @@ static void data_check(const uint8_t *buffer, size_t position, size_t len)
 			errx(1, "byte %zu has changed", position + i);
 }
 
-static int socket_in(const char *place, int family, int type)
-{
-	char path[PATH_MAX];
-	int netns_fd, fd;
-
-	(void)snprintf(path, sizeof(path), "/run/netns/%s", place);
-	netns_fd = strcmp(place, "host") ? open(path, O_RDONLY | O_CLOEXEC) : own_netns_fd;
-	if (netns_fd < 0 || setns(netns_fd, CLONE_NEWNET))
-		err(2, "%s", place);
-	fd = socket(family, type, 0);
-	if (fd < 0 || setns(own_netns_fd, CLONE_NEWNET))
-		err(2, "make a socket in %s", place);
-	return fd;
-}
-
-/* Bound to a port that the kernel chooses. */
-static int receiver_open(const char *place, int family, int type, in_port_t *ret_port)
-{
-	struct sockaddr_in6 addr = { .sin6_family = (sa_family_t)family };
-	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(addr);
-	int fd = socket_in(place, family, type);
-
-	if (bind(fd, (struct sockaddr *)&addr, len) || (type == SOCK_STREAM && listen(fd, 1)) ||
-	    getsockname(fd, (struct sockaddr *)&addr, &len))
-		err(2, "listen in %s", place);
-	*ret_port = addr.sin6_port; /* where a struct sockaddr_in has it, too */
-	return fd;
-}
-
-static int sender_open(const char *place, int type, const char *address, in_port_t port)
-{
-	struct sockaddr_in6 addr6 = { .sin6_family = AF_INET6, .sin6_port = port };
-	struct sockaddr_in addr4 = { .sin_family = AF_INET, .sin_port = port };
-	int family = address_family(address), fd = socket_in(place, family, type), ret;
-
-	if (family == AF_INET && inet_pton(AF_INET, address, &addr4.sin_addr) == 1)
-		ret = connect(fd, (struct sockaddr *)&addr4, sizeof(addr4));
-	else if (inet_pton(AF_INET6, address, &addr6.sin6_addr) == 1)
-		ret = connect(fd, (struct sockaddr *)&addr6, sizeof(addr6));
-	else
-		errx(2, "'%s' is no address", address);
-	if (ret)
-		err(1, "connect from %s to %s", place, address);
-	return fd;
-}
-
-static void address_print(const struct sockaddr_storage *addr)
-{
-	const struct sockaddr_in6 *addr6 = (const void *)addr;
-	const struct sockaddr_in *addr4 = (const void *)addr;
-	char text[INET6_ADDRSTRLEN];
-
-	(void)puts(addr->ss_family == AF_INET6
-			   ? inet_ntop(AF_INET6, &addr6->sin6_addr, text, sizeof(text))
-			   : inet_ntop(AF_INET, &addr4->sin_addr, text, sizeof(text)));
-}
-
 static void await(int fd, short events, const char *what, size_t position)
 {
 	struct pollfd wait = { .fd = fd, .events = events };
@@ -129,9 +78,9 @@ static void await(int fd, short events, const char *what, size_t position)
 }
 
 /* Sends what goes without waiting. Return: how much. */
-static size_t tcp_send(int fd, size_t position, size_t total)
+static size_t stream_send(int fd, size_t position, size_t total)
 {
-	static uint8_t buffer[TCP_WRITE];
+	static uint8_t buffer[STREAM_WRITE];
 	size_t len = total - position < sizeof(buffer) ? total - position : sizeof(buffer);
 	ssize_t sent;
 
@@ -142,12 +91,12 @@ static size_t tcp_send(int fd, size_t position, size_t total)
 	return sent < 0 ? 0 : (size_t)sent;
 }
 
-static size_t tcp_receive(int fd, size_t position)
+static size_t stream_receive(int fd, size_t position)
 {
-	static uint8_t buffer[TCP_WRITE];
+	static uint8_t buffer[STREAM_WRITE];
 	ssize_t received;
 
-	await(fd, POLLIN, "receive by TCP", position);
+	await(fd, POLLIN, "receive", position);
 	received = recv(fd, buffer, sizeof(buffer), 0);
 	if (received < 0)
 		err(1, "receive behind byte %zu", position);
@@ -155,77 +104,180 @@ static size_t tcp_receive(int fd, size_t position)
 	return (size_t)received;
 }
 
-static void tcp_flow(int listener, int sender, size_t total)
+static int stream_accept(int listener, struct endpoint *ret_from)
 {
-	struct sockaddr_storage from;
-	socklen_t len = sizeof(from);
-	size_t sent = 0, received = 0;
-	int receiver;
+	int fd;
 
 	await(listener, POLLIN, "accept", 0);
-	receiver = accept(listener, (struct sockaddr *)&from, &len);
-	if (receiver < 0)
+	ret_from->len = sizeof(ret_from->v6);
+	fd = accept(listener, &ret_from->any, &ret_from->len);
+	if (fd < 0)
 		err(1, "accept");
-	while (received < total) {
-		if (sent < total)
-			sent += tcp_send(sender, sent, total);
-		if (received < sent)
-			received += tcp_receive(receiver, received);
-	}
-	(void)shutdown(sender, SHUT_WR);
-	if (tcp_receive(receiver, received))
-		errx(1, "more arrives than was sent");
-	address_print(&from);
+	return fd;
 }
 
-static void udp_receive(int fd, size_t position, struct sockaddr_storage *ret_from)
+static void stream_flow(int receiver, int sender, size_t total)
 {
-	uint8_t buffer[UDP_SIZE + 1];
-	socklen_t len = sizeof(*ret_from);
+	size_t sent = 0, received = 0;
+
+	while (received < total) {
+		if (sent < total)
+			sent += stream_send(sender, sent, total);
+		if (received < sent)
+			received += stream_receive(receiver, received);
+	}
+}
+
+/*
+ * An orderly end, or a reset by the sender. Of an orderly one the receiver makes the beginning, so
+ * that the sender can use its port again at once.
+ */
+static void stream_end(int receiver, int sender)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	uint8_t byte;
+
+	if (!options.reset) {
+		(void)shutdown(receiver, SHUT_WR);
+		if (stream_receive(sender, 0))
+			errx(1, "more comes back than was sent");
+		(void)close(sender);
+		if (stream_receive(receiver, 0))
+			errx(1, "more arrives than was sent");
+		return;
+	}
+	if (setsockopt(sender, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
+		err(2, "SO_LINGER");
+	(void)close(sender);
+	await(receiver, POLLIN, "the reset", 0);
+	if (recv(receiver, &byte, sizeof(byte), 0) != -1 || errno != ECONNRESET)
+		errx(1, "no reset arrives");
+}
+
+static void stream_run(int listener, int sender, size_t total, struct endpoint *ret_from)
+{
+	int receiver = stream_accept(listener, ret_from);
+
+	stream_flow(receiver, sender, total);
+	if (options.back)
+		stream_flow(sender, receiver, total);
+	stream_end(receiver, sender);
+}
+
+static void datagram_receive(int fd, size_t position, struct endpoint *ret_from)
+{
+	static uint8_t buffer[UDP_SIZE_MAX + 1];
 	ssize_t received;
 
 	await(fd, POLLIN, "receive by UDP", position);
-	received = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)ret_from, &len);
-	if (received != UDP_SIZE)
+	ret_from->len = sizeof(ret_from->v6);
+	received = recvfrom(fd, buffer, sizeof(buffer), 0, &ret_from->any, &ret_from->len);
+	if (received != (ssize_t)options.datagram)
 		errx(1, "a datagram of %zd bytes", received);
-	data_check(buffer, position, UDP_SIZE);
+	data_check(buffer, position, options.datagram);
+}
+
+static void datagram_send(int fd, size_t position)
+{
+	static uint8_t buffer[UDP_SIZE_MAX];
+
+	data_fill(buffer, position, options.datagram);
+	if (send(fd, buffer, options.datagram, 0) != (ssize_t)options.datagram)
+		err(1, "send behind byte %zu", position);
 }
 
 /* Whole datagrams, in their order, as a single path keeps it. */
-static void udp_flow(int receiver, int sender, size_t total)
+static void datagram_flow(int receiver, int sender, size_t total, struct endpoint *ret_from)
 {
-	struct sockaddr_storage from;
-	uint8_t buffer[UDP_SIZE];
-	size_t sent = 0;
+	size_t sent = 0, size = options.datagram;
 
-	for (size_t received = 0; received < total; received += UDP_SIZE) {
-		for (; sent < total && sent < received + UDP_WINDOW * UDP_SIZE; sent += UDP_SIZE) {
-			data_fill(buffer, sent, UDP_SIZE);
-			if (send(sender, buffer, UDP_SIZE, 0) != UDP_SIZE)
-				err(1, "send behind byte %zu", sent);
-		}
-		udp_receive(receiver, received, &from);
+	for (size_t received = 0; received < total; received += size) {
+		for (; sent < total && (sent < received + UDP_WINDOW || sent == received);
+		     sent += size)
+			datagram_send(sender, sent);
+		datagram_receive(receiver, received, ret_from);
 	}
-	address_print(&from);
+}
+
+static void datagram_run(int receiver, int sender, size_t total, struct endpoint *ret_from)
+{
+	struct endpoint back;
+
+	if (options.no_checksum &&
+	    setsockopt(sender, SOL_SOCKET, SO_NO_CHECK, &(int){ 1 }, sizeof(int)))
+		err(2, "SO_NO_CHECK");
+	datagram_flow(receiver, sender, total, ret_from);
+	if (!options.back)
+		return;
+	if (connect(receiver, &ret_from->any, ret_from->len))
+		err(1, "connect back");
+	datagram_flow(sender, receiver, total, &back);
+}
+
+static void options_parse(int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "al:c:s:d:zbrp")) != -1) {
+		switch (option) {
+		case 'a':
+			options.address = true;
+			break;
+		case 'l':
+			options.listen = (in_port_t)atoi(optarg);
+			break;
+		case 'c':
+			options.connect = (in_port_t)atoi(optarg);
+			break;
+		case 's':
+			options.source = (in_port_t)atoi(optarg);
+			break;
+		case 'd':
+			options.datagram = strtoul(optarg, NULL, 10);
+			break;
+		case 'z':
+			options.no_checksum = true;
+			break;
+		case 'b':
+			options.back = true;
+			break;
+		case 'r':
+			options.reset = true;
+			break;
+		case 'p':
+			options.port = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
 }
 
 int main(int argc, char **argv)
 {
+	const struct transport *transport;
 	size_t total = BYTES_DEFAULT;
+	struct endpoint from;
+	int receiver, sender;
 	in_port_t port;
-	int type, receiver, sender;
 
-	if (argc < 5 || (strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
+	options_parse(argc, argv);
+	argv += optind;
+	argc -= optind;
+	if (argc < 4 || options.datagram > UDP_SIZE_MAX)
 		errx(2, "see the head of its source");
-	if (argc > 5)
-		total = strtoul(argv[5], NULL, 10);
-	own_netns_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	type = strcmp(argv[1], "tcp") ? SOCK_DGRAM : SOCK_STREAM;
-	receiver = receiver_open(argv[3], address_family(argv[4]), type, &port);
-	sender = sender_open(argv[2], type, argv[4], port);
-	if (type == SOCK_STREAM)
-		tcp_flow(receiver, sender, total);
+	if (argc > 4)
+		total = strtoul(argv[4], NULL, 10);
+	transport = transport_find(argv[0]);
+	receiver = place_listen(argv[2], address_family(argv[3]), transport,
+				options.address ? argv[3] : NULL, options.listen, &port);
+	sender = place_connect(argv[1], transport, argv[3],
+			       options.connect ? options.connect : port, options.source);
+	if (transport->type == SOCK_STREAM)
+		stream_run(receiver, sender, total, &from);
 	else
-		udp_flow(receiver, sender, total);
+		datagram_run(receiver, sender, total, &from);
+	(void)printf(options.port ? "%s %d\n" : "%s\n", endpoint_address(&from),
+		     endpoint_port(&from));
 	return 0;
 }

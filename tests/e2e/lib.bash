@@ -143,6 +143,14 @@ expect_no_match() # WORDS REGEX FOUND
 	[[ ! $3 =~ $2 ]] || fail "$1" "expected: not /$2/" "found:    $3"
 }
 
+# Runs a command and kills it as it enters its N-th system call of a name.
+killed_at() # CALL N COMMAND...
+{
+	# strace ends the way that its child did; the shell would tell about it.
+	bash -c '"$@"; true' - strace -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+		"${@:3}" >/dev/null 2>&1
+}
+
 # Waits until a command succeeds.
 eventually() # WORDS COMMAND...
 {
@@ -310,6 +318,68 @@ expect_flow() # tcp|udp FROM TO ADDRESS SENDER [BYTES]
 	expect_same "the sender's address, as $3 sees it" "$5" "$said"
 }
 
+# Keeps connections open in the background, and busy: see hold.c.
+hold_open() # NAME ARGUMENT-OF-HOLD...
+{
+	start "$1" host hold "${@:2}"
+	eventually "each connection of 'hold ${*:2}' works" hold_is_settled "$1" || return
+	hold_has_rounds "$1" 1 || fail "each connection of 'hold ${*:2}' works" "$(<"$(output_of "$1")")"
+}
+
+# Whether it has had a round, or has come to grief.
+hold_is_settled() # NAME
+{
+	hold_has_rounds "$1" 1 || [[ ! -e /proc/${started[$1]} ]]
+}
+
+hold_rounds() # NAME
+{
+	grep -c '^round' "$(output_of "$1")"
+}
+
+hold_has_rounds() # NAME COUNT
+{
+	(($(hold_rounds "$1") >= $2))
+}
+
+# Prints "ADDRESS PORT" for each connection, as the far end sees it.
+hold_peers() # NAME
+{
+	sed -n 's/^peer //p' "$(output_of "$1")"
+}
+
+# Has the connections keep silent for a while. What they said is acknowledged within 0.2 seconds:
+# TCP_DELACK_MAX in include/net/tcp.h.
+hold_pause() # NAME...
+{
+	local name
+	for name; do
+		kill -USR1 "${started[$name]}"
+		eventually "'$name' is silent" eval "[[ \$(tail -n 1 '$(output_of "$name")') == silent ]]"
+	done
+	sleep 0.25
+}
+
+hold_resume() # NAME...
+{
+	local name
+	for name; do kill -USR2 "${started[$name]}"; done
+}
+
+# Expects two more rounds: the first one may have been under way already.
+expect_goes_on() # WORDS NAME
+{
+	eventually "$1" hold_has_rounds "$2" $(($(hold_rounds "$2") + 2)) ||
+		fail "hold says" "$(tail -n 1 "$(output_of "$2")")"
+}
+
+# Has the connections end; expects that they worked until then.
+hold_close() # NAME
+{
+	kill -TERM "${started[$1]}" 2>/dev/null || true
+	expect "the connections of '$1' lived until now" finish "$1"
+}
+
 # Prints in the background each frame that passes a device: see sniff.c.
 sniff() # NAME PLACE DEVICE
 {
@@ -342,6 +412,44 @@ eth_from() # CONTAINER
 eth_to() # CONTAINER
 {
 	eth_from "$1" | sed 's/dst=\(.*\),src=\(.*\)/dst=\2,src=\1/'
+}
+
+## Flows
+
+# Prints how many flows there are that are alive.
+flows_count() # FILTER...
+{
+	nkctl flows list "$@" | sed 1d | wc -l
+}
+
+# Where struct nk_flow of include/nkctl/nat.h has its seen_ns.
+readonly FLOW_SEEN_OFFSET=96
+
+# Makes all flows older: as if they had been silent for longer.
+flows_age() # SECONDS
+{
+	local map key value
+	map=$(echo /sys/fs/bpf/nkctl*/maps/flows)
+	while IFS=: read -r key value; do
+		# shellcheck disable=SC2086,SC2046 # lists of bytes
+		bpftool map update pinned "$map" key hex $key value hex \
+			$(bytes_subtract "$value" $FLOW_SEEN_OFFSET $(($1 * 1000000000))) exist
+	done < <(bpftool -j map dump pinned "$map" |
+		jq -r '.[] | (.key | join(" ")) + ":" + (.value | join(" "))' | sed 's/0x//g')
+}
+
+# Subtracts from the 64 bits, least byte first, at an offset of a list of bytes in hexadecimal.
+bytes_subtract() # BYTES OFFSET NUMBER
+{
+	local -a bytes
+	local -i i number=0
+	read -ra bytes <<<"$1"
+	for ((i = 7; i >= 0; i--)); do number=$((number << 8 | 16#${bytes[$2 + i]})); done
+	number=$((number - $3))
+	for ((i = 0; i < 8; i++)); do
+		printf -v "bytes[$2 + $i]" %02x $((number >> 8 * i & 255))
+	done
+	echo "${bytes[@]}"
 }
 
 ## State of the host

@@ -167,14 +167,6 @@ points_of() # REGEX COMMAND...
 	' "$BATS_TEST_TMPDIR/calls"
 }
 
-# Runs a command and kills it as it enters its N-th system call of a name.
-killed_at() # CALL N COMMAND...
-{
-	# strace ends the way that its child did; the shell would tell about it.
-	bash -c '"$@"; true' - strace -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
-		"${@:3}" >/dev/null 2>&1
-}
-
 # Kills a command at one point after the other, from the call on that matches, and has a function
 # look at what the INDEX-th death has left. It is called once before, for the command that was
 # looked at. At least MIN points are tried, and more while there is time: guests are slow.
