@@ -12,6 +12,7 @@
 
 load lib
 
+# shellcheck disable=SC2034 # for attach()
 readonly ATTACH_OPTIONS=--no-masquerade
 
 readonly FAR4=198.51.100.2 FAR6=2001:db8:51::2

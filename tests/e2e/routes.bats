@@ -9,6 +9,7 @@
 
 load lib
 
+# shellcheck disable=SC2034 # for attach()
 readonly ATTACH_OPTIONS=--no-masquerade
 
 readonly OWN4=10.88.0.2 OWN6=fd00:88::2 FAR4=198.51.100.1 FAR6=2001:db8:51::1
