@@ -50,12 +50,16 @@
  * @rounds: number of rounds that are measured, after one that isn't
  * @size: bytes of payload in each direction
  * @sink: device (NETNS/DEVICE) whose outgoing packets are dropped, or NULL
+ * @published_address, @published_port: what the near end connects to; NULL, 0: where the far end
+ *	listens
  */
 struct options {
 	unsigned int count;
 	unsigned int rounds;
 	size_t size;
 	char *sink;
+	const char *published_address;
+	uint16_t published_port;
 };
 
 /**
@@ -82,15 +86,17 @@ static const char usage_text[] =
 	"/run/netns; they may be the same) and prints the nanoseconds that each took, one line "
 	"per\n"
 	"round. TEST is\n"
-	"  tcp_rr    a request and its response over TCP, between two processes\n"
-	"  udp_rr    the same over UDP\n"
-	"  udp       a datagram sent and received, by one process\n"
-	"  udp_send  a datagram sent\n"
+	"  tcp_rr       a request and its response over TCP, between two processes\n"
+	"  udp_rr       the same over UDP\n"
+	"  udp_send     a datagram sent\n"
+	"  udp_receive  a datagram received, which TO sent; both by one process\n"
 	"\n"
 	"  -n COUNT         packets or transactions in a round (1000)\n"
 	"  -r ROUNDS        rounds, after one that isn't counted (5)\n"
 	"  -s SIZE          bytes of payload in each direction (1)\n"
-	"  -d NETNS/DEVICE  drop what goes out by the device, at its tcx egress\n";
+	"  -d NETNS/DEVICE  drop what goes out by the device, at its tcx egress\n"
+	"  -a ADDRESS       address that FROM sends to, if it isn't the one that TO listens at\n"
+	"  -p PORT          port that FROM sends to, likewise\n";
 
 /* Namespaces and sockets ----------------------------------------------------------------------- */
 
@@ -107,7 +113,7 @@ static void netns_enter(const char *name)
 	(void)close(fd); /* nothing was written */
 }
 
-static struct sockaddr_storage address_parse(const char *text, socklen_t *ret_len)
+static struct sockaddr_storage address_parse(const char *text, uint16_t port, socklen_t *ret_len)
 {
 	struct sockaddr_storage storage = { 0 };
 	struct sockaddr_in *v4 = (void *)&storage;
@@ -115,11 +121,11 @@ static struct sockaddr_storage address_parse(const char *text, socklen_t *ret_le
 
 	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
-		v4->sin_port = htons(PORT);
+		v4->sin_port = htons(port);
 		*ret_len = sizeof(*v4);
 	} else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
 		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(PORT);
+		v6->sin6_port = htons(port);
 		*ret_len = sizeof(*v6);
 	} else {
 		errx(EXIT_FAILURE, "%s is no IPv4 or IPv6 address", text);
@@ -140,7 +146,10 @@ static int socket_make(int family, int type)
 	return fd;
 }
 
-/* Accepts the connection that waits, or, for UDP, makes the same of the near end's address. */
+/*
+ * Accepts the connection that waits, or, for UDP, makes the same of where a first datagram comes
+ * from: on its way the near end's address may have been translated.
+ */
 static int far_connect(int listener, int near, int type)
 {
 	struct sockaddr_storage peer;
@@ -148,7 +157,8 @@ static int far_connect(int listener, int near, int type)
 	int fd;
 
 	if (type == SOCK_DGRAM) {
-		if (getsockname(near, (struct sockaddr *)&peer, &len) ||
+		if (send(near, "", 1, 0) != 1 ||
+		    recvfrom(listener, &(char){ 0 }, 1, 0, (struct sockaddr *)&peer, &len) != 1 ||
 		    connect(listener, (struct sockaddr *)&peer, len))
 			err(EXIT_FAILURE, "connect the far end");
 		return listener;
@@ -161,21 +171,27 @@ static int far_connect(int listener, int near, int type)
 }
 
 static struct ends ends_make(const struct test *test, const char *from, const char *to,
-			     const char *address_text)
+			     const char *address_text, const struct options *options)
 {
+	const char *published_text = options->published_address ?: address_text;
+	uint16_t published_port = options->published_port ?: PORT;
+	struct sockaddr_storage address, published;
 	struct ends ends;
 	socklen_t len;
-	struct sockaddr_storage address = address_parse(address_text, &len);
-	const struct sockaddr *sockaddr = (const struct sockaddr *)&address;
 
+	address = address_parse(address_text, PORT, &len);
+	published = address_parse(published_text, published_port, &len);
+	if (address.ss_family != published.ss_family)
+		errx(EXIT_FAILURE, "%s and %s are of two families", address_text, published_text);
 	netns_enter(to);
 	ends.far = socket_make(address.ss_family, test->type);
-	if (bind(ends.far, sockaddr, len) || (test->type == SOCK_STREAM && listen(ends.far, 1)))
+	if (bind(ends.far, (const struct sockaddr *)&address, len) ||
+	    (test->type == SOCK_STREAM && listen(ends.far, 1)))
 		err(EXIT_FAILURE, "listen at %s", address_text);
 	netns_enter(from);
 	ends.near = socket_make(address.ss_family, test->type);
-	if (connect(ends.near, sockaddr, len))
-		err(EXIT_FAILURE, "connect to %s", address_text);
+	if (connect(ends.near, (const struct sockaddr *)&published, len))
+		err(EXIT_FAILURE, "connect to port %u of %s", published_port, published_text);
 	ends.far = far_connect(ends.far, ends.near, test->type);
 	return ends;
 }
@@ -246,22 +262,22 @@ static void transact_rr(const struct ends *ends, char *buffer, size_t size)
 		errx(EXIT_FAILURE, "the server has gone");
 }
 
-static void transact_one_way(const struct ends *ends, char *buffer, size_t size)
-{
-	message_send(ends->near, buffer, size);
-	(void)message_receive(ends->far, buffer, size); /* a datagram is there whole */
-}
-
 static void transact_send(const struct ends *ends, char *buffer, size_t size)
 {
 	message_send(ends->near, buffer, size);
 }
 
+static void transact_receive(const struct ends *ends, char *buffer, size_t size)
+{
+	message_send(ends->far, buffer, size);
+	(void)message_receive(ends->near, buffer, size); /* a datagram is there whole */
+}
+
 static const struct test tests[] = {
 	{ "tcp_rr", SOCK_STREAM, transact_rr, true },
 	{ "udp_rr", SOCK_DGRAM, transact_rr, true },
-	{ "udp", SOCK_DGRAM, transact_one_way, false },
 	{ "udp_send", SOCK_DGRAM, transact_send, false },
+	{ "udp_receive", SOCK_DGRAM, transact_receive, false },
 };
 
 static const struct test *test_find(const char *name)
@@ -353,7 +369,7 @@ static struct options options_parse(int argc, char **argv)
 	struct options options = { .count = 1000, .rounds = 5, .size = 1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "n:r:s:d:h")) != -1) {
+	while ((option = getopt(argc, argv, "n:r:s:d:a:p:h")) != -1) {
 		switch (option) {
 		case 'n':
 			options.count = number_parse(optarg, 1000000);
@@ -366,6 +382,12 @@ static struct options options_parse(int argc, char **argv)
 			break;
 		case 'd':
 			options.sink = optarg;
+			break;
+		case 'a':
+			options.published_address = optarg;
+			break;
+		case 'p':
+			options.published_port = (uint16_t)number_parse(optarg, UINT16_MAX);
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -415,7 +437,7 @@ int main(int argc, char **argv)
 	pin_to_one_processor();
 	(void)signal(SIGALRM, give_up);
 	(void)alarm(TIMEOUT_S);
-	ends = ends_make(test, argv[1], argv[2], argv[3]);
+	ends = ends_make(test, argv[1], argv[2], argv[3], &options);
 	if (options.sink)
 		sink_open(options.sink);
 	test_run(test, &ends, &options);
