@@ -102,6 +102,10 @@ expect_listed() # WORDS REGEX
 	nkctl flows flush --all
 	flow -b udp c1 remote $REMOTE4
 	expect_same "datagrams there and back" established "$(flow_field .state)"
+	nkctl flows flush --all
+	hold_open routed tcp remote c1 $C1_4
+	expect_same "a routed connection" established "$(flow_field .state)"
+	hold_close routed
 }
 
 # The clock that flows go by begins with the machine.

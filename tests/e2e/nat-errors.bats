@@ -28,6 +28,8 @@ setup_file()
 	for place in host remote c1; do
 		at $place sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
 	done
+	# A neighbour that doesn't answer is given up after a third of a second.
+	sysctl -qw net.ipv{4,6}.neigh.eth0.retrans_time_ms=100
 }
 
 # It knows no way to the containers' own addresses.
@@ -192,6 +194,12 @@ expect_refused_udp() # FROM ADDRESS PORT
 	expect_error_in_time "prohibited" c1 203.0.113.1 "From $REMOTE4 .*Packet filtered"
 }
 
+# The first packet may be the one that asks for the neighbour past the stack, without an answer.
+@test "a neighbour that doesn't answer: the container is told" {
+	expect_error_in_time "IPv4" c1 192.0.2.99 "From [0-9.]* .*Destination Host Unreachable"
+	expect_error_in_time "IPv6" c1 2001:db8::99 "From [0-9a-f:]* .*Address unreachable"
+}
+
 @test "a destination that the host has no route to: the container is told" {
 	default_routes_remove
 	expect_error_in_time "IPv4" c1 203.0.113.1 "From $GATEWAY4 .*Destination Net Unreachable"
@@ -241,6 +249,7 @@ expect_refused_udp() # FROM ADDRESS PORT
 @test "traceroute to a published port ends at the host, behind which the container answers" {
 	expect_same "IPv4" $HOST4 "$(hop_to_published far $HOST4 3)"
 	expect_same "IPv6" $HOST6 "$(hop_to_published far $HOST6 3)"
+	expect_same "the host itself" $HOST4 "$(hop_to_published far $HOST4 2)"
 	expect_same "the host itself, by IPv6" $HOST6 "$(hop_to_published far $HOST6 2)"
 }
 
