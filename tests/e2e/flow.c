@@ -154,14 +154,16 @@ static void stream_end(int receiver, int sender)
 		errx(1, "no reset arrives");
 }
 
-static void stream_run(int listener, int sender, size_t total, struct endpoint *ret_from)
+static void stream_run(const struct transport *transport, int listener, int sender, size_t total,
+		       struct endpoint *ret_from)
 {
 	int receiver = stream_accept(listener, ret_from);
 
 	stream_flow(receiver, sender, total);
 	if (options.back)
 		stream_flow(sender, receiver, total);
-	stream_end(receiver, sender);
+	if (transport->protocol == IPPROTO_TCP) /* SCTP has no end of one direction alone */
+		stream_end(receiver, sender);
 }
 
 static void datagram_receive(int fd, size_t position, struct endpoint *ret_from)
@@ -274,7 +276,7 @@ int main(int argc, char **argv)
 	sender = place_connect(argv[1], transport, argv[3],
 			       options.connect ? options.connect : port, options.source);
 	if (transport->type == SOCK_STREAM)
-		stream_run(receiver, sender, total, &from);
+		stream_run(transport, receiver, sender, total, &from);
 	else
 		datagram_run(receiver, sender, total, &from);
 	(void)printf(options.port ? "%s %d\n" : "%s\n", endpoint_address(&from),
