@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "cni/plugin.h"
 #include "core/log.h"
 #include "output.h"
 
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
 
 	if (timing && !strcmp(timing, "1"))
 		log_timing_enable();
+	if (argc == 1 && cni_plugin_is_wanted())
+		return cni_plugin_run();
 	first = leading_options(&cli, argc, argv);
 	if (first == argc || is_help_option(argv[first])) {
 		cli_print_help(NULL);

@@ -13,7 +13,8 @@ shopt -s inherit_errexit
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-# Which directories of loader/ a file of each may include from; 'cmd' is loader/ itself.
+# Which directories of loader/ a file of each may include from; 'cmd' is loader/ itself, of which
+# main.c alone knows the plugin.
 declare -rA MAY_INCLUDE=(
 	[core]='core'
 	[model]='core model'
@@ -22,6 +23,7 @@ declare -rA MAY_INCLUDE=(
 	[ops]='core model nl bpf ops'
 	[cni]='core model nl bpf ops cni'
 	[cmd]='core model nl bpf ops cmd'
+	[main]='core cmd cni'
 )
 
 status=0
@@ -43,7 +45,11 @@ includes_of()
 # Prints which layer a path below loader/ belongs to.
 layer_of()
 {
-	if [[ $1 == */* ]]; then echo "${1%%/*}"; else echo cmd; fi
+	case $1 in
+	*/*)     echo "${1%%/*}" ;;
+	main.c*) echo main ;;
+	*)       echo cmd ;;
+	esac
 }
 
 check_loader()

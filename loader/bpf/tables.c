@@ -241,6 +241,8 @@ int network_get(struct datapath *datapath, const char *name, struct nk_network *
 {
 	struct nk_network_key key = network_key(name);
 
+	if (strlen(name) >= sizeof(key.name))
+		return -ENOENT; /* none that long can be added */
 	return table_get(datapath, MAP_NETWORKS, &key, ret_network, err);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "model/identity.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/cleanup.h"
@@ -12,9 +14,11 @@
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
-_Static_assert(sizeof(ALIAS_PREFIX) + NK_NETWORK_NAME_SIZE + IDENTITY_ID_SIZE + IF_NAMESIZE <=
-		       IDENTITY_ALIAS_SIZE,
-	       "every identity fits an alias");
+/* What is left of an alias for the three names: without the prefix, two slashes and the zero. */
+#define NAMES_LEN_MAX (IDENTITY_ALIAS_SIZE - (sizeof(ALIAS_PREFIX) - 1) - 2 - 1)
+
+_Static_assert(NAMES_LEN_MAX < IDENTITY_NETWORK_SIZE && NAMES_LEN_MAX < IDENTITY_ID_SIZE,
+	       "names that fit an alias fit an identity");
 
 static int name_check(const char *what, const char *name, size_t size, struct error *err)
 {
@@ -46,22 +50,39 @@ int network_name_check(const char *name, struct error *err)
 	return name_check("network name", name, NK_NETWORK_NAME_SIZE, err);
 }
 
+int identity_names_check(const char *network, const char *id, struct error *err)
+{
+	int ret = name_check("network name", network, SIZE_MAX, err);
+
+	return ret ? ret : name_check("container id", id, SIZE_MAX, err);
+}
+
+int identity_ifname_check(const char *ifname, struct error *err)
+{
+	if (ifname_valid(ifname))
+		return 0;
+	return error_set(err, EINVAL,
+			 "'%s' can't be an interface's name: 1 to %d printable characters without "
+			 "'/' and ':'",
+			 ifname, IF_NAMESIZE - 1);
+}
+
 int identity_init(struct identity *ret_identity, const char *network, const char *id,
 		  const char *ifname, struct error *err)
 {
 	struct identity identity = { 0 };
-	int ret;
+	int ret = identity_names_check(network, id, err);
 
-	ret = network_name_check(network, err);
 	if (!ret)
-		ret = name_check("container id", id, IDENTITY_ID_SIZE, err);
+		ret = identity_ifname_check(ifname, err);
 	if (ret)
 		return ret;
-	if (!ifname_valid(ifname))
+	if (strlen(network) + strlen(id) + strlen(ifname) > NAMES_LEN_MAX)
 		return error_set(err, EINVAL,
-				 "'%s' can't be an interface's name: 1 to %d printable characters "
-				 "without '/' and ':'",
-				 ifname, IF_NAMESIZE - 1);
+				 "network name, container id and interface's name have more than "
+				 "%zu characters together, which is all that a device's alias "
+				 "holds",
+				 NAMES_LEN_MAX);
 	(void)strcpy(identity.network, network); /* lengths were checked */
 	(void)strcpy(identity.id, id);
 	(void)strcpy(identity.ifname, ifname);
@@ -71,8 +92,10 @@ int identity_init(struct identity *ret_identity, const char *network, const char
 
 void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE])
 {
-	(void)snprintf(ret_alias, IDENTITY_ALIAS_SIZE, ALIAS_PREFIX "%s/%s/%s", identity->network,
-		       identity->id, identity->ifname);
+	int len = snprintf(ret_alias, IDENTITY_ALIAS_SIZE, ALIAS_PREFIX "%s/%s/%s",
+			   identity->network, identity->id, identity->ifname);
+
+	assert(len < IDENTITY_ALIAS_SIZE); /* identity_init() has seen to it */
 }
 
 int identity_from_alias(const char *alias, struct identity *ret_identity)
@@ -157,6 +180,15 @@ void identity_device_name(const struct identity *identity, char ret_name[IF_NAME
 {
 	(void)snprintf(ret_name, IF_NAMESIZE, "nk%012llx",
 		       (unsigned long long)(identity_hash(identity) & 0xffffffffffff));
+}
+
+int identity_device_hash(const char *name, uint64_t *ret_hash)
+{
+	if (strncmp(name, "nk", 2) != 0 || strlen(name) != 14 ||
+	    strspn(name + 2, "0123456789abcdef") != 12)
+		return -EINVAL;
+	*ret_hash = strtoull(name + 2, NULL, 16);
+	return 0;
 }
 
 void identity_mac(const struct identity *identity, uint8_t ret_mac[NK_ETH_ALEN])

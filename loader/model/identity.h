@@ -14,35 +14,55 @@
 #include "core/error.h"
 #include "nkctl/maps.h"
 
-#define IDENTITY_ID_SIZE    192 /* with its final zero; the alias must fit LINK_ALIAS_SIZE */
-#define IDENTITY_ALIAS_SIZE 256
+/* The alias, which must fit LINK_ALIAS_SIZE, and the longest names that may be in it, each with its
+ * final zero. */
+#define IDENTITY_ALIAS_SIZE   256
+#define IDENTITY_NETWORK_SIZE 248
+#define IDENTITY_ID_SIZE      248
 
 #define DEFAULT_NETWORK "default"
 #define DEFAULT_IFNAME  "eth0"
 
 struct identity {
-	char network[NK_NETWORK_NAME_SIZE];
+	char network[IDENTITY_NETWORK_SIZE];
 	char id[IDENTITY_ID_SIZE];
 	char ifname[IF_NAMESIZE];
 };
 
 /**
  * identity_init() - check the three names and put them together.
- * @network: 1 to 31 characters of A-Z a-z 0-9 _ . -, the first a letter or digit
- * @id: 1 to 191 of the same (CNI spec 1.1.0, "CNI_CONTAINERID")
+ * @network: characters of A-Z a-z 0-9 _ . -, the first a letter or digit
+ * @id: the same (CNI spec 1.1.0, "CNI_CONTAINERID")
  * @ifname: 1 to 15 characters without '/', ':' or white space, neither "." nor ".."
  *	(dev_valid_name(), net/core/dev.c), and of printable ASCII
+ *
+ * Together they have at most 247 characters: the alias holds them all.
  *
  * Return: 0, or -EINVAL with an error that names the offender.
  */
 int identity_init(struct identity *ret_identity, const char *network, const char *id,
 		  const char *ifname, struct error *err);
 
-/* network_name_check() - the first of these checks alone. */
+/* network_name_check() - whether a network of that name can be added: it has up to 31 characters.
+ */
 int network_name_check(const char *name, struct error *err);
+
+/* identity_names_check() - the first two of these checks alone, without a limit to their length. */
+int identity_names_check(const char *network, const char *id, struct error *err);
+
+/* identity_ifname_check() - the third. */
+int identity_ifname_check(const char *ifname, struct error *err);
 
 /* identity_device_name() - the primary's name: "nk" and 12 hex digits. */
 void identity_device_name(const struct identity *identity, char ret_name[IF_NAMESIZE]);
+
+/**
+ * identity_device_hash() - the part of identity_hash() that is in a primary's name: its lowest 48
+ * bits.
+ *
+ * Return: 0; -EINVAL where it is no primary's name.
+ */
+int identity_device_hash(const char *name, uint64_t *ret_hash);
 
 /* identity_alias() - "nkctl:network/id/ifname". */
 void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE]);

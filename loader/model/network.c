@@ -151,11 +151,16 @@ static void network_add_subnet_text(struct nk_network *network, const char *text
 	assert(!ret);
 }
 
+void network_default_subnets(struct nk_network *network)
+{
+	network_add_subnet_text(network, DEFAULT_SUBNET_V4);
+	network_add_subnet_text(network, DEFAULT_SUBNET_V6);
+}
+
 void network_default(struct nk_network *ret_network)
 {
 	*ret_network = (struct nk_network){ 0 };
-	network_add_subnet_text(ret_network, DEFAULT_SUBNET_V4);
-	network_add_subnet_text(ret_network, DEFAULT_SUBNET_V6);
+	network_default_subnets(ret_network);
 }
 
 const struct nk_subnet *network_subnet_of(const struct nk_network *network, const struct addr *addr)

@@ -20,6 +20,9 @@
 /* network_default() - what the network "default" is until somebody changes it. */
 void network_default(struct nk_network *ret_network);
 
+/* network_default_subnets() - give a network without any the subnets of "default". */
+void network_default_subnets(struct nk_network *network);
+
 /**
  * network_add_subnet() - give a network one more subnet.
  *

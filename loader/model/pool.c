@@ -28,25 +28,70 @@ static void pool_bounds(struct pool *pool, const struct nk_subnet *subnet)
 		pool->last.bytes[addr_size(AF_INET) - 1] &= 0xfe;
 }
 
-void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet, const struct addr *cursor)
+/* The excluded prefix that an address is in, or NULL. */
+static const struct prefix *pool_exclusion_of(const struct pool *pool, const struct addr *addr)
+{
+	for (size_t i = 0; i < pool->excluded_count; i++)
+		if (prefix_contains(&pool->excluded[i], addr))
+			return &pool->excluded[i];
+	return NULL;
+}
+
+/*
+ * The first address from @addr on that isn't excluded, with wrap-around: of each exclusion all is
+ * passed over at once, since it may be half an IPv6 subnet.
+ *
+ * Return: false where all are excluded: none is met more than twice before that is clear, once as a
+ * whole and once from the middle.
+ */
+static bool pool_skip(const struct pool *pool, struct addr *addr)
+{
+	const struct prefix *exclusion = pool_exclusion_of(pool, addr);
+
+	for (size_t i = 0; exclusion && i <= 2 * pool->excluded_count; i++) {
+		struct addr last = prefix_last(exclusion);
+
+		*addr = pool_after(pool, pool_contains(pool, &last) ? &last : &pool->last);
+		exclusion = pool_exclusion_of(pool, addr);
+	}
+	return !exclusion;
+}
+
+static void pool_limit(struct pool *pool, const struct pool_limits *limits)
+{
+	if (limits->first.family && addr_compare(&limits->first, &pool->first) > 0)
+		pool->first = limits->first;
+	if (limits->last.family && addr_compare(&limits->last, &pool->last) < 0)
+		pool->last = limits->last;
+	pool->excluded = limits->excluded;
+	pool->excluded_count = limits->excluded_count;
+	pool->empty = addr_compare(&pool->first, &pool->last) > 0;
+}
+
+void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet,
+	       const struct pool_limits *limits, const struct addr *cursor)
 {
 	struct pool pool = { 0 };
 
 	pool_bounds(&pool, subnet);
+	if (limits)
+		pool_limit(&pool, limits);
 	pool.start =
 		cursor && pool_contains(&pool, cursor) ? pool_after(&pool, cursor) : pool.first;
+	if (!pool.empty)
+		pool.empty = !pool_skip(&pool, &pool.start);
 	pool.next = pool.start;
 	*ret_pool = pool;
 }
 
 bool pool_next(struct pool *pool, struct addr *ret_addr)
 {
-	if (pool->started && addr_equal(&pool->next, &pool->start))
+	if (pool->empty || (pool->started && addr_equal(&pool->next, &pool->start)))
 		return false;
 	pool->started = true;
 	*ret_addr = pool->next;
 	pool->next = pool_after(pool, &pool->next);
-	return true;
+	return pool_skip(pool, &pool->next);
 }
 
 bool pool_usable(const struct nk_subnet *subnet, const struct addr *addr)

@@ -11,21 +11,36 @@
 #include "core/addr.h"
 #include "nkctl/maps.h"
 
+/**
+ * struct pool_limits - what of a subnet may be given out.
+ * @first, @last: both included; of family 0: the subnet's own
+ * @excluded: prefixes that are passed over
+ */
+struct pool_limits {
+	struct addr first, last;
+	const struct prefix *excluded;
+	size_t excluded_count;
+};
+
 /* struct pool - an iteration over the addresses of a subnet; private to pool_*(). */
 struct pool {
 	struct addr first, last; /* what may be given out, both included */
 	struct addr start, next; /* where the iteration began, and goes on */
-	bool started;
+	bool started, empty;
+	const struct prefix *excluded;
+	size_t excluded_count;
 };
 
 /**
  * pool_init() - begin after the address that was claimed last.
- * @cursor: that address; NULL or one outside the subnet: begin with the first
+ * @limits: NULL: none; must live as long as @ret_pool
+ * @cursor: that address; NULL or one outside the limits: begin with the first
  *
  * The subnet's base address, its gateway (the one after) and, in IPv4, its broadcast address
  * are never given out.
  */
-void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet, const struct addr *cursor);
+void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet,
+	       const struct pool_limits *limits, const struct addr *cursor);
 
 /* pool_next() - the next candidate. Return: false after each has been given out once. */
 bool pool_next(struct pool *pool, struct addr *ret_addr);

@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -61,6 +62,20 @@ static uint8_t route_scope(const struct inet_route *route)
 	return route->gateway || route->unreachable ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 }
 
+static void put_metrics(struct nlmsghdr *header, const struct inet_route *route)
+{
+	struct nlattr *metrics;
+
+	if (!route->mtu && !route->advmss)
+		return;
+	metrics = mnl_attr_nest_start(header, RTA_METRICS);
+	if (route->mtu)
+		mnl_attr_put_u32(header, RTAX_MTU, route->mtu);
+	if (route->advmss)
+		mnl_attr_put_u32(header, RTAX_ADVMSS, route->advmss);
+	mnl_attr_nest_end(header, metrics);
+}
+
 static int route_request(struct nlsock *nl, uint16_t type, uint16_t flags,
 			 const struct inet_route *route, struct error *err)
 {
@@ -72,7 +87,7 @@ static int route_request(struct nlsock *nl, uint16_t type, uint16_t flags,
 
 	message->rtm_family = route->dst.addr.family;
 	message->rtm_dst_len = route->dst.len;
-	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_table = route->table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN;
 	message->rtm_protocol = NK_ROUTE_PROTOCOL;
 	message->rtm_scope = route_scope(route);
 	message->rtm_type = route->unreachable ? RTN_UNREACHABLE : RTN_UNICAST;
@@ -86,6 +101,9 @@ static int route_request(struct nlsock *nl, uint16_t type, uint16_t flags,
 		put_addr(header, RTA_PREFSRC, route->prefsrc);
 	if (route->metric)
 		mnl_attr_put_u32(header, RTA_PRIORITY, route->metric);
+	if (route->table)
+		mnl_attr_put_u32(header, RTA_TABLE, route->table);
+	put_metrics(header, route);
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
@@ -102,6 +120,92 @@ int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct
 int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct error *err)
 {
 	return route_request(nl, RTM_DELROUTE, 0, route, err);
+}
+
+/* struct route_dump - a list that grows while it is read. */
+struct route_dump {
+	struct inet_route_list list;
+	int ifindex;
+	int ret;
+};
+
+static int route_append(struct inet_route_list *list, const struct inet_route_entry *entry)
+{
+	struct inet_route_entry *grown =
+		reallocarray(list->entries, list->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	list->entries = grown;
+	grown[list->count++] = *entry;
+	return 0;
+}
+
+static void attr_addr_read(const struct nlattr *attr, uint8_t family, struct addr *ret_addr)
+{
+	struct addr addr = { .family = family };
+
+	if (mnl_attr_get_payload_len(attr) != addr_size(family))
+		return;
+	memcpy(addr.bytes, mnl_attr_get_payload(attr), addr_size(family));
+	*ret_addr = addr;
+}
+
+static int route_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	struct inet_route_entry entry = { .dst = { { .family = route->rtm_family },
+						   route->rtm_dst_len },
+					  .table = route->rtm_table };
+	struct route_dump *dump = data;
+	const struct nlattr *attr;
+	int ifindex = 0;
+
+	if (route->rtm_type != RTN_UNICAST || route->rtm_flags & RTM_F_CLONED)
+		return MNL_CB_OK;
+	mnl_attr_for_each (attr, message, sizeof(*route)) {
+		if (mnl_attr_get_type(attr) == RTA_DST)
+			attr_addr_read(attr, route->rtm_family, &entry.dst.addr);
+		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
+			attr_addr_read(attr, route->rtm_family, &entry.gateway);
+		else if (mnl_attr_get_type(attr) == RTA_OIF)
+			ifindex = (int)mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_TABLE)
+			entry.table = mnl_attr_get_u32(attr);
+	}
+	if (ifindex == dump->ifindex)
+		dump->ret = route_append(&dump->list, &entry);
+	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+/* The kernel leaves the routes of other devices out (strict checking, fib_dump_filter). */
+int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
+			 struct inet_route_list *ret_list, struct error *err)
+{
+	struct route_dump dump = { .ifindex = ifindex };
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
+						      sizeof(struct rtmsg), &family_header);
+	int ret;
+
+	((struct rtmsg *)family_header)->rtm_family = family;
+	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)ifindex);
+	ret = nlsock_talk(nl, header, route_parse, &dump, err);
+	if (!ret && dump.ret)
+		ret = error_sys(err, dump.ret, "read the routes");
+	if (ret) {
+		inet_route_list_free(&dump.list);
+		return ret;
+	}
+	*ret_list = dump.list;
+	return 0;
+}
+
+void inet_route_list_free(struct inet_route_list *list)
+{
+	free(list->entries);
+	*list = (struct inet_route_list){ 0 };
 }
 
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,

@@ -29,12 +29,14 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 		     struct error *err);
 
 /**
- * struct inet_route - a route to add to the main table.
+ * struct inet_route - a route to add.
  * @dst: destination; length 0 is the default route
  * @ifindex: device it leaves by
  * @gateway: next hop; NULL: on the link
  * @prefsrc: source for packets of this host; NULL: the kernel's choice
  * @metric: 0: the kernel's default
+ * @table: 0: main
+ * @mtu, @advmss: in bytes; 0: none of its own
  * @unreachable: lead nowhere and have the kernel say so; @ifindex and @gateway are empty then
  */
 struct inet_route {
@@ -43,6 +45,8 @@ struct inet_route {
 	const struct addr *gateway;
 	const struct addr *prefsrc;
 	uint32_t metric;
+	uint32_t table;
+	uint32_t mtu, advmss;
 	bool unreachable;
 };
 
@@ -54,6 +58,30 @@ int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct
 
 /* inet_route_delete() - Return: 0; -ESRCH where there is no such route of ours. */
 int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct error *err);
+
+/**
+ * struct inet_route_entry - a route that the kernel has.
+ * @gateway: next hop; family 0: on the link
+ */
+struct inet_route_entry {
+	struct prefix dst;
+	struct addr gateway;
+	uint32_t table;
+};
+
+struct inet_route_list {
+	struct inet_route_entry *entries;
+	size_t count;
+};
+
+/**
+ * inet_route_list_read() - the unicast routes of a family that leave by a device, of all tables.
+ * Freed by inet_route_list_free().
+ */
+int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
+			 struct inet_route_list *ret_list, struct error *err);
+void inet_route_list_free(struct inet_route_list *list);
+#define _cleanup_inet_route_list_ _cleanup_(inet_route_list_free)
 
 /* inet_neigh_add() - a permanent neighbour entry. */
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,

@@ -51,6 +51,7 @@
  * @pair: how the device pair is made
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH, or NK_DEVICE_AUTO until the pair is made
  * @addresses: planned ones, of which the first @claimed are in the endpoint maps
+ * @routes: that the container got
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  */
 struct attach {
@@ -64,6 +65,7 @@ struct attach {
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t claimed;
 	int ifindex, peer_ifindex;
+	struct endpoint_routes routes;
 	bool no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 };
@@ -92,8 +94,13 @@ static bool attach_wants_family(const struct attach *attach, uint8_t family)
 /* Which addresses it gets isn't known yet: it may also get none that are translated. */
 static bool attach_wants_nat(const struct attach *attach)
 {
-	if (attach->request->ports.count)
+	const struct attach_request *request = attach->request;
+
+	if (request->ports.count)
 		return true;
+	for (size_t i = 0; request->routes && i < request->address_count; i++)
+		if (masquerade_applies(attach_masquerade(attach), &request->addresses[i].addr))
+			return true;
 	for (size_t i = 0; i < attach->network.subnet_count; i++) {
 		const struct nk_subnet *subnet = &attach->network.subnets[i];
 
@@ -104,22 +111,31 @@ static bool attach_wants_nat(const struct attach *attach)
 	return false;
 }
 
-static int address_check(const struct attach *attach, size_t index, struct error *err)
+static int address_check_subnet(const struct attach *attach, const struct prefix *address,
+				struct error *err)
 {
-	const struct prefix *address = &attach->request->addresses[index];
 	const struct nk_subnet *subnet = network_subnet_of(&attach->network, &address->addr);
 
 	if (!subnet)
-		return error_set(err, EINVAL,
-				 "address %s is outside every subnet of network %s: `nkctl network "
-				 "list` shows them",
-				 addr_format(&address->addr).text,
-				 attach->request->identity.network);
+		return error_set(
+			err, EINVAL, "address %s is outside every subnet of network %s%s",
+			addr_format(&address->addr).text, attach->request->identity.network,
+			attach->request->network ? "" : ": `nkctl network list` shows them");
 	if (!pool_usable(subnet, &address->addr))
 		return error_set(err, EINVAL,
 				 "address %s can't be a container's: it is its subnet's base, "
 				 "gateway or broadcast address",
 				 addr_format(&address->addr).text);
+	return 0;
+}
+
+static int address_check(const struct attach *attach, size_t index, struct error *err)
+{
+	const struct prefix *address = &attach->request->addresses[index];
+	int ret = attach->request->routes ? 0 : address_check_subnet(attach, address, err);
+
+	if (ret)
+		return ret;
 	if (!address->len)
 		return error_set(err, EINVAL, "address %s: a prefix length of 0 leaves no network",
 				 prefix_format(address).text);
@@ -165,9 +181,13 @@ static int mtu_plan(struct attach *attach, struct error *err)
  */
 static void macs_plan(struct attach *attach, enum nk_mode mode)
 {
-	static const uint8_t gateway_mac[] = NK_GATEWAY_MAC;
+	static const uint8_t gateway_mac[] = NK_GATEWAY_MAC, none[NK_ETH_ALEN];
+	const struct attach_request *request = attach->request;
 
-	identity_mac(&attach->request->identity, attach->pair.peer_mac);
+	if (memcmp(request->mac, none, NK_ETH_ALEN) != 0)
+		memcpy(attach->pair.peer_mac, request->mac, NK_ETH_ALEN);
+	else
+		identity_mac(&request->identity, attach->pair.peer_mac);
 	memcpy(attach->pair.primary_mac, mode == NK_MODE_L2 ? gateway_mac : attach->pair.peer_mac,
 	       NK_ETH_ALEN);
 }
@@ -186,14 +206,23 @@ static void pair_plan(struct attach *attach)
 	macs_plan(attach, attach->pair.mode);
 }
 
+static int network_plan(struct attach *attach, struct error *err)
+{
+	const struct attach_request *request = attach->request;
+
+	if (!request->network)
+		return node_network(attach->node, request->identity.network, &attach->network, err);
+	attach->network = *request->network;
+	return 0;
+}
+
 static int attach_plan(struct attach *attach, struct error *err)
 {
 	int ret;
 
 	ret = netns_open(attach->request->ns, &attach->netns_fd, err);
 	if (!ret)
-		ret = node_network(attach->node, attach->request->identity.network,
-				   &attach->network, err);
+		ret = network_plan(attach, err);
 	if (!ret)
 		ret = addresses_check(attach, err);
 	if (!ret)
@@ -344,9 +373,10 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 }
 
 /* Return: 0; -ENOSPC where each address of the subnet is taken. */
-static int address_claim_next(struct attach *attach, const struct nk_subnet *subnet,
-			      struct error *err)
+static int address_claim_next(struct attach *attach, size_t subnet_index, struct error *err)
 {
+	const struct nk_subnet *subnet = &attach->network.subnets[subnet_index];
+	const struct pool_limits *limits = attach->request->limits;
 	struct addr cursor;
 	struct prefix address = { .len = addr_bits(subnet->family) };
 	struct pool pool;
@@ -354,7 +384,7 @@ static int address_claim_next(struct attach *attach, const struct nk_subnet *sub
 
 	if (ret && ret != -ENOENT)
 		return ret;
-	pool_init(&pool, subnet, ret ? NULL : &cursor);
+	pool_init(&pool, subnet, limits ? &limits[subnet_index] : NULL, ret ? NULL : &cursor);
 	while (pool_next(&pool, &address.addr)) {
 		ret = address_claim(attach, &address, err);
 		if (!ret)
@@ -372,7 +402,7 @@ static int address_claim_family(struct attach *attach, uint8_t family, struct er
 
 	for (size_t i = 0; ret == -ENOSPC && i < attach->network.subnet_count; i++)
 		if (attach->network.subnets[i].family == family)
-			ret = address_claim_next(attach, &attach->network.subnets[i], err);
+			ret = address_claim_next(attach, i, err);
 	return ret;
 }
 
@@ -459,6 +489,7 @@ static struct endpoint_setup attach_setup(const struct attach *attach)
 		.peer_mac = attach->pair.peer_mac,
 		.noarp = attach->pair.mode == NK_MODE_L3,
 		.network = &attach->network,
+		.routes = attach->request->routes,
 		.addresses = attach->addresses,
 		.address_count = attach->claimed,
 	};
@@ -476,7 +507,7 @@ static int host_side_setup(struct attach *attach, struct error *err)
 static int container_side_setup(struct attach *attach, struct error *err)
 {
 	struct endpoint_setup setup = attach_setup(attach);
-	int ret = container_setup(&setup, err);
+	int ret = container_setup(&setup, &attach->routes, err);
 
 	log_step("container_setup");
 	return ret;
@@ -556,6 +587,26 @@ static int datapath_load_wanted(struct attach *attach, struct error *err)
 	return ret;
 }
 
+/*
+ * An address that somebody else chose tells its subnet by its prefix: an endpoint reaches its
+ * neighbours with its own address, as by the reference plugins' ipMasq.
+ */
+static int addresses_exempt(struct attach *attach, struct error *err)
+{
+	const struct attach_request *request = attach->request;
+	struct nk_network neighbours = { 0 };
+
+	for (size_t i = 0; i < request->address_count; i++) {
+		const struct prefix *address = &request->addresses[i];
+		struct prefix subnet = { prefix_first(address), address->len };
+
+		/* A host's own prefix, or one that is in the list already, has nothing to add. */
+		if (neighbours.subnet_count < NK_NETWORK_SUBNETS_MAX)
+			(void)network_add_subnet(&neighbours, &subnet, NULL);
+	}
+	return network_exempt(attach->node, &neighbours, err);
+}
+
 /* Loaded, as it is wanted, and with what the network needs in it. */
 static int datapath_ready(struct attach *attach, struct error *err)
 {
@@ -565,6 +616,8 @@ static int datapath_ready(struct attach *attach, struct error *err)
 
 	if (!ret)
 		ret = network_exempt(node, &attach->network, err);
+	if (!ret && attach->request->routes)
+		ret = addresses_exempt(attach, err);
 	if (!ret && collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT)
 		(void)collect_flows(node, NULL); /* another attach may succeed */
 	log_step("datapath_ready");
@@ -597,11 +650,13 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 		.veth_instead = attach->veth_instead,
 		.shares_ports = attach->shares_ports,
 		.publish = attach->publish,
+		.routes = attach->routes,
 	};
 	netns_name(attach->request->ns, endpoint->netns);
 	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
 	for (size_t i = 0; i < attach->claimed; i++) {
 		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
+		ret_result->prefixes[i] = attach->addresses[i];
 		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
 	}
 	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);

@@ -7,8 +7,10 @@
 
 #include "core/addr.h"
 #include "core/error.h"
+#include "model/pool.h"
 #include "ops/endpoint.h"
 #include "ops/publish.h"
+#include "ops/setup.h"
 
 /* What leaves a choice of struct attach_request to the network. */
 #define ATTACH_UNSET (-1)
@@ -17,30 +19,42 @@
  * struct attach_request - what to attach, and how.
  * @ns: as netns_open() takes it
  * @identity: who it will be
+ * @network: NULL: the network that is known by the identity's name
+ * @limits: for each of @network's subnets, in order, what of it may be given out; NULL: all
  * @addresses: to have, with the prefix length the container is to see
  * @auto_addresses: take the next free one of each family that @addresses leaves out
+ * @routes: NULL: addresses are the network's, and the container gets a default route. Otherwise
+ *	addresses and routes are somebody else's choice: any address will do, and the container gets
+ *	these routes and no others
  * @mtu: in bytes; 0: the network's
  * @mode: enum nk_mode, or ATTACH_UNSET
  * @device: enum nk_device, or ATTACH_UNSET
  * @masquerade: enum nk_masquerade, or ATTACH_UNSET
+ * @mac: of the container's end, in mode l2; all zero: one that is made of the identity
  * @ports: to be published
  */
 struct attach_request {
 	const char *ns;
 	struct identity identity;
+	const struct nk_network *network;
+	const struct pool_limits *limits;
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
 	bool auto_addresses;
+	const struct endpoint_routes *routes;
 	uint32_t mtu;
 	int mode;
 	int device;
 	int masquerade;
+	uint8_t mac[NK_ETH_ALEN];
 	struct publish_list ports;
 };
 
 /**
  * struct attach_result - what came of it.
  * @endpoint: freed by endpoint_free()
+ * @prefixes: its addresses with the prefix lengths that the container sees
+ * @routes: that the container got
  * @no_uplink: no device carries a default route: there is no way to the world
  * @veth_instead: the kernel has no netkit, and "auto" took a veth pair
  * @shares_ports: address translation begins with this attach, and has to use ports that are the
@@ -49,6 +63,8 @@ struct attach_request {
  */
 struct attach_result {
 	struct endpoint endpoint;
+	struct prefix prefixes[NK_ENDPOINT_ADDRESSES_MAX];
+	struct endpoint_routes routes;
 	bool no_uplink;
 	bool veth_instead;
 	bool shares_ports;

@@ -18,6 +18,7 @@
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "nl/observe.h"
+#include "ops/attach.h"
 #include "ops/flows.h"
 #include "ops/publish.h"
 
@@ -85,6 +86,36 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 	if (!ret)
 		ret = publish_collect(node, err);
 	return ret ? ret : collect_flows(node, err);
+}
+
+/* Who holds the lock of an unfinished endpoint knows that its maker is dead (see attach.c). */
+static int unfinished_remove(struct node *node, const struct link_info *found, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	struct link_info link;
+	uint64_t hash;
+	int ret;
+
+	if (identity_device_hash(found->name, &hash))
+		return 0; /* somebody else's in our group */
+	/* The stripes are fewer than the hash's bits in the name tell apart. */
+	ret = pins_lock_endpoint(&node->datapath.pins, hash, true, &lock_fd, err);
+	if (!ret)
+		ret = link_get_by_index(node->nl, found->ifindex, &link, err);
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	return *link.alias ? 0 : endpoint_remove(node, link.ifindex, err);
+}
+
+int collect_unfinished(struct node *node, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	int ret = link_list_read(NK_LINK_GROUP, &links, err);
+
+	for (size_t i = 0; !ret && i < links.count; i++)
+		if (!*links.links[i].alias)
+			ret = unfinished_remove(node, &links.links[i], err);
+	return ret;
 }
 
 int collect_flows(struct node *node, struct error *err)

@@ -38,6 +38,13 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
  */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err);
 
+/**
+ * collect_unfinished() - remove the remains of all attaches that were killed.
+ *
+ * Attaches that are under way are waited for, and are left alone.
+ */
+int collect_unfinished(struct node *node, struct error *err);
+
 /* collect_flows() - delete the flows of all dead endpoints; collect_claims() does that too. */
 int collect_flows(struct node *node, struct error *err);
 

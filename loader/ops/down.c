@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bpf/collector.h"
+#include "bpf/exempt.h"
 #include "bpf/hook.h"
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
@@ -52,6 +53,24 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 		error_keep(&ret, err, gateways_remove(node, &networks.entries[i].network, &one_err),
 			   &one_err);
 	*ret_count = networks.count;
+	return ret;
+}
+
+/* Networks that a CNI configuration described are known by their subnets alone, which are exempt.
+ */
+static int subnets_remove(struct node *node, struct error *err)
+{
+	_cleanup_exempt_list_ struct exempt_list list = { 0 };
+	struct error one_err = { 0 };
+	int ret = exempt_list_read(&node->datapath, &list, err);
+
+	for (size_t i = 0; i < list.count; i++) {
+		struct nk_network network = { 0 };
+
+		if (list.entries[i].reasons & NK_EXEMPT_NETWORK &&
+		    !network_add_subnet(&network, &list.entries[i].prefix, NULL))
+			error_keep(&ret, err, gateways_remove(node, &network, &one_err), &one_err);
+	}
 	return ret;
 }
 
@@ -134,6 +153,7 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	error_keep(&ret, err, endpoints_remove(node, &report.endpoints, &one_err), &one_err);
 	error_keep(&ret, err, uplinks_remove_all(node, &report.uplinks, &one_err), &one_err);
 	error_keep(&ret, err, networks_remove(node, &report.networks, &one_err), &one_err);
+	error_keep(&ret, err, subnets_remove(node, &one_err), &one_err);
 	memcpy(base, pins->base, sizeof(base));
 	error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
 	node_close(node); /* our own descriptors would keep the programs alive */

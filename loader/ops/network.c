@@ -8,6 +8,7 @@
 #include "bpf/exempt.h"
 #include "core/cleanup.h"
 #include "model/identity.h"
+#include "nl/observe.h"
 #include "ops/endpoint.h"
 #include "ops/gateway.h"
 
@@ -108,6 +109,58 @@ int network_exempt(struct node *node, const struct nk_network *network, struct e
 		return 0;
 	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
 	return ret ? ret : subnets_exempt_locked(node, network, err);
+}
+
+/* @links: of living endpoints; NULL: whoever claims an address lives */
+static bool address_is_free(struct node *node, const struct addr *addr,
+			    const struct link_list *links)
+{
+	struct nk_endpoint claim;
+	int ret = claim_get(&node->datapath, addr, &claim, NULL);
+
+	return ret == -ENOENT || (!ret && links && !link_list_find(links, (int)claim.ifindex));
+}
+
+static bool subnet_has_room(struct node *node, const struct nk_subnet *subnet,
+			    const struct pool_limits *limits, const struct link_list *links)
+{
+	struct addr cursor, addr;
+	struct pool pool;
+	int ret = cursor_get(&node->datapath, subnet, &cursor, NULL);
+
+	pool_init(&pool, subnet, limits, ret ? NULL : &cursor);
+	while (pool_next(&pool, &addr))
+		if (address_is_free(node, &addr, links))
+			return true;
+	return false;
+}
+
+static bool family_has_room(struct node *node, const struct nk_network *network,
+			    const struct pool_limits *limits, uint8_t family,
+			    const struct link_list *links)
+{
+	for (size_t i = 0; i < network->subnet_count; i++)
+		if (network->subnets[i].family == family &&
+		    subnet_has_room(node, &network->subnets[i], limits ? &limits[i] : NULL, links))
+			return true;
+	return false;
+}
+
+/* Only of a pool that seems exhausted it matters who is dead. */
+int network_has_room(struct node *node, const struct nk_network *network,
+		     const struct pool_limits *limits, uint8_t family, bool *ret_room,
+		     struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	int ret;
+
+	*ret_room = true;
+	if (family_has_room(node, network, limits, family, NULL))
+		return 0;
+	ret = link_list_read(NK_LINK_GROUP, &links, err);
+	if (!ret)
+		*ret_room = family_has_room(node, network, limits, family, &links);
+	return ret;
 }
 
 /* The subnets that "default" has by itself are nobody's from now on. */

@@ -3,7 +3,11 @@
 #ifndef NKCTL_OPS_NETWORK_H
 #define NKCTL_OPS_NETWORK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "core/error.h"
+#include "model/pool.h"
 #include "ops/node.h"
 
 /**
@@ -28,6 +32,15 @@ int networks_read(struct node *node, struct network_list *ret_list, struct error
 
 /* gateways_remove() - take a network's gateway addresses off the host; absent ones are fine. */
 int gateways_remove(struct node *node, const struct nk_network *network, struct error *err);
+
+/**
+ * network_has_room() - whether an endpoint could have one more address of a family; addresses of
+ * the dead are free. Nothing is changed.
+ * @limits: as struct attach_request has them
+ */
+int network_has_room(struct node *node, const struct nk_network *network,
+		     const struct pool_limits *limits, uint8_t family, bool *ret_room,
+		     struct error *err);
 
 /**
  * network_exempt() - have endpoints reach a network's subnets with their own addresses, wherever

@@ -540,6 +540,19 @@ int publish_remove(struct node *node, int ifindex, const struct identity *identi
 	return ret ? ret : remove_locked(&publication, err);
 }
 
+int publish_check(struct node *node, int ifindex, const struct identity *identity,
+		  const struct publish_list *ports, struct error *err)
+{
+	_cleanup_publication_ struct publication publication = { .node = node,
+								 .ifindex = ifindex,
+								 .identity = identity };
+	int ret = ports_expand(&publication, ports, err);
+
+	if (!ret)
+		ret = published_list_read(&node->datapath, &publication.all, err);
+	return ret ? ret : wanted_mark_gone(&publication, err); /* in our copy of the list */
+}
+
 int publish_release(struct node *node, int ifindex, struct error *err)
 {
 	_cleanup_publication_ struct publication publication = { .node = node };

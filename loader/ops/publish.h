@@ -46,6 +46,14 @@ int publish_add(struct node *node, int ifindex, const struct identity *identity,
 int publish_remove(struct node *node, int ifindex, const struct identity *identity,
 		   const struct publish_list *ports, struct error *err);
 
+/**
+ * publish_check() - whether ports of an endpoint are published. Nothing is changed.
+ *
+ * Return: 0; -ENOENT where one isn't published just so.
+ */
+int publish_check(struct node *node, int ifindex, const struct identity *identity,
+		  const struct publish_list *ports, struct error *err);
+
 /* publish_release() - withdraw all ports of a primary that is about to go. */
 int publish_release(struct node *node, int ifindex, struct error *err);
 

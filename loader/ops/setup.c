@@ -54,12 +54,16 @@ static int host_route_add(const struct endpoint_setup *setup, const struct addr 
 			  bool with_source, struct error *err)
 {
 	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
-	struct addr gateway = subnet_gateway(subnet);
 	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
-				    .ifindex = setup->ifindex,
-				    .prefsrc = with_source ? &gateway : NULL };
-	int ret = gateway_add(setup->host, subnet, err);
+				    .ifindex = setup->ifindex };
+	struct addr gateway;
+	int ret = 0;
 
+	if (subnet) {
+		gateway = subnet_gateway(subnet);
+		route.prefsrc = with_source ? &gateway : NULL;
+		ret = gateway_add(setup->host, subnet, err);
+	}
 	if (!ret)
 		ret = inet_route_replace(setup->host, &route, err);
 	return ret ? error_prefix(err, "route %s to the container", addr_format(addr).text) : 0;
@@ -126,51 +130,126 @@ static int container_address_add(const struct endpoint_setup *setup, const struc
 		   : 0;
 }
 
-/* A second interface of a container leaves its default route alone and serves its own subnet. */
-static int container_route_default(const struct endpoint_setup *setup,
-				   const struct nk_subnet *subnet, const struct addr *gateway,
+/* On a link without ARP a next hop means nothing. With ARP it must be on the link to be asked for.
+ */
+static int container_gateway_reach(const struct endpoint_setup *setup, const struct addr *gateway,
 				   struct error *err)
 {
-	struct inet_route route = { .dst.addr.family = subnet->family,
-				    .ifindex = setup->peer_ifindex,
-				    .gateway = gateway };
-	int ret = inet_route_add(setup->container, &route, err);
+	struct inet_route link = { .dst = { *gateway, addr_bits(gateway->family) },
+				   .ifindex = setup->peer_ifindex };
 
-	if (ret != -EEXIST)
-		return ret;
-	route.dst = subnet_prefix(subnet);
-	return inet_route_replace(setup->container, &route, err);
+	return inet_route_replace(setup->container, &link, err);
 }
 
-static int container_route(const struct endpoint_setup *setup, const struct addr *addr,
-			   struct error *err)
+static int container_route_add(const struct endpoint_setup *setup,
+			       const struct endpoint_route *wanted, bool replace, struct error *err)
 {
-	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
-	struct addr gateway = subnet_gateway(subnet);
-	struct inet_route link = { .dst = { gateway, addr_bits(gateway.family) },
-				   .ifindex = setup->peer_ifindex };
+	bool has_gateway = wanted->gateway.family && !setup->noarp;
+	struct inet_route route = { .dst = wanted->dst,
+				    .ifindex = setup->peer_ifindex,
+				    .gateway = has_gateway ? &wanted->gateway : NULL,
+				    .metric = wanted->metric,
+				    .table = wanted->table,
+				    .mtu = wanted->mtu,
+				    .advmss = wanted->advmss };
 	int ret = 0;
 
-	if (!setup->noarp)
-		ret = inet_route_replace(setup->container, &link, err);
-	if (!ret)
-		ret = container_route_default(setup, subnet, setup->noarp ? NULL : &gateway, err);
+	if (has_gateway)
+		ret = container_gateway_reach(setup, &wanted->gateway, err);
+	if (ret)
+		return ret;
+	return replace ? inet_route_replace(setup->container, &route, err)
+		       : inet_route_add(setup->container, &route, err);
+}
+
+static int route_note(struct endpoint_routes *routes, const struct endpoint_route *route,
+		      struct error *err)
+{
+	if (routes->count == ENDPOINT_ROUTES_MAX)
+		return error_set(err, E2BIG, "a container gets at most %d routes",
+				 ENDPOINT_ROUTES_MAX);
+	routes->routes[routes->count++] = *route;
+	return 0;
+}
+
+static bool routes_have(const struct endpoint_routes *routes, const struct prefix *dst)
+{
+	for (size_t i = 0; i < routes->count; i++)
+		if (routes->routes[i].dst.len == dst->len &&
+		    addr_equal(&routes->routes[i].dst.addr, &dst->addr))
+			return true;
+	return false;
+}
+
+/* A second interface of a container leaves its default route alone and serves its own subnet. */
+static int container_route(const struct endpoint_setup *setup, const struct addr *addr,
+			   struct endpoint_routes *routes, struct error *err)
+{
+	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
+	struct endpoint_route route = { .dst.addr.family = addr->family };
+	int ret;
+
+	if (routes_have(routes, &route.dst))
+		return 0; /* by another address of the family */
+	if (subnet)
+		route.gateway = subnet_gateway(subnet);
+	ret = container_route_add(setup, &route, false, err);
+	if (ret == -EEXIST && subnet) {
+		route.dst = subnet_prefix(subnet);
+		ret = container_route_add(setup, &route, true, err);
+	}
+	if (!ret && !routes_have(routes, &route.dst))
+		ret = route_note(routes, &route, err);
 	return ret ? error_prefix(err, "give the container its %s routes",
-				  family_name(subnet->family))
+				  family_name(addr->family))
 		   : 0;
 }
 
-int container_setup(const struct endpoint_setup *setup, struct error *err)
+/*
+ * "Since another network might have already configured the default route, the CNI plugin should be
+ * prepared to skip over its default route definition" (CNI spec, IP Allocation, Notes).
+ */
+static int container_route_given(const struct endpoint_setup *setup,
+				 const struct endpoint_route *route, struct endpoint_routes *routes,
+				 struct error *err)
+{
+	int ret = container_route_add(setup, route, false, err);
+
+	if (ret == -EEXIST && !route->dst.len)
+		return 0;
+	if (ret == -EEXIST) /* that of the address itself, which the kernel has made */
+		ret = container_route_add(setup, route, true, err);
+	if (!ret)
+		ret = route_note(routes, route, err);
+	return ret ? error_prefix(err, "give the container the route to %s",
+				  prefix_format(&route->dst).text)
+		   : 0;
+}
+
+static int container_routes(const struct endpoint_setup *setup, struct endpoint_routes *routes,
+			    struct error *err)
+{
+	int ret = 0;
+
+	if (!setup->routes)
+		for (size_t i = 0; !ret && i < setup->address_count; i++)
+			ret = container_route(setup, &setup->addresses[i].addr, routes, err);
+	for (size_t i = 0; setup->routes && !ret && i < setup->routes->count; i++)
+		ret = container_route_given(setup, &setup->routes->routes[i], routes, err);
+	return ret;
+}
+
+int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *ret_routes,
+		    struct error *err)
 {
 	int ret = container_prepare_ipv6(setup, err);
 
+	ret_routes->count = 0;
 	if (!ret)
 		ret = link_up(setup->container, LOOPBACK_IFINDEX, false, err);
 	if (!ret)
 		ret = link_up(setup->container, setup->peer_ifindex, setup->noarp, err);
 	for (size_t i = 0; !ret && i < setup->address_count; i++)
 		ret = container_address_add(setup, &setup->addresses[i], err);
-	for (size_t i = 0; !ret && i < setup->address_count; i++)
-		ret = container_route(setup, &setup->addresses[i].addr, err);
-	return ret;
+	return ret ? ret : container_routes(setup, ret_routes, err);
 }

@@ -12,6 +12,27 @@
 #include "nkctl/maps.h"
 #include "nl/nlsock.h"
 
+/* Routes of a container at most: those that come with its addresses, and those asked for. */
+#define ENDPOINT_ROUTES_MAX 64
+
+/**
+ * struct endpoint_route - a route in a container.
+ * @gateway: next hop; family 0: on the link
+ * @metric, @table: 0: the kernel's default, main
+ * @mtu, @advmss: in bytes; 0: none of its own
+ */
+struct endpoint_route {
+	struct prefix dst;
+	struct addr gateway;
+	uint32_t metric, table;
+	uint32_t mtu, advmss;
+};
+
+struct endpoint_routes {
+	struct endpoint_route routes[ENDPOINT_ROUTES_MAX];
+	size_t count;
+};
+
 /**
  * struct endpoint_setup - a pair and what it is to have.
  * @host, @container: rtnetlink sockets of the two namespaces
@@ -19,7 +40,9 @@
  * @primary_name, @ifindex: the host's end
  * @peer_name, @peer_ifindex, @peer_mac: the container's end
  * @noarp: l3 mode: neither end asks for, or has a use for, MAC addresses
- * @network: of which the addresses are
+ * @network: of which the addresses are; one that is in none of its subnets has no gateway
+ * @routes: what the container is to reach by this interface; NULL: everything, or where it has a
+ *	default route already, the subnets of its addresses
  * @addresses: with the prefix length that the container is to see
  */
 struct endpoint_setup {
@@ -30,6 +53,7 @@ struct endpoint_setup {
 	const uint8_t *peer_mac;
 	bool noarp;
 	const struct nk_network *network;
+	const struct endpoint_routes *routes;
 	const struct prefix *addresses;
 	size_t address_count;
 };
@@ -37,7 +61,11 @@ struct endpoint_setup {
 /* host_setup() - the primary forwards and is up, and the host has routes to the container. */
 int host_setup(const struct endpoint_setup *setup, struct error *err);
 
-/* container_setup() - the peer is up, with its addresses and routes; so is the loopback device. */
-int container_setup(const struct endpoint_setup *setup, struct error *err);
+/**
+ * container_setup() - the peer is up, with its addresses and routes; so is the loopback device.
+ * @ret_routes: the routes that it got: a default route that another interface has is left out
+ */
+int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *ret_routes,
+		    struct error *err);
 
 #endif

@@ -66,8 +66,45 @@ static void test_rejects_every_invalid_name(void **state)
 		check_rejected(names[i], "ctr1", "eth0", "network name '");
 		check_rejected("default", names[i], "eth0", "container id '");
 	}
-	check_rejected(NAME_31 "n", "ctr1", "eth0", "network name is longer than 31");
-	check_rejected("default", ID_191 "i", "eth0", "container id is longer than 191");
+}
+
+/* An alias holds 255 characters: 247 without "nkctl:" and the slashes. */
+static void test_rejects_what_no_alias_holds(void **state)
+{
+	static const char *const message = "more than 247 characters together";
+
+	(void)state;
+	(void)identity_of(NAME_31, ID_191 "0123456789", IFNAME_15);
+	check_rejected(NAME_31, ID_191 "0123456789a", IFNAME_15, message);
+	(void)identity_of(ID_191 "0123456789", NAME_31, IFNAME_15);
+	check_rejected(ID_191 "0123456789a", NAME_31, IFNAME_15, message);
+	check_rejected(ID_191 ID_191, "c", "e", message);
+	check_rejected("n", ID_191 ID_191, "e", message);
+}
+
+static void test_names_of_added_networks_are_short(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(network_name_check(NAME_31, NULL), 0);
+	assert_int_equal(network_name_check(NAME_31 "n", &err), -EINVAL);
+	assert_non_null(strstr(err.message, "longer than 31"));
+}
+
+static void test_a_primarys_name_has_the_hash(void **state)
+{
+	struct identity identity = identity_of("lab", "web.1", "net0");
+	char name[IF_NAMESIZE];
+	uint64_t hash;
+
+	(void)state;
+	identity_device_name(&identity, name);
+	assert_int_equal(identity_device_hash(name, &hash), 0);
+	assert_int_equal(hash, identity_hash(&identity) & 0xffffffffffff);
+	assert_int_equal(identity_device_hash("nk0123456789a", &hash), -EINVAL);
+	assert_int_equal(identity_device_hash("nk0123456789ag", &hash), -EINVAL);
+	assert_int_equal(identity_device_hash("eth0", &hash), -EINVAL);
 }
 
 static void test_rejects_every_invalid_ifname(void **state)
@@ -98,6 +135,7 @@ static void test_alias_round_trip(void **state)
 		{ "a", "b", "c" },
 		{ "a.b-c_d", "pid-4711", "eth0.100" },
 		{ NAME_31, ID_191, IFNAME_15 },
+		{ ID_191 "0123456789", NAME_31, IFNAME_15 },
 	};
 
 	(void)state;
@@ -133,7 +171,7 @@ static void test_foreign_aliases_are_rejected(void **state)
 		" nkctl:default/ctr1/eth0",
 		"NKCTL:default/ctr1/eth0",
 		"uplink to the core switch",
-		"nkctl:default/" ID_191 "i/eth0",
+		"nkctl:default/" ID_191 ID_48 "i/eth0",
 		"nkctl:" ID_191 ID_191 "/ctr1/eth0", /* longer than the kernel keeps */
 	};
 	struct identity identity, untouched;
@@ -286,8 +324,8 @@ static void test_namespaces_that_make_no_id(void **state)
 		"-x",
 		"a b",
 		"ctr\x1b[2J",
-		ID_191 "i",
-		"/run/netns/" ID_191 "i",
+		ID_191 ID_48 "012345678",
+		"/run/netns/" ID_191 ID_48 "012345678",
 		"pid:" ID_191,
 		"pid:4 2",
 	};
@@ -309,6 +347,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_takes_every_valid_name),
 		cmocka_unit_test(test_rejects_every_invalid_name),
+		cmocka_unit_test(test_rejects_what_no_alias_holds),
+		cmocka_unit_test(test_names_of_added_networks_are_short),
+		cmocka_unit_test(test_a_primarys_name_has_the_hash),
 		cmocka_unit_test(test_rejects_every_invalid_ifname),
 		cmocka_unit_test(test_alias_is_the_identity_in_full),
 		cmocka_unit_test(test_alias_round_trip),

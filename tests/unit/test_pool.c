@@ -26,7 +26,7 @@ static struct pool pool_of(const char *subnet_text, const char *cursor_text)
 
 	if (cursor_text)
 		cursor = addr_of(cursor_text);
-	pool_init(&pool, &subnet, cursor_text ? &cursor : NULL);
+	pool_init(&pool, &subnet, NULL, cursor_text ? &cursor : NULL);
 	return pool;
 }
 
@@ -117,7 +117,7 @@ static void check_enumeration(const struct nk_subnet *subnet, const struct addr 
 	struct addr cursor = addr_add(base, cursor_host), addr;
 	struct pool pool;
 
-	pool_init(&pool, subnet, &cursor);
+	pool_init(&pool, subnet, NULL, &cursor);
 	for (unsigned int i = 1; i <= hosts; i++) {
 		unsigned int start =
 			host_usable(subnet->family, cursor_host, hosts) ? cursor_host : 1;
@@ -165,12 +165,12 @@ static void test_freed_address_comes_last(void **state)
 
 	(void)state;
 	for (int i = 0; i < 12; i++) {
-		pool_init(&pool, &subnet, &cursor);
+		pool_init(&pool, &subnet, NULL, &cursor);
 		assert_true(pool_next(&pool, &addr));
 		assert_false(addr_equal(&addr, &freed));
 		cursor = addr;
 	}
-	pool_init(&pool, &subnet, &cursor);
+	pool_init(&pool, &subnet, NULL, &cursor);
 	assert_true(pool_next(&pool, &addr));
 	assert_addr(&addr, "192.0.2.5");
 }
@@ -210,6 +210,105 @@ static void test_usable(void **state)
 	}
 }
 
+/* Whether an address of 198.51.100.0/24 may be given out, by the rule rather than by jumps. */
+static bool limits_allow(const struct pool_limits *limits, unsigned int host)
+{
+	struct addr base = addr_of("198.51.100.0"), addr = addr_add(&base, host);
+
+	if (!host_usable(AF_INET, host, 256))
+		return false;
+	if (limits->first.family && addr_compare(&addr, &limits->first) < 0)
+		return false;
+	if (limits->last.family && addr_compare(&addr, &limits->last) > 0)
+		return false;
+	for (size_t i = 0; i < limits->excluded_count; i++)
+		if (prefix_contains(&limits->excluded[i], &addr))
+			return false;
+	return true;
+}
+
+/* From every cursor each allowed address comes once, in order, and no other. */
+static void check_limits(const struct pool_limits *limits)
+{
+	struct nk_subnet subnet = subnet_of("198.51.100.0/24");
+	struct addr base = addr_of("198.51.100.0"), addr;
+
+	for (unsigned int host = 0; host < 256; host++) {
+		struct addr cursor = addr_add(&base, host);
+		unsigned int count = 0, allowed = 0, last = host;
+		struct pool pool;
+
+		pool_init(&pool, &subnet, limits, &cursor);
+		for (unsigned int i = 0; i < 256; i++)
+			allowed += limits_allow(limits, i);
+		while (pool_next(&pool, &addr)) {
+			assert_true(limits_allow(limits, addr.bytes[3]));
+			assert_true(count == 0 || addr.bytes[3] != last);
+			last = addr.bytes[3];
+			count++;
+			assert_true(count <= allowed);
+		}
+		assert_int_equal(count, allowed);
+	}
+}
+
+static void test_limits(void **state)
+{
+	static const char *const excluded_texts[] = { "198.51.100.0/26",  "198.51.100.8/29",
+						      "198.51.100.96/27", "198.51.100.100",
+						      "198.51.100.254",   "198.51.100.2",
+						      "198.51.100.128/25" };
+	struct prefix excluded[ARRAY_SIZE(excluded_texts)];
+	struct pool_limits limits = { .excluded = excluded };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(excluded_texts); i++)
+		excluded[i] = prefix_of(excluded_texts[i]);
+	for (size_t i = 0; i <= ARRAY_SIZE(excluded_texts); i++) {
+		limits.excluded_count = i;
+		limits.first = limits.last = (struct addr){ 0 };
+		check_limits(&limits);
+		limits.first = addr_of("198.51.100.1"); /* the gateway stays out */
+		check_limits(&limits);
+		limits.first = addr_of("198.51.100.50");
+		limits.last = addr_of("198.51.100.101");
+		check_limits(&limits);
+		limits.last = limits.first;
+		check_limits(&limits);
+	}
+}
+
+/* Half an IPv6 subnet is passed over in a jump: this would never end otherwise. */
+static void test_large_exclusions(void **state)
+{
+	struct nk_subnet subnet = subnet_of("fd00:88::/64");
+	struct prefix excluded[] = { prefix_of("fd00:88::/65"),
+				     prefix_of("fd00:88::8000:0:0:0/66") };
+	struct pool_limits limits = { .excluded = excluded, .excluded_count = 2 };
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, &subnet, &limits, NULL);
+	assert_next(&pool, "fd00:88:0:0:c000::");
+	assert_next(&pool, "fd00:88::c000:0:0:1");
+}
+
+static void test_nothing_is_left(void **state)
+{
+	struct nk_subnet subnet = subnet_of("192.0.2.0/24");
+	struct prefix excluded[] = { prefix_of("192.0.2.0/25"), prefix_of("192.0.2.128/25") };
+	struct pool_limits none = { .excluded = excluded, .excluded_count = 2 };
+	struct pool_limits broadcast = { .first = addr_of("192.0.2.255") };
+	struct addr addr;
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, &subnet, &none, NULL);
+	assert_false(pool_next(&pool, &addr));
+	pool_init(&pool, &subnet, &broadcast, NULL);
+	assert_false(pool_next(&pool, &addr));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +320,9 @@ int main(void)
 		cmocka_unit_test(test_whole_small_subnets_from_every_cursor),
 		cmocka_unit_test(test_freed_address_comes_last),
 		cmocka_unit_test(test_usable),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_large_exclusions),
+		cmocka_unit_test(test_nothing_is_left),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

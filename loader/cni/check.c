@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/verbs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cni/code.h"
+#include "cni/config.h"
+#include "cni/ipam.h"
+#include "cni/result.h"
+#include "core/cleanup.h"
+#include "ops/check.h"
+#include "ops/node.h"
+
+/*
+ * struct expected - what prevResult says of the attachment.
+ * @index: of the container's interface; -1: it isn't there
+ */
+struct expected {
+	struct cni_result previous;
+	int index;
+	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
+	size_t address_count;
+};
+
+static int check_failed(struct error *err)
+{
+	return cni_recode(err, CNI_CHECK_FAILED);
+}
+
+static int interface_find(const struct cni_request *request, struct expected *expected,
+			  struct error *err)
+{
+	const struct cni_result *previous = &expected->previous;
+
+	for (size_t i = 0; i < previous->interface_count; i++) {
+		if (previous->interfaces[i].sandbox &&
+		    !strcmp(previous->interfaces[i].name, request->identity.ifname)) {
+			expected->index = (int)i;
+			return 0;
+		}
+	}
+	return cni_error(err, CNI_CHECK_FAILED, "prevResult has no interface %s of the container",
+			 request->identity.ifname);
+}
+
+static int addresses_take(struct expected *expected, struct error *err)
+{
+	const struct cni_result *previous = &expected->previous;
+
+	for (size_t i = 0; i < previous->ip_count; i++) {
+		if (previous->ips[i].interface != expected->index)
+			continue;
+		if (expected->address_count == NK_ENDPOINT_ADDRESSES_MAX)
+			return cni_error(err, CNI_CHECK_FAILED,
+					 "prevResult has more than %d addresses",
+					 NK_ENDPOINT_ADDRESSES_MAX);
+		expected->addresses[expected->address_count++] = previous->ips[i].address;
+	}
+	if (!expected->address_count)
+		return cni_error(err, CNI_CHECK_FAILED, "prevResult has no address of it");
+	return 0;
+}
+
+/*
+ * Routes say nothing of the interface. Where another plugin of the chain has made one in the
+ * container as well, whose they are can't be told, and ours are then those of our own addresses
+ * alone.
+ */
+static void routes_take(struct expected *expected)
+{
+	struct cni_result *previous = &expected->previous;
+	size_t inside = 0;
+
+	for (size_t i = 0; i < previous->interface_count; i++)
+		inside += previous->interfaces[i].sandbox != NULL;
+	if (inside > 1)
+		previous->routes.count = 0;
+}
+
+static int expected_parse(const struct cni_request *request, const struct cni_config *config,
+			  struct expected *expected, struct error *err)
+{
+	int ret;
+
+	*expected = (struct expected){ .index = -1 };
+	if (!config->previous.value)
+		return cni_error(err, CNI_INVALID_CONFIG,
+				 "prevResult is missing: CHECK compares with it");
+	ret = cni_result_parse(&config->previous, &expected->previous, err);
+	if (!ret)
+		ret = interface_find(request, expected, err);
+	if (!ret)
+		ret = addresses_take(expected, err);
+	if (!ret)
+		routes_take(expected);
+	return ret;
+}
+
+static int endpoint_compare(const struct cni_request *request, const struct cni_config *config,
+			    const struct expected *expected, struct error *err)
+{
+	const struct cni_interface *interface = &expected->previous.interfaces[expected->index];
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	_cleanup_close_ int netns_fd = -1;
+	struct endpoint_expectation expectation = {
+		.identity = &request->identity,
+		.addresses = expected->addresses,
+		.address_count = expected->address_count,
+		.routes = &expected->previous.routes,
+		.mac = interface->has_mac ? interface->mac : NULL,
+		.mtu = interface->mtu,
+		.ports = &config->ports,
+	};
+	int ret = cni_netns_open(request, &netns_fd, err);
+
+	if (ret)
+		return ret;
+	expectation.netns_fd = netns_fd;
+	ret = node_open_loaded(&node, PINS_SHARED, err);
+	if (ret == -ENOENT)
+		return cni_error(err, CNI_UNKNOWN_CONTAINER,
+				 "not attached: nothing is loaded on this host");
+	if (!ret)
+		ret = endpoint_check(&node, &expectation, err);
+	return ret == -ESTALE ? check_failed(err) : ret;
+}
+
+int cni_check(const struct cni_request *request, struct error *err)
+{
+	struct cni_config config;
+	struct expected expected;
+	int ret = cni_config_parse(request, &config, err);
+
+	if (!ret)
+		ret = expected_parse(request, &config, &expected, err);
+	if (!ret)
+		ret = endpoint_compare(request, &config, &expected, err);
+	if (!ret && config.ipam_type)
+		ret = ipam_run(request, config.ipam_type, "CHECK", err);
+	cni_config_free(&config);
+	return ret;
+}

@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/config.h"
+
+#include <errno.h>
+#include <linux/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cni/code.h"
+#include "cni/field.h"
+#include "core/cleanup.h"
+
+/* What the layers below refuse is the configuration's fault: say which key. */
+static int blame(const struct field *field, struct error *err)
+{
+	(void)error_prefix(err, "%s", field->path);
+	return cni_recode(err, CNI_INVALID_CONFIG);
+}
+
+/* "The error message must contain the key and value of the unsupported field." */
+static int unsupported(const struct field *field, const char *value, const char *reason,
+		       struct error *err)
+{
+	return cni_error(err, CNI_UNSUPPORTED_FIELD, "%s: '%s' isn't supported: %s", field->path,
+			 value, reason);
+}
+
+/* Subnets and ranges --------------------------------------------------------------------------- */
+
+static int limit_parse(const struct field *range, const char *key, const struct prefix *subnet,
+		       struct addr *ret_addr, struct error *err)
+{
+	int ret = field_get_addr(range, key, ret_addr, err);
+
+	if (!ret && ret_addr->family && !prefix_contains(subnet, ret_addr))
+		return field_error(range, err, "%s %s is outside %s", key,
+				   addr_format(ret_addr).text, prefix_format(subnet).text);
+	return ret;
+}
+
+static int exclusions_parse(struct cni_config *config, const struct field *range,
+			    struct pool_limits *limits, struct error *err)
+{
+	struct field list, one;
+	int ret = field_get(range, "exclude", JSON_ARRAY, &list, err);
+
+	limits->excluded = &config->excluded[config->excluded_count];
+	for (size_t i = 0; !ret && i < field_count(&list); i++) {
+		if (config->excluded_count == CNI_EXCLUDED_MAX)
+			return field_error(&list, err, "more than %d exclusions", CNI_EXCLUDED_MAX);
+		ret = field_at(&list, i, JSON_STRING, &one, err);
+		if (!ret)
+			ret = field_prefix(&one, &config->excluded[config->excluded_count], err);
+		if (!ret) {
+			config->excluded_count++;
+			limits->excluded_count++;
+		}
+	}
+	return ret;
+}
+
+/* The first address of a subnet is the host's, as containers see it: it can't be another one. */
+static int gateway_parse(const struct field *range, const struct nk_subnet *subnet,
+			 struct error *err)
+{
+	struct addr gateway, own = subnet_gateway(subnet);
+	struct field field;
+	int ret = field_get_addr(range, "gateway", &gateway, err);
+
+	if (ret || !gateway.family || addr_equal(&gateway, &own))
+		return ret;
+	ret = field_get(range, "gateway", JSON_STRING, &field, err);
+	return ret ? ret
+		   : unsupported(&field, addr_format(&gateway).text,
+				 "the gateway is the subnet's first address", err);
+}
+
+static int range_parse_limits(struct cni_config *config, const struct field *range,
+			      const struct nk_subnet *subnet, struct pool_limits *limits,
+			      struct error *err)
+{
+	struct prefix prefix = subnet_prefix(subnet);
+	int ret = limit_parse(range, "rangeStart", &prefix, &limits->first, err);
+
+	if (!ret)
+		ret = limit_parse(range, "rangeEnd", &prefix, &limits->last, err);
+	if (!ret && limits->first.family && limits->last.family &&
+	    addr_compare(&limits->first, &limits->last) > 0)
+		ret = field_error(range, err, "rangeStart is above rangeEnd");
+	if (!ret)
+		ret = gateway_parse(range, subnet, err);
+	return ret ? ret : exclusions_parse(config, range, limits, err);
+}
+
+static int subnet_add(struct cni_config *config, const struct field *field, struct error *err)
+{
+	struct prefix subnet;
+	int ret = field_prefix(field, &subnet, err);
+
+	if (!ret && network_add_subnet(&config->network, &subnet, err))
+		ret = blame(field, err);
+	return ret;
+}
+
+/* A range as host-local knows it: an object with a subnet, and perhaps limits. */
+static int range_parse(struct cni_config *config, const struct field *range, struct error *err)
+{
+	size_t index = config->network.subnet_count;
+	struct field subnet;
+	int ret = field_get(range, "subnet", JSON_STRING, &subnet, err);
+
+	if (!ret)
+		ret = subnet_add(config, &subnet, err);
+	return ret ? ret
+		   : range_parse_limits(config, range, &config->network.subnets[index],
+					&config->limits[index], err);
+}
+
+static int subnets_parse(struct cni_config *config, const struct field *list, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < field_count(list); i++) {
+		bool is_object = json_is_object(json_array_get(list->value, i));
+		struct field one;
+
+		ret = field_at(list, i, is_object ? JSON_OBJECT : JSON_STRING, &one, err);
+		if (!ret)
+			ret = is_object ? range_parse(config, &one, err)
+					: subnet_add(config, &one, err);
+	}
+	return ret;
+}
+
+/* The sets that a runtime names take the place of all subnets; each set is for one family. */
+static int range_sets_parse(struct cni_config *config, const struct field *sets, struct error *err)
+{
+	struct field set, one;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < field_count(sets); i++) {
+		ret = field_at(sets, i, JSON_ARRAY, &set, err);
+		for (size_t j = 0; !ret && j < field_count(&set); j++) {
+			ret = field_at(&set, j, JSON_OBJECT, &one, err);
+			if (!ret)
+				ret = range_parse(config, &one, err);
+		}
+	}
+	return ret;
+}
+
+static int network_parse_subnets(struct cni_config *config, const struct field *document,
+				 const struct field *runtime, struct error *err)
+{
+	struct field subnets, sets;
+	int ret = field_get(document, "subnets", JSON_ARRAY, &subnets, err);
+
+	if (!ret)
+		ret = field_get(runtime, "ipRanges", JSON_ARRAY, &sets, err);
+	if (ret || config->ipam_type) {
+		if (!ret && subnets.value)
+			return field_error(&subnets, err,
+					   "addresses come from ipam, or from subnets, not both");
+		return ret;
+	}
+	ret = field_count(&sets) ? range_sets_parse(config, &sets, err)
+				 : subnets_parse(config, &subnets, err);
+	if (!ret && !config->network.subnet_count && !subnets.value)
+		network_default_subnets(&config->network);
+	if (!ret && !config->network.subnet_count)
+		return field_error(&subnets, err, "must have a subnet at least");
+	return ret;
+}
+
+/* Requests ------------------------------------------------------------------------------------- */
+
+static int address_add(struct cni_config *config, const struct field *field, struct error *err)
+{
+	if (config->address_count == NK_ENDPOINT_ADDRESSES_MAX)
+		return field_error(field, err, "more than %d addresses", NK_ENDPOINT_ADDRESSES_MAX);
+	return field_prefix(field, &config->addresses[config->address_count++], err);
+}
+
+static int addresses_parse(struct cni_config *config, const struct field *list, struct error *err)
+{
+	struct field one;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < field_count(list); i++) {
+		ret = field_at(list, i, JSON_STRING, &one, err);
+		if (!ret)
+			ret = address_add(config, &one, err);
+	}
+	return ret;
+}
+
+static int arg_address_parse(struct cni_config *config, const char *text, struct error *err)
+{
+	if (!*text)
+		return 0;
+	if (!prefix_parse(text, &config->addresses[config->address_count++]))
+		return 0;
+	return cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_ARGS: IP '%s' is no address", text);
+}
+
+/*
+ * The capability "ips", or its elder sisters: args.cni.ips, and IP in CNI_ARGS (CONVENTIONS.md). A
+ * delegated plugin finds them by itself.
+ */
+static int config_parse_addresses(struct cni_config *config, const struct cni_request *request,
+				  const struct field *document, const struct field *runtime,
+				  struct error *err)
+{
+	struct field list, args, cni;
+	int ret = field_get(runtime, "ips", JSON_ARRAY, &list, err);
+
+	if (!ret && !list.value) {
+		ret = field_get(document, "args", JSON_OBJECT, &args, err);
+		if (!ret)
+			ret = field_get(&args, "cni", JSON_OBJECT, &cni, err);
+		if (!ret)
+			ret = field_get(&cni, "ips", JSON_ARRAY, &list, err);
+	}
+	if (ret || config->ipam_type)
+		return ret;
+	return list.value ? addresses_parse(config, &list, err)
+			  : arg_address_parse(config, request->arg_ip, err);
+}
+
+static int config_parse_mac(struct cni_config *config, const struct cni_request *request,
+			    const struct field *runtime, struct error *err)
+{
+	struct field field = { .path = "CNI_ARGS: MAC" };
+	const char *text = *request->arg_mac ? request->arg_mac : NULL;
+	const char *capability = NULL;
+	int ret = field_get_text(runtime, "mac", &capability, err);
+
+	if (!ret && capability && *capability) {
+		text = capability;
+		ret = field_get(runtime, "mac", JSON_STRING, &field, err);
+	}
+	if (ret || !text)
+		return ret;
+	/* Multicast, and none at all, no interface can have (is_valid_ether_addr()). */
+	if (mac_parse(text, config->mac) || config->mac[0] & 1 ||
+	    !memcmp(config->mac, (const uint8_t[NK_ETH_ALEN]){ 0 }, NK_ETH_ALEN))
+		return field_error(&field, err, "'%s' is no interface's MAC address", text);
+	if (config->network.mode != NK_MODE_L2)
+		return unsupported(&field, text, "MAC addresses are for \"mode\": \"l2\"", err);
+	return 0;
+}
+
+/* Published ports ------------------------------------------------------------------------------ */
+
+static int port_get(const struct field *mapping, const char *key, uint16_t *ret_port,
+		    struct error *err)
+{
+	struct field field;
+	struct field whole = { 0 };
+	json_int_t number;
+	int ret = field_get_any_case(mapping, key, JSON_INTEGER, &field, err);
+
+	if (ret)
+		return ret;
+	whole = field;
+	number = json_is_real(whole.value) ? (json_int_t)json_real_value(whole.value)
+					   : json_integer_value(whole.value);
+	if (number < 0 || number > UINT16_MAX)
+		return field_error(&field, err, "%lld is no port", (long long)number);
+	*ret_port = (uint16_t)number;
+	return 0;
+}
+
+static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, struct error *err)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+	struct field field;
+	const char *text;
+	int ret = field_get_any_case(mapping, "protocol", JSON_STRING, &field, err);
+
+	if (ret)
+		return ret;
+	text = json_string_value(field.value);
+	*ret_protocol = IPPROTO_TCP;
+	for (size_t i = 0; text && *text && i < ARRAY_SIZE(protocols); i++) {
+		if (!strcasecmp(text, publish_protocol_name(protocols[i]))) {
+			*ret_protocol = protocols[i];
+			return 0;
+		}
+	}
+	if (text && *text)
+		return field_error(&field, err, "'%s' is none of tcp, udp and sctp", text);
+	return 0;
+}
+
+static int host_get(const struct field *mapping, struct addr *ret_host, struct error *err)
+{
+	struct field field;
+	const char *text;
+	int ret = field_get_any_case(mapping, "hostIP", JSON_STRING, &field, err);
+
+	if (ret)
+		return ret;
+	text = json_string_value(field.value);
+	if (text && *text && addr_parse(text, ret_host))
+		return field_error(&field, err, "'%s' is no address", text);
+	return 0;
+}
+
+static bool spec_equal(const struct publish_spec *a, const struct publish_spec *b)
+{
+	return addr_equal(&a->host, &b->host) && a->host_port == b->host_port &&
+	       a->port == b->port && a->count == b->count && a->protocol == b->protocol;
+}
+
+/* A mapping may stand there twice, for all that it says the same. */
+static int port_add(struct cni_config *config, const struct field *mapping,
+		    const struct publish_spec *spec, struct error *err)
+{
+	for (size_t i = 0; i < config->ports.count; i++)
+		if (spec_equal(&config->ports.specs[i], spec))
+			return 0;
+	return publish_list_add(&config->ports, spec, err) ? blame(mapping, err) : 0;
+}
+
+static int mapping_parse(struct cni_config *config, const struct field *mapping, struct error *err)
+{
+	struct publish_spec spec = { .count = 1 };
+	int ret = port_get(mapping, "hostPort", &spec.host_port, err);
+
+	if (!ret)
+		ret = port_get(mapping, "containerPort", &spec.port, err);
+	if (!ret)
+		ret = protocol_get(mapping, &spec.protocol, err);
+	if (!ret)
+		ret = host_get(mapping, &spec.host, err);
+	if (ret || !spec.host_port)
+		return ret; /* none of the host's is asked for */
+	if (!spec.port)
+		return field_error(mapping, err, "containerPort is missing");
+	return port_add(config, mapping, &spec, err);
+}
+
+static int config_parse_ports(struct cni_config *config, const struct field *runtime,
+			      struct error *err)
+{
+	struct field list, one;
+	int ret = field_get(runtime, "portMappings", JSON_ARRAY, &list, err);
+
+	for (size_t i = 0; !ret && i < field_count(&list); i++) {
+		ret = field_at(&list, i, JSON_OBJECT, &one, err);
+		if (!ret)
+			ret = mapping_parse(config, &one, err);
+	}
+	return ret;
+}
+
+/* Other keys ----------------------------------------------------------------------------------- */
+
+static int config_parse_bandwidth(const struct field *runtime, struct error *err)
+{
+	static const char *const keys[] = { "ingressRate", "ingressBurst", "egressRate",
+					    "egressBurst" };
+	struct field bandwidth, rate;
+	int ret = field_get(runtime, "bandwidth", JSON_OBJECT, &bandwidth, err);
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(keys); i++) {
+		uint64_t bits = 0;
+		char text[24];
+
+		ret = field_get_number(&bandwidth, keys[i], INT64_MAX, &bits, err);
+		if (ret || !bits)
+			continue;
+		ret = field_get(&bandwidth, keys[i], JSON_INTEGER, &rate, err);
+		(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)bits);
+		return ret ? ret
+			   : unsupported(&rate, text,
+					 "put the bandwidth plugin behind this one in the list",
+					 err);
+	}
+	return ret;
+}
+
+/* The names that a list has in a result, and in the capability. */
+static int dns_take_list(const struct field *from, const char *key, json_t *dns,
+			 const char *dns_key, struct error *err)
+{
+	struct field list, one;
+	int ret = field_get(from, key, JSON_ARRAY, &list, err);
+
+	for (size_t i = 0; !ret && i < field_count(&list); i++)
+		ret = field_at(&list, i, JSON_STRING, &one, err);
+	if (!ret && field_count(&list) &&
+	    json_object_set_new(dns, dns_key, json_deep_copy(list.value)))
+		ret = cni_error(err, CNI_FAILED, "out of memory");
+	return ret;
+}
+
+static int dns_take(const struct field *document, const struct field *runtime, json_t *dns,
+		    struct error *err)
+{
+	static const struct {
+		const char *key, *capability;
+	} lists[] = { { "nameservers", "servers" },
+		      { "search", "searches" },
+		      { "options", "options" } };
+	struct field own, capability;
+	const char *domain = NULL;
+	int ret = field_get(document, "dns", JSON_OBJECT, &own, err);
+
+	if (!ret)
+		ret = field_get(runtime, "dns", JSON_OBJECT, &capability, err);
+	if (!ret)
+		ret = field_get_text(&own, "domain", &domain, err);
+	if (!ret && domain && json_object_set_new(dns, "domain", json_string(domain)))
+		ret = cni_error(err, CNI_FAILED, "out of memory");
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(lists); i++) {
+		ret = dns_take_list(&own, lists[i].key, dns, lists[i].key, err);
+		if (!ret)
+			ret = dns_take_list(&capability, lists[i].capability, dns, lists[i].key,
+					    err);
+	}
+	return ret;
+}
+
+static int config_parse_dns(struct cni_config *config, const struct field *document,
+			    const struct field *runtime, struct error *err)
+{
+	json_t *dns = json_object();
+	int ret = dns_take(document, runtime, dns, err);
+
+	if (!ret && json_object_size(dns))
+		config->dns = json_incref(dns);
+	json_decref(dns);
+	return ret;
+}
+
+static int config_parse_mtu(struct cni_config *config, const struct field *document,
+			    struct error *err)
+{
+	uint64_t mtu = 0;
+	struct field field;
+	int ret = field_get_number(document, "mtu", MTU_MAX, &mtu, err);
+
+	if (!ret)
+		ret = field_get(document, "mtu", JSON_INTEGER, &field, err);
+	if (!ret && mtu && mtu_check((uint32_t)mtu, false, err))
+		ret = blame(&field, err);
+	config->network.mtu = (uint32_t)mtu;
+	return ret;
+}
+
+static int config_parse_masquerade(struct cni_config *config, const struct field *document,
+				   struct error *err)
+{
+	struct field field;
+	int ret = field_get(document, "ipMasq", JSON_TRUE, &field, err);
+
+	if (!ret && field.value)
+		config->network.masquerade =
+			json_is_true(field.value) ? NK_MASQUERADE_ON : NK_MASQUERADE_OFF;
+	return ret;
+}
+
+static int config_parse_device(struct cni_config *config, const struct field *document,
+			       struct error *err)
+{
+	enum nk_device device = NK_DEVICE_AUTO;
+	enum nk_mode mode = NK_MODE_L3;
+	struct field device_field, mode_field;
+	int ret = field_get(document, "device", JSON_STRING, &device_field, err);
+
+	if (!ret)
+		ret = field_get(document, "mode", JSON_STRING, &mode_field, err);
+	if (!ret && device_field.value &&
+	    device_parse(json_string_value(device_field.value), &device, err))
+		ret = blame(&device_field, err);
+	if (!ret && mode_field.value && mode_parse(json_string_value(mode_field.value), &mode, err))
+		ret = blame(&mode_field, err);
+	config->network.device = (uint8_t)device;
+	config->network.mode = (uint8_t)mode;
+	return ret;
+}
+
+static int config_parse_flags(struct cni_config *config, const struct field *document,
+			      struct error *err)
+{
+	int ret = field_get_bool(document, "isGateway", &config->is_gateway, err);
+
+	if (!ret)
+		ret = field_get_bool(document, "isDefaultGateway", &config->is_default_gateway,
+				     err);
+	config->is_gateway |= config->is_default_gateway;
+	return ret;
+}
+
+static int config_parse_own(struct cni_config *config, const struct field *document,
+			    struct error *err)
+{
+	int ret = config_parse_mtu(config, document, err);
+
+	if (!ret)
+		ret = config_parse_masquerade(config, document, err);
+	if (!ret)
+		ret = config_parse_device(config, document, err);
+	if (!ret)
+		ret = config_parse_flags(config, document, err);
+	return ret ? ret : field_get(document, "prevResult", JSON_OBJECT, &config->previous, err);
+}
+
+static int config_parse_runtime(struct cni_config *config, const struct cni_request *request,
+				const struct field *document, struct error *err)
+{
+	struct field runtime;
+	int ret = field_get(document, "runtimeConfig", JSON_OBJECT, &runtime, err);
+
+	if (!ret)
+		ret = network_parse_subnets(config, document, &runtime, err);
+	if (!ret)
+		ret = config_parse_addresses(config, request, document, &runtime, err);
+	if (!ret)
+		ret = config_parse_mac(config, request, &runtime, err);
+	if (!ret)
+		ret = config_parse_ports(config, &runtime, err);
+	if (!ret)
+		ret = config_parse_bandwidth(&runtime, err);
+	return ret ? ret : config_parse_dns(config, document, &runtime, err);
+}
+
+int cni_config_parse(const struct cni_request *request, struct cni_config *ret_config,
+		     struct error *err)
+{
+	const struct field document = { .value = request->config };
+	int ret;
+
+	*ret_config = (struct cni_config){ 0 };
+	ret = cni_config_parse_ipam(request, &ret_config->ipam_type, err);
+	if (!ret)
+		ret = config_parse_own(ret_config, &document, err);
+	return ret ? ret : config_parse_runtime(ret_config, request, &document, err);
+}
+
+void cni_config_free(struct cni_config *config)
+{
+	publish_list_free(&config->ports);
+	json_decref(config->dns);
+	config->dns = NULL;
+}
+
+/* An empty "ipam" asks for no plugin (the reference bridge, when it is to do without addresses). */
+int cni_config_parse_ipam(const struct cni_request *request, const char **ret_type,
+			  struct error *err)
+{
+	const struct field document = { .value = request->config };
+	const char *type = NULL;
+	struct field ipam;
+	int ret = field_get(&document, "ipam", JSON_OBJECT, &ipam, err);
+
+	if (!ret)
+		ret = field_get_text(&ipam, "type", &type, err);
+	if (ret)
+		return ret;
+	if (json_object_size(ipam.value) && (!type || !*type))
+		return field_error(&ipam, err, "type is missing");
+	/* A name of a file, found on CNI_PATH and nowhere else. */
+	if (type && (strchr(type, '/') || !strcmp(type, ".") || !strcmp(type, "..")))
+		return field_error(&ipam, err, "type '%s' is no plugin's name", type);
+	*ret_type = type;
+	return 0;
+}
+
+static int attachment_parse(const struct field *field, struct cni_attachment *ret_attachment,
+			    struct error *err)
+{
+	struct cni_attachment attachment = { 0 };
+	int ret = field_get_text(field, "containerID", &attachment.id, err);
+
+	if (!ret)
+		ret = field_get_text(field, "ifname", &attachment.ifname, err);
+	if (ret)
+		return ret;
+	if (!attachment.id || !attachment.ifname)
+		return field_error(field, err, "containerID or ifname is missing");
+	*ret_attachment = attachment;
+	return 0;
+}
+
+/* libcni writes a Go slice: null where nothing is valid any more (libcni/api.go, GCNetworkList). */
+static int attachments_find(const struct field *document, struct field *ret_list, struct error *err)
+{
+	static const char *const keys[] = { "cni.dev/valid-attachments", "cni.dev/attachments" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (json_object_get(document->value, keys[i]))
+			return field_get(document, keys[i], JSON_ARRAY, ret_list, err);
+	return cni_error(err, CNI_INVALID_CONFIG,
+			 "%s is missing: without it nobody knows which attachments are valid",
+			 keys[0]);
+}
+
+int cni_config_parse_attachments(const struct cni_request *request,
+				 struct cni_attachment **ret_list, size_t *ret_count,
+				 struct error *err)
+{
+	const struct field document = { .value = request->config };
+	_cleanup_free_ struct cni_attachment *attachments = NULL;
+	struct field list, one;
+	int ret = attachments_find(&document, &list, err);
+
+	if (ret)
+		return ret;
+	attachments = calloc(field_count(&list) + 1, sizeof(*attachments));
+	if (!attachments)
+		return cni_error(err, CNI_FAILED, "out of memory");
+	for (size_t i = 0; !ret && i < field_count(&list); i++) {
+		ret = field_at(&list, i, JSON_OBJECT, &one, err);
+		if (!ret)
+			ret = attachment_parse(&one, &attachments[i], err);
+	}
+	if (ret)
+		return ret;
+	*ret_count = field_count(&list);
+	*ret_list = TAKE_PTR(attachments);
+	return 0;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/ipam.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cni/code.h"
+#include "core/cleanup.h"
+
+#define ANSWER_MAX (1 << 20)
+
+static bool is_program(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode) && !access(path, X_OK);
+}
+
+int ipam_find(const struct cni_request *request, const char *type, char ret_path[PATH_MAX],
+	      struct error *err)
+{
+	const char *dirs = request->environment->path;
+
+	if (!dirs || !*dirs)
+		return cni_error(err, CNI_INVALID_ENVIRONMENT,
+				 "CNI_PATH is missing: the ipam plugin %s is looked for there",
+				 type);
+	while (*dirs) {
+		size_t len = strcspn(dirs, ":");
+		int written = snprintf(ret_path, PATH_MAX, "%.*s/%s", (int)len, dirs, type);
+
+		if (len && written < PATH_MAX && is_program(ret_path))
+			return 0;
+		dirs += len + (dirs[len] == ':');
+	}
+	return cni_error(err, CNI_FAILED, "there is no ipam plugin %s in CNI_PATH, %s", type,
+			 request->environment->path);
+}
+
+/* A file in memory, unlike a pipe, takes all of it before anybody reads. */
+static int input_make(const struct cni_request *request, int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int fd = memfd_create("cni-config", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < request->input_len) {
+		ssize_t put = write(fd, request->input + done, request->input_len - done);
+
+		if (put <= 0)
+			return error_sys(err, errno, "copy the configuration");
+		done += (size_t)put;
+	}
+	if (fd < 0 || lseek(fd, 0, SEEK_SET))
+		return error_sys(err, errno, "copy the configuration");
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* SIGPIPE is ignored here, which the plugin must not inherit. */
+static int program_spawn(const char *path, int in_fd, int out_fd, pid_t *ret_pid)
+{
+	char *const argv[] = { (char *)path, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+	int ret;
+
+	(void)sigemptyset(&defaults); /* these fail only for signals that don't exist */
+	(void)sigaddset(&defaults, SIGPIPE);
+	ret = posix_spawn_file_actions_init(&actions);
+	if (ret)
+		return -ret;
+	ret = posix_spawnattr_init(&attributes);
+	if (!ret)
+		ret = posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
+	if (!ret)
+		ret = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	if (!ret)
+		ret = posix_spawnattr_setsigdefault(&attributes, &defaults);
+	if (!ret)
+		ret = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	if (!ret)
+		ret = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)posix_spawnattr_destroy(&attributes);
+	return -ret;
+}
+
+/* Return: its wait status, or a negative errno; what it printed is read in any case. */
+static int program_run(const struct cni_request *request, const char *path, char **ret_output,
+		       size_t *ret_len, struct error *err)
+{
+	_cleanup_close_ int in_fd = -1, read_fd = -1, write_fd = -1;
+	int pipe_fds[2], status = 0, ret;
+	pid_t pid;
+
+	ret = input_make(request, &in_fd, err);
+	if (ret)
+		return ret;
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return error_sys(err, errno, "make a pipe");
+	read_fd = pipe_fds[0];
+	write_fd = pipe_fds[1];
+	ret = program_spawn(path, in_fd, write_fd, &pid);
+	if (ret)
+		return error_sys(err, ret, "run %s", path);
+	cleanup_close(&write_fd);
+	ret = cni_input_read(read_fd, ANSWER_MAX, ret_output, ret_len, err);
+	if (ret)
+		(void)kill(pid, SIGKILL); /* our own child: it is there until we wait for it */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return ret ? ret : status;
+}
+
+/* A plugin that fails says why, in JSON. */
+static int failure_of(const char *type, const char *command, int status, const char *output,
+		      size_t len, struct error *err)
+{
+	json_t *answer = json_loadb(output, len, 0, NULL);
+	const char *message = json_string_value(json_object_get(answer, "msg"));
+	const char *details = json_string_value(json_object_get(answer, "details"));
+	json_int_t code = json_integer_value(json_object_get(answer, "code"));
+	int ret;
+
+	if (message)
+		ret = cni_error(err, code > 0 && code < CNI_ERROR_BASE ? (int)code : CNI_FAILED,
+				"ipam plugin %s: %s%s%s", type, message,
+				details && *details ? ": " : "", details ? details : "");
+	else if (WIFSIGNALED(status))
+		ret = cni_error(err, CNI_FAILED, "ipam plugin %s: %s: killed by signal %d", type,
+				command, WTERMSIG(status));
+	else
+		ret = cni_error(err, CNI_FAILED,
+				"ipam plugin %s: %s: exit status %d, and no reason", type, command,
+				WEXITSTATUS(status));
+	json_decref(answer);
+	return ret;
+}
+
+static int plugin_run(const struct cni_request *request, const char *type, const char *command,
+		      char **ret_output, size_t *ret_len, struct error *err)
+{
+	char path[PATH_MAX];
+	int ret = ipam_find(request, type, path, err);
+
+	if (ret)
+		return ret;
+	if (setenv("CNI_COMMAND", command, 1))
+		return error_sys(err, errno, "set CNI_COMMAND");
+	ret = program_run(request, path, ret_output, ret_len, err);
+	return ret > 0 ? failure_of(type, command, ret, *ret_output, *ret_len, err) : ret;
+}
+
+int ipam_run(const struct cni_request *request, const char *type, const char *command,
+	     struct error *err)
+{
+	_cleanup_free_ char *output = NULL;
+	size_t len = 0;
+
+	return plugin_run(request, type, command, &output, &len, err);
+}
+
+static int answer_parse(const char *type, json_t *answer, struct cni_result *ret_result,
+			struct error *err)
+{
+	const struct field field = { .value = answer };
+	int ret = cni_result_parse(&field, ret_result, err);
+
+	if (!ret && !ret_result->ip_count)
+		ret = cni_error(err, CNI_FAILED, "it gave no address");
+	if (ret) {
+		(void)error_prefix(err, "answer of the ipam plugin %s", type);
+		return cni_recode(err, CNI_FAILED);
+	}
+	return 0;
+}
+
+int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
+	     struct cni_result *ret_result, struct error *err)
+{
+	_cleanup_free_ char *output = NULL;
+	size_t len = 0;
+	json_t *answer;
+	int ret = plugin_run(request, type, "ADD", &output, &len, err);
+
+	if (ret)
+		return ret;
+	answer = json_loadb(output, len, 0, NULL);
+	if (json_is_object(answer))
+		ret = answer_parse(type, answer, ret_result, err);
+	else
+		ret = cni_error(err, CNI_DECODE_FAILURE,
+				"answer of the ipam plugin %s: no JSON object", type);
+	if (ret) {
+		json_decref(answer);
+		(void)ipam_run(request, type, "DEL", NULL); /* @ret tells more */
+		return ret;
+	}
+	*ret_answer = answer;
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Delegation to an IPAM plugin: found on CNI_PATH, run with the plugin's own environment, and with
+ * the configuration as it came on stdin (CNI spec 1.1.0, section 4).
+ */
+#ifndef NKCTL_CNI_IPAM_H
+#define NKCTL_CNI_IPAM_H
+
+#include <jansson.h>
+#include <limits.h>
+
+#include "cni/request.h"
+#include "cni/result.h"
+#include "core/error.h"
+
+/**
+ * ipam_find() - the plugin's file.
+ *
+ * Return: 0; CNI_INVALID_ENVIRONMENT without CNI_PATH; CNI_FAILED where it isn't there.
+ */
+int ipam_find(const struct cni_request *request, const char *type, char ret_path[PATH_MAX],
+	      struct error *err);
+
+/**
+ * ipam_run() - have the plugin do the request's command, or another one, and wait for it.
+ * @command: "ADD" ...
+ *
+ * Return: 0; errors of ipam_find(); the plugin's own, with its number and words.
+ */
+int ipam_run(const struct cni_request *request, const char *type, const char *command,
+	     struct error *err);
+
+/**
+ * ipam_add() - the same for ADD, with what it answers.
+ * @ret_answer: a new reference
+ * @ret_result: borrows from it; has an address at least
+ */
+int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
+	     struct cni_result *ret_result, struct error *err);
+
+#endif

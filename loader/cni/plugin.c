@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/plugin.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cni/code.h"
+#include "cni/request.h"
+#include "cni/result.h"
+#include "cni/verbs.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+
+bool cni_plugin_is_wanted(void)
+{
+	return getenv("CNI_COMMAND") != NULL;
+}
+
+static int all_write(const char *text, size_t len)
+{
+	while (len) {
+		ssize_t put = write(STDOUT_FILENO, text, len);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return -errno;
+		text += put;
+		len -= (size_t)put;
+	}
+	return 0;
+}
+
+/* Prints a value and drops the reference to it. */
+static int answer_print(json_t *answer, struct error *err)
+{
+	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(4));
+	int ret = text ? all_write(text, strlen(text)) : -ENOMEM;
+
+	if (!ret)
+		ret = all_write("\n", 1);
+	json_decref(answer);
+	return ret ? cni_error(err, CNI_IO_FAILURE, "print the answer: %s", strerror(-ret)) : 0;
+}
+
+/* An attachment that nobody learns of must not stay. */
+static int add_run(const struct cni_request *request, struct error *err)
+{
+	json_t *answer = NULL;
+	int ret = cni_add(request, &answer, err);
+
+	if (ret)
+		return ret;
+	ret = answer_print(answer, err);
+	if (ret)
+		(void)cni_del(request, NULL); /* @ret tells more */
+	return ret;
+}
+
+static int request_run(const struct cni_request *request, struct error *err)
+{
+	switch (request->command) {
+	case CNI_ADD:
+		return add_run(request, err);
+	case CNI_DEL:
+		return cni_del(request, err);
+	case CNI_CHECK:
+		return cni_check(request, err);
+	case CNI_GC:
+		return cni_gc(request, err);
+	case CNI_STATUS:
+		return cni_status(request, err);
+	default:
+		return answer_print(cni_versions_to_json(request->version_text), err);
+	}
+}
+
+int cni_plugin_run(void)
+{
+	const struct cni_environment environment = cni_environment_read();
+	_cleanup_free_ char *input = NULL;
+	struct cni_request request = { 0 };
+	struct error err = { 0 };
+	size_t len = 0;
+	int ret;
+
+	(void)signal(SIGPIPE,
+		     SIG_IGN); /* a closed stdout is an error like others: undo what was done */
+	(void)strcpy(request.version_text, cni_version_text(CNI_VERSION_NEWEST));
+	ret = cni_input_read(STDIN_FILENO, CNI_INPUT_MAX, &input, &len, &err);
+	if (!ret)
+		ret = cni_request_parse(&environment, input, len, &request, &err);
+	log_step("request_parse");
+	if (!ret)
+		ret = request_run(&request, &err);
+	if (ret)
+		(void)answer_print(cni_error_to_json(&err, request.version_text),
+				   NULL); /* where it can't be told, the status still tells */
+	cni_request_free(&request);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ops/check.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/hook.h"
+#include "core/sysctl.h"
+#include "nl/address.h"
+#include "nl/inet.h"
+#include "nl/link.h"
+#include "ops/endpoint.h"
+#include "ops/publish.h"
+
+/* struct check - a comparison under way: @primary and @peer are the two ends as they are. */
+struct check {
+	struct node *node;
+	const struct endpoint_expectation *expectation;
+	struct nlsock *container;
+	struct link_info primary, peer;
+};
+
+static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+static bool check_has_family(const struct check *check, uint8_t family)
+{
+	for (size_t i = 0; i < check->expectation->address_count; i++)
+		if (check->expectation->addresses[i].addr.family == family)
+			return true;
+	return false;
+}
+
+/* The pair ------------------------------------------------------------------------------------- */
+
+static int check_primary(struct check *check, struct error *err)
+{
+	struct link_info *primary = &check->primary;
+	int ret = endpoint_find(check->node, check->expectation->identity, primary, err);
+
+	if (ret)
+		return ret;
+	if (!*primary->alias)
+		return error_set(err, ESTALE, "%s is the remains of an attach that was killed",
+				 primary->name);
+	if (!(primary->flags & IFF_UP))
+		return error_set(err, ESTALE, "%s, the host's end of the pair, is down",
+				 primary->name);
+	return 0;
+}
+
+static int check_peer(struct check *check, struct error *err)
+{
+	const char *ifname = check->expectation->identity->ifname;
+	struct link_info *peer = &check->peer;
+	int ret = link_get_by_name(check->container, ifname, peer, err);
+
+	if (ret == -ENODEV)
+		return error_set(err, ESTALE, "the container has no interface %s", ifname);
+	if (ret)
+		return ret;
+	if (peer->ifindex != check->primary.peer_ifindex)
+		return error_set(err, ESTALE, "the container's %s isn't the other end of %s",
+				 ifname, check->primary.name);
+	if (!(peer->flags & IFF_UP))
+		return error_set(err, ESTALE, "%s is down in the container", ifname);
+	return 0;
+}
+
+static int check_peer_settings(struct check *check, struct error *err)
+{
+	const struct endpoint_expectation *expectation = check->expectation;
+	uint32_t mtu = expectation->mtu ? expectation->mtu : check->primary.mtu;
+
+	if (check->peer.mtu != mtu)
+		return error_set(err, ESTALE, "the container's %s has the MTU %u instead of %u",
+				 check->peer.name, check->peer.mtu, mtu);
+	if (expectation->mac && memcmp(expectation->mac, check->peer.mac, NK_ETH_ALEN) != 0)
+		return error_set(err, ESTALE, "the container's %s has another MAC address",
+				 check->peer.name);
+	return 0;
+}
+
+static int check_program(struct check *check, struct error *err)
+{
+	uint32_t id = 0;
+	int ret = hook_find(endpoint_program(&check->primary), check->primary.ifindex, &id, NULL,
+			    err);
+
+	if (!ret && !id)
+		return error_set(err, ESTALE, "the program of %s was taken off",
+				 check->primary.name);
+	return ret;
+}
+
+static int check_forwarding(struct check *check, struct error *err)
+{
+	int on = 0, ret = 0;
+
+	for (size_t i = 0; !ret && i < sizeof(families); i++) {
+		const char *family = families[i] == AF_INET ? "ipv4" : "ipv6";
+
+		if (!check_has_family(check, families[i]))
+			continue;
+		ret = sysctl_read_dev(family, check->primary.name, "forwarding", &on, err);
+		if (!ret && !on)
+			return error_set(err, ESTALE, "net.%s.conf.%s.forwarding is off", family,
+					 check->primary.name);
+	}
+	return ret;
+}
+
+/* Addresses ------------------------------------------------------------------------------------ */
+
+static int check_claim(struct check *check, const struct addr *addr, struct error *err)
+{
+	struct nk_endpoint claim;
+	int ret = claim_get(&check->node->datapath, addr, &claim, err);
+
+	if (ret == -ENOENT || (!ret && claim.ifindex != (uint32_t)check->primary.ifindex))
+		return error_set(err, ESTALE, "address %s is %s in the endpoint map",
+				 addr_format(addr).text, ret ? "missing" : "another endpoint's");
+	if (!ret && claim.mtu != check->primary.mtu)
+		return error_set(err, ESTALE, "%s has the MTU %u, and was attached with %u",
+				 check->primary.name, check->primary.mtu, claim.mtu);
+	return ret;
+}
+
+static bool peer_has_address(const struct check *check, const struct device_address_list *list,
+			     const struct prefix *address)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->addresses[i].ifindex == check->peer.ifindex &&
+		    addr_equal(&list->addresses[i].local, &address->addr) &&
+		    list->addresses[i].prefix.len == address->len)
+			return true;
+	return false;
+}
+
+static int check_addresses(struct check *check, struct error *err)
+{
+	_cleanup_device_address_list_ struct device_address_list list = { 0 };
+	const struct endpoint_expectation *expectation = check->expectation;
+	int ret = device_address_list_read(check->container, &list, err);
+
+	for (size_t i = 0; !ret && i < expectation->address_count; i++) {
+		const struct prefix *address = &expectation->addresses[i];
+
+		ret = check_claim(check, &address->addr, err);
+		if (!ret && !peer_has_address(check, &list, address))
+			return error_set(err, ESTALE, "the container's %s has no address %s",
+					 check->peer.name, prefix_format(address).text);
+	}
+	return ret;
+}
+
+/* Routes --------------------------------------------------------------------------------------- */
+
+static bool has_route(const struct inet_route_list *list, const struct prefix *dst, uint32_t table)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->entries[i].dst.len == dst->len &&
+		    addr_equal(&list->entries[i].dst.addr, &dst->addr) &&
+		    (!table || list->entries[i].table == table))
+			return true;
+	return false;
+}
+
+static int check_host_routes(struct check *check, uint8_t family, struct error *err)
+{
+	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
+	const struct endpoint_expectation *expectation = check->expectation;
+	int ret = inet_route_list_read(check->node->nl, family, check->primary.ifindex, &list, err);
+
+	for (size_t i = 0; !ret && i < expectation->address_count; i++) {
+		const struct addr *addr = &expectation->addresses[i].addr;
+		struct prefix dst = { *addr, addr_bits(family) };
+
+		if (addr->family == family && !has_route(&list, &dst, 0))
+			return error_set(err, ESTALE, "the host has no route to %s by %s",
+					 addr_format(addr).text, check->primary.name);
+	}
+	return ret;
+}
+
+static int check_container_routes(struct check *check, uint8_t family, struct error *err)
+{
+	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
+	const struct endpoint_routes *routes = check->expectation->routes;
+	int ret = inet_route_list_read(check->container, family, check->peer.ifindex, &list, err);
+
+	for (size_t i = 0; !ret && i < routes->count; i++) {
+		const struct endpoint_route *route = &routes->routes[i];
+
+		if (route->dst.addr.family == family &&
+		    !has_route(&list, &route->dst, route->table))
+			return error_set(err, ESTALE, "the container has no route to %s by %s",
+					 prefix_format(&route->dst).text, check->peer.name);
+	}
+	return ret;
+}
+
+static int check_routes(struct check *check, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < sizeof(families); i++) {
+		if (!check_has_family(check, families[i]))
+			continue;
+		ret = check_host_routes(check, families[i], err);
+		if (!ret)
+			ret = check_container_routes(check, families[i], err);
+	}
+	return ret;
+}
+
+static int check_ports(struct check *check, struct error *err)
+{
+	const struct endpoint_expectation *expectation = check->expectation;
+	int ret;
+
+	if (!expectation->ports->count)
+		return 0;
+	ret = publish_check(check->node, check->primary.ifindex, expectation->identity,
+			    expectation->ports, err);
+	return ret == -ENOENT || ret == -EINVAL ? error_set(err, ESTALE, "%s", err->message) : ret;
+}
+
+int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
+		   struct error *err)
+{
+	static int (*const steps[])(struct check *, struct error *) = {
+		check_primary,    check_peer,      check_peer_settings, check_program,
+		check_forwarding, check_addresses, check_routes,        check_ports,
+	};
+	struct check check = { .node = node, .expectation = expectation };
+	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);
+
+	for (size_t i = 0; !ret && i < sizeof(steps) / sizeof(steps[0]); i++)
+		ret = steps[i](&check, err);
+	nlsock_close(check.container);
+	return ret;
+}

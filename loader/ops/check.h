@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether an attachment is as it was made. */
+#ifndef NKCTL_OPS_CHECK_H
+#define NKCTL_OPS_CHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/error.h"
+#include "model/identity.h"
+#include "model/publish.h"
+#include "ops/node.h"
+#include "ops/setup.h"
+
+/**
+ * struct endpoint_expectation - what somebody was told of an attachment.
+ * @netns_fd: the container's namespace
+ * @addresses: that the container has, with their prefix lengths
+ * @routes: that lead to the container's interface
+ * @mac: of the container's end; NULL: any
+ * @mtu: of the container's end, in bytes; 0: that of the host's
+ * @ports: that are published
+ */
+struct endpoint_expectation {
+	const struct identity *identity;
+	int netns_fd;
+	const struct prefix *addresses;
+	size_t address_count;
+	const struct endpoint_routes *routes;
+	const uint8_t *mac;
+	uint32_t mtu;
+	const struct publish_list *ports;
+};
+
+/**
+ * endpoint_check() - compare. Nothing is changed.
+ *
+ * Return: 0; -ENODEV where it isn't attached; -ESTALE where something differs, which @err names.
+ */
+int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
+		   struct error *err);
+
+#endif

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# A runtime in a few lines, for the tests of the CNI plugin: environment, JSON, exit status.
+
+# shellcheck disable=SC2034 # for the tests
+readonly CNI_PLUGIN_DIR=/usr/lib/cni
+
+# Prints a configuration of the network 'pods': an object with more keys.
+cni_config() # [MORE] [VERSION] [NAME]
+{
+	local more=${1:-'{}'}
+	jq -nc --argjson more "$more" --arg version "${2:-1.1.0}" --arg name "${3:-pods}" \
+		--arg device "$E2E_DEVICE" --arg mode "$E2E_MODE" \
+		'{cniVersion: $version, name: $name, type: "nkctl", device: $device, mode: $mode} + $more'
+}
+
+# Does what a runtime does. The answer goes into 'answer', and what is said beside it into 'beside'.
+# The attachment is CONTAINER[:IFNAME]; its namespace is named like it, unless CNI_NS names another path.
+cni() # COMMAND CONTAINER[:IFNAME] CONFIG
+{
+	local id=${2%%:*} ifname=eth0 result=0 dir=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}
+	[[ $2 != *:* ]] || ifname=${2#*:}
+	cni_call "$1" CNI_CONTAINERID="$id" CNI_IFNAME="$ifname" \
+		CNI_NETNS="${CNI_NS-/run/netns/$id}" CNI_PATH=$CNI_PLUGIN_DIR -- "$3" ||
+		result=$?
+	return $result
+}
+
+# The same with variables of one's choice alone.
+cni_call() # COMMAND [VARIABLE=VALUE]... -- INPUT
+{
+	local command=$1 result=0 dir=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}
+	local -a variables=()
+	shift
+	while [[ $1 != -- ]]; do
+		variables+=("$1")
+		shift
+	done
+	env -i PATH="$PATH" CNI_COMMAND="$command" ${CNI_ARGS:+CNI_ARGS="$CNI_ARGS"} \
+		"${variables[@]}" "$NKCTL_PROGRAM" <<<"$2" >"$dir/answer" 2>"$dir/beside" || result=$?
+	answer=$(<"$dir/answer")
+	beside=$(<"$dir/beside")
+	return $result
+}
+
+# Prints what a jq filter finds in the last answer.
+answered() # FILTER
+{
+	jq -r "$1" <<<"$answer"
+}
+
+# Expects a request to succeed. Like it, it sets 'answer'.
+expect_cni() # WORDS COMMAND CONTAINER[:IFNAME] CONFIG
+{
+	cni "${@:2}" || fail "$1" "$answer" "$beside"
+}
+
+# Expects it to fail with a number and a message, and an error object in the config's version.
+expect_cni_error() # WORDS CODE REGEX COMMAND CONTAINER[:IFNAME] CONFIG
+{
+	! cni "${@:4}" || fail "$1: it should fail" "$answer"
+	expect_answered_error "$1" "$2" "$3"
+}
+
+expect_answered_error() # WORDS CODE REGEX
+{
+	expect_same "$1: its number ($answer)" "$2" "$(answered .code)"
+	expect_match "$1: its words" "$3" "$(answered .msg)"
+}
+
+# Configuration $1 with the last answer as its prevResult.
+with_previous() # CONFIG
+{
+	jq -c --argjson previous "$answer" '. + {prevResult: $previous}' <<<"$1"
+}
