@@ -140,13 +140,40 @@ static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
 }
 
-static int skeleton_load(struct nkctl_bpf *skeleton, bool nat, struct error *err)
+/* A set of programs: a bit for each enum datapath_program. */
+#define PROGRAMS_ALL ((1U << PROGRAM_COUNT) - 1)
+
+/*
+ * What every node needs; the verifier takes its time for each. The others are loaded when somebody
+ * asks for them: veth pairs where the kernel has netkit, uplinks without MAC addresses.
+ */
+static unsigned int programs_common(void)
 {
+	return 1U << PROGRAM_UPLINK |
+	       (datapath_has_netkit_hook() ? 1U << PROGRAM_FROM_CTR : 1U << PROGRAM_FROM_CTR_VETH);
+}
+
+static unsigned int programs_pinned(const struct datapath *datapath)
+{
+	unsigned int programs = 0;
+
+	for (unsigned int i = 0; i < PROGRAM_COUNT; i++)
+		if (pins_has(&datapath->pins, "progs", program_names[i]))
+			programs |= 1U << i;
+	return programs;
+}
+
+static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool nat,
+			 struct error *err)
+{
+	struct bpf_program *program;
 	int ret;
 
 	skeleton_configure(skeleton, nat);
-	if (!datapath_has_netkit_hook())
-		(void)bpf_program__set_autoload(skeleton->progs.nk_from_ctr, false);
+	for (unsigned int i = 0; i < PROGRAM_COUNT; i++) {
+		program = bpf_object__find_program_by_name(skeleton->obj, program_names[i]);
+		(void)bpf_program__set_autoload(program, programs & 1U << i);
+	}
 	libbpf_words[0] = '\0';
 	ret = nkctl_bpf__load(skeleton);
 	if (ret == -EPERM || ret == -EACCES)
@@ -193,7 +220,8 @@ int datapath_load(struct datapath *datapath, struct error *err)
 		return ret;
 	ret = skeleton_pin_maps(datapath, skeleton, err);
 	if (!ret)
-		ret = skeleton_load(skeleton, nat, err);
+		ret = skeleton_load(skeleton, programs_common() | programs_pinned(datapath), nat,
+				    err);
 	if (!ret)
 		ret = nat_init(datapath, err);
 	if (!ret)
@@ -208,6 +236,38 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	return ret ? ret : config_read(datapath, err);
 }
 
+/* Two that come at once both load it; the first to pin it has made the one that stays. */
+static int program_load(struct datapath *datapath, enum datapath_program program, struct error *err)
+{
+	struct nkctl_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = skeleton_pin_maps(datapath, skeleton, err);
+	if (!ret)
+		ret = skeleton_load(skeleton, 1U << program, datapath->config.nat, err);
+	if (!ret)
+		ret = pins_add(&datapath->pins, "progs", program_names[program],
+			       bpf_program__fd(bpf_object__find_program_by_name(
+				       skeleton->obj, program_names[program])),
+			       err);
+	nkctl_bpf__destroy(skeleton);
+	log_step("program_load");
+	return ret == -EEXIST ? 0 : ret;
+}
+
+int datapath_program_need(struct datapath *datapath, enum datapath_program program,
+			  struct error *err)
+{
+	int fd = datapath_program_fd(datapath, program, err), ret;
+
+	if (fd != -ENOENT)
+		return fd;
+	ret = program_load(datapath, program, err);
+	return ret ? ret : datapath_program_fd(datapath, program, err);
+}
+
 int datapath_try(struct error *err)
 {
 	struct nkctl_bpf *skeleton;
@@ -215,7 +275,11 @@ int datapath_try(struct error *err)
 
 	if (ret)
 		return ret;
-	ret = skeleton_load(skeleton, true, err); /* the most that is ever loaded */
+	/* The most that is ever loaded. */
+	ret = skeleton_load(skeleton,
+			    datapath_has_netkit_hook() ? PROGRAMS_ALL
+						       : PROGRAMS_ALL & ~(1U << PROGRAM_FROM_CTR),
+			    true, err);
 	nkctl_bpf__destroy(skeleton);
 	return ret;
 }

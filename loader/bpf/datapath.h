@@ -95,9 +95,17 @@ void datapath_close(struct datapath *datapath);
 /* datapath_map_fd() - Return: descriptor that @datapath owns, or a negative errno. */
 int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err);
 
-/* datapath_program_fd() - the same; -ENOENT where the kernel was too old for that program. */
+/* datapath_program_fd() - the same; -ENOENT where that program isn't loaded: nobody needed it. */
 int datapath_program_fd(struct datapath *datapath, enum datapath_program program,
 			struct error *err);
+
+/**
+ * datapath_program_need() - the same, with the program loaded if it isn't.
+ *
+ * Return: a descriptor that @datapath owns; -EOPNOTSUPP where the kernel doesn't take it.
+ */
+int datapath_program_need(struct datapath *datapath, enum datapath_program program,
+			  struct error *err);
 
 /* The name of a map or a program in the object, and of its pin. */
 const char *datapath_map_name(enum datapath_map map);

@@ -34,7 +34,7 @@ static int hook_error(int code, enum datapath_program program, const char *actio
 int hook_attach(struct datapath *datapath, enum datapath_program program, int ifindex,
 		struct error *err)
 {
-	int fd = datapath_program_fd(datapath, program, err), ret;
+	int fd = datapath_program_need(datapath, program, err), ret;
 
 	if (fd < 0)
 		return fd;

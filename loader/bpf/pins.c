@@ -179,6 +179,22 @@ int pins_get(const struct pins *pins, const char *dir, const char *name, struct 
 	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;
 }
 
+bool pins_has(const struct pins *pins, const char *dir, const char *name)
+{
+	char path[PINS_PATH_SIZE];
+
+	pins_path(pins, dir, name, path);
+	return !access(path, F_OK);
+}
+
+int pins_add(const struct pins *pins, const char *dir, const char *name, int fd, struct error *err)
+{
+	char path[PINS_PATH_SIZE];
+
+	pins_path(pins, dir, name, path);
+	return bpf_obj_pin(fd, path) ? error_sys(err, errno, "pin %s", path) : 0;
+}
+
 int pins_replace(const struct pins *pins, const char *dir, const char *name, int fd,
 		 struct error *err)
 {

@@ -72,6 +72,12 @@ void pins_path(const struct pins *pins, const char *dir, const char *name,
 /* pins_get() - Return: a descriptor of what is pinned there; -ENOENT. */
 int pins_get(const struct pins *pins, const char *dir, const char *name, struct error *err);
 
+/* Whether something is pinned there. */
+bool pins_has(const struct pins *pins, const char *dir, const char *name);
+
+/* pins_add() - Return: 0; -EEXIST where something is pinned there already. */
+int pins_add(const struct pins *pins, const char *dir, const char *name, int fd, struct error *err);
+
 /* pins_replace() - pin in place of what is there: by a rename within bpffs, atomically. */
 int pins_replace(const struct pins *pins, const char *dir, const char *name, int fd,
 		 struct error *err);
