@@ -96,14 +96,10 @@ static long slot_collect(__u32 slot, void *data)
 static __always_inline void flows_collect(__u32 ifindex)
 {
 	const struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &ifindex);
-	const __u32 zero = 0;
-	const struct nk_nat *settings = bpf_map_lookup_elem(&nat, &zero);
-	__u64 slots;
 
-	if (!ring || !settings)
+	if (!ring)
 		return;
-	slots = ring->taken < settings->endpoint_flows ? ring->taken : settings->endpoint_flows;
-	(void)bpf_loop((__u32)slots, slot_collect, &ifindex, 0);
+	(void)bpf_loop(ring->size, slot_collect, &ifindex, 0);
 	(void)bpf_map_delete_elem(&flow_rings, &ifindex);
 }
 

@@ -70,6 +70,7 @@ static struct nk_unresolved unresolved[NK_UNRESOLVED];
 /**
  * enum nk_route - how a packet leaves.
  * @NK_ROUTE_STACK: the stack forwards it, answers it or is its destination
+ * @NK_ROUTE_ENCAPSULATED: the stack's, too, but with its own address
  * @NK_ROUTE_EXPIRED: not at all: this was its last hop
  * @NK_ROUTE_TOO_BIG: not at all; the lookup's mtu_result is what would fit
  * @NK_ROUTE_NEIGH: by the neighbour table
@@ -79,6 +80,7 @@ static struct nk_unresolved unresolved[NK_UNRESOLVED];
  */
 enum nk_route {
 	NK_ROUTE_STACK,
+	NK_ROUTE_ENCAPSULATED,
 	NK_ROUTE_EXPIRED,
 	NK_ROUTE_TOO_BIG,
 	NK_ROUTE_NEIGH,
@@ -207,7 +209,8 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 
 	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH &&
 	    result != BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		return NK_ROUTE_STACK;
+		return is_own && result == BPF_FIB_LKUP_RET_UNSUPP_LWT ? NK_ROUTE_ENCAPSULATED
+								       : NK_ROUTE_STACK;
 	if (expires)
 		return NK_ROUTE_EXPIRED;
 	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)

@@ -27,6 +27,9 @@
 /* Slots of living flows that are passed over before one of the flows goes. */
 #define NK_SLOT_TRIES 16
 
+/* Rings of which one is searched for an expired flow when the table is full. */
+#define NK_RINGS_SEEN 64
+
 /* Ports tried for a flow. */
 #define NK_PORT_TRIES 32
 
@@ -43,10 +46,12 @@
  * @chooses_port: take a port of the masquerading range for original.to.sport
  * @reply_key: of the reply's direction
  * @other: room for a key
+ * @port: room for a port
  * @tuple: of the reply, for host_has_socket()
  * @now_ns: when the flow begins
  * @hash: where the search for a port begins
  * @evicts: look for a flow to evict, not for a place
+ * @ring_owner: whose ring is searched
  * @found: @slot is free
  * @victim, @victim_slot, @victim_worth: the least worthy flow that the search for a place saw
  * @result: NK_KEEP, or why it can't be made
@@ -58,11 +63,13 @@ struct nk_flow_plan {
 	struct nk_flow reply;
 	struct nk_flow_key victim;
 	struct nk_flow_key other;
+	struct nk_port port;
 	struct bpf_sock_tuple tuple;
 	__u64 hash;
 	__u64 victim_worth;
 	__u64 now_ns;
 	__u32 victim_slot;
+	__u32 ring_owner;
 	__u32 slot;
 	__u32 chooses_port;
 	__u32 evicts;
@@ -117,6 +124,15 @@ static __always_inline bool ip_is_v4(const struct nk_ip *ip)
 static __always_inline bool key_is_v4(const struct nk_flow_key *key)
 {
 	return ip_is_v4(&key->daddr);
+}
+
+/* The same port of any address of its family. */
+static __always_inline void port_set_any(struct nk_port *port)
+{
+	if (ip_is_v4(&port->addr))
+		port->addr.words[3] = 0;
+	else
+		__builtin_memset(&port->addr, 0, sizeof(port->addr));
 }
 
 static __always_inline bool ip_equal(const struct nk_ip *a, const struct nk_ip *b)
@@ -225,6 +241,16 @@ static __always_inline void flow_delete(const struct nk_flow_key *key)
 	(void)bpf_map_delete_elem(&flows, key);
 }
 
+/*
+ * Deletes a flow that may be alive, and remembers it: what still comes in for it isn't the stack's,
+ * whose answer would end the connection before the container's next packet makes the flow again.
+ */
+static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct nk_flow_key *key)
+{
+	flow_delete(key); /* leaves the reply's key in plan->other */
+	(void)bpf_map_update_elem(&evicted, &plan->other, &plan->now_ns, BPF_ANY);
+}
+
 /* A sum of 32 bits as one of 16, so that adding it to a checksum needs one carry. */
 static __always_inline __u32 sum_fold(__u32 sum)
 {
@@ -267,40 +293,45 @@ static __always_inline __u64 flow_worth(const struct nk_flow *flow)
 	return nk_flow_is_answered(flow, reply) ? seen_ns | 1ULL << 63 : seen_ns;
 }
 
+static __always_inline __u32 ring_size(const struct nk_flow_ring *ring,
+				       const struct nk_nat *settings)
+{
+	return ring->size < settings->endpoint_flows ? ring->size : settings->endpoint_flows;
+}
+
 /*
- * The slot to look at in a step of the search: for a place the next one. For a victim one of the
- * last, where even an endpoint with few flows has one, or any that was ever taken: most of its ring
- * may never have been.
+ * The slot to look at in a step of the search: for a place the next one; for a victim any one that
+ * was ever taken, and as an endpoint with few flows may have them anywhere, the last ones as well.
  */
 static __always_inline __u32 slot_next(const struct nk_flow_plan *plan, struct nk_flow_ring *ring,
-				       __u32 quota, __u32 step)
+				       __u32 size, __u32 step)
 {
-	__u64 taken = ring->taken, used = taken < quota ? taken : quota;
+	__u64 taken = ring->taken, used = taken < size ? taken : size;
 	__u32 back = step % 2 ? bpf_get_prandom_u32() : step / 2;
 
 	if (!plan->evicts)
-		return __sync_fetch_and_add(&ring->taken, 1) % quota;
-	return used ? (taken - 1 - back % used) % quota : 0;
+		return __sync_fetch_and_add(&ring->taken, 1) % size;
+	return used ? (taken - 1 - back % used) % size : 0;
 }
 
 /* One step of the search: looks at a slot of the ring. Returns 1 to end it. */
 static long slot_try(__u32 step, void *none __attribute__((unused)))
 {
 	struct nk_flow_plan *plan = flow_plan_get();
-	struct nk_flow_slot place;
+	const struct nk_nat *settings = nat_settings();
+	struct nk_flow_slot place = { 0 };
 	struct nk_flow_ring *ring;
 	struct nk_flow_key *key;
-	struct nk_nat *settings = nat_settings();
 	struct nk_flow *flow;
 	__u64 worth;
 
-	if (!plan || !settings || !settings->endpoint_flows)
+	if (!plan || !settings)
 		return 1;
-	place.owner = plan->original.owner;
+	place.owner = plan->ring_owner;
 	ring = bpf_map_lookup_elem(&flow_rings, &place.owner);
-	if (!ring)
+	if (!ring || !ring_size(ring, settings))
 		return 1;
-	place.slot = slot_next(plan, ring, settings->endpoint_flows, step);
+	place.slot = slot_next(plan, ring, ring_size(ring, settings), step);
 	key = bpf_map_lookup_elem(&flow_slots, &place);
 	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
 	if (!flow || flow->owner != place.owner || flow->slot != place.slot) {
@@ -317,22 +348,81 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 	return !worth;
 }
 
+/* Where all that were looked at are alive, the ring gets longer, and the new part is next. */
+static __always_inline bool ring_grow(__u32 owner)
+{
+	const struct nk_nat *settings = nat_settings();
+	struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &owner);
+	__u32 size;
+
+	if (!ring || !settings)
+		return false;
+	size = ring->size;
+	if (size >= settings->endpoint_flows)
+		return false;
+	/* Of CPUs that come at once, one makes it longer, and all find it so. */
+	if (__sync_val_compare_and_swap(&ring->size, size, 2 * size) == size)
+		ring->taken = size;
+	return true;
+}
+
+static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner, bool evicts)
+{
+	plan->found = false;
+	plan->evicts = evicts;
+	plan->ring_owner = owner;
+	plan->victim_worth = ~0ULL;
+	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
+}
+
 /* Finds a place in the owner's ring, and makes one if need be. */
 static __always_inline bool slot_take(struct nk_flow_plan *plan, bool evicts)
 {
-	struct nk_flow_ring fresh = { 0 };
+	struct nk_flow_ring fresh = { .size = NK_FLOW_RING_MIN };
+	__u32 owner = plan->original.owner;
 
-	plan->found = false;
-	plan->evicts = evicts;
-	plan->victim_worth = ~0ULL;
-	(void)bpf_map_update_elem(&flow_rings, &plan->original.owner, &fresh, BPF_NOEXIST);
-	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
+	(void)bpf_map_update_elem(&flow_rings, &owner, &fresh, BPF_NOEXIST);
+	slots_search(plan, owner, evicts);
+	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner))
+		slots_search(plan, owner, evicts);
 	if (plan->found)
 		return true;
 	if (plan->victim_worth == ~0ULL)
 		return false;
-	flow_delete(&plan->victim);
+	if (plan->victim_worth)
+		flow_evict(plan, &plan->victim);
+	else
+		flow_delete(&plan->victim);
 	plan->slot = plan->victim_slot;
+	return true;
+}
+
+/* One step through the rings: ends at one that chance chose, or at the last. */
+static long ring_pick(void *map __attribute__((unused)), const __u32 *owner,
+		      struct nk_flow_ring *ring __attribute__((unused)), __u32 *steps)
+{
+	struct nk_flow_plan *plan = flow_plan_get();
+
+	if (!plan)
+		return 1;
+	plan->ring_owner = *owner;
+	return !(*steps)--;
+}
+
+/*
+ * The table is full: an expired flow goes, whosoever it is. Those that nobody misses stay in the
+ * table until their owner needs their place, and he may never need it again.
+ */
+static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
+{
+	__u32 steps = bpf_get_prandom_u32() % NK_RINGS_SEEN;
+
+	plan->ring_owner = plan->original.owner;
+	(void)bpf_for_each_map_elem(&flow_rings, ring_pick, &steps, 0);
+	slots_search(plan, plan->ring_owner, true);
+	if (plan->victim_worth)
+		return false;
+	flow_delete(&plan->victim);
 	return true;
 }
 
@@ -390,10 +480,22 @@ static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 		/* Another CPU's work, what was left of this flow, or nobody's: the same entry. */
 		result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply, BPF_ANY);
 	}
-	if (result && slot_take(plan, true)) /* the table is full: one of the owner's own goes */
+	if (result && (table_reclaim(plan) || slot_take(plan, true)))
 		result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply, BPF_NOEXIST);
 	plan->result = result ? NK_DROP_NAT_FLOWS : NK_KEEP;
 	return true;
+}
+
+/* Whether a port of the host is published: what comes in for it isn't an answer. */
+static __always_inline bool port_is_published(struct nk_flow_plan *plan)
+{
+	plan->port.addr = plan->reply_key.daddr;
+	plan->port.port = plan->reply_key.dport;
+	plan->port.protocol = plan->reply_key.protocol;
+	if (bpf_map_lookup_elem(&published, &plan->port))
+		return true;
+	port_set_any(&plan->port);
+	return bpf_map_lookup_elem(&published, &plan->port);
 }
 
 /* One step of the search for a port. Returns 1 to end it. */
@@ -408,7 +510,7 @@ static long port_try(__u32 i, struct __sk_buff **skb)
 	size = settings->port_max - settings->port_min + 1;
 	plan->original.to.sport = bpf_htons(settings->port_min + (plan->hash + i) % size);
 	plan->reply_key.dport = plan->original.to.sport;
-	if (host_has_socket(*skb, &plan->reply_key, &plan->tuple))
+	if (port_is_published(plan) || host_has_socket(*skb, &plan->reply_key, &plan->tuple))
 		return 0;
 	return reply_claim(plan);
 }
@@ -440,7 +542,7 @@ static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 	if (!bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY))
 		return true;
 	/* The reply has the table's last place. */
-	return slot_take(plan, true) &&
+	return (table_reclaim(plan) || slot_take(plan, true)) &&
 	       !bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY);
 }
 

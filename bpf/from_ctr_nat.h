@@ -36,7 +36,7 @@ __noinline int from_ctr_error_v4(struct __sk_buff *skb, enum nk_hook hook)
 	}
 	fib = fib_params_v4(skb, ip, &upper);
 	route = fib_route(skb, &fib, &upper, false, true);
-	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG)
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_ENCAPSULATED)
 		return drop(NK_DROP_NO_ANSWER);
 	ttl_decrement(ip);
 	return fib_redirect(&fib, linear.data, route);
@@ -63,7 +63,8 @@ __noinline int from_ctr_error_v6(struct __sk_buff *skb, enum nk_hook hook)
 	}
 	fib = fib_params_v6(skb, ip6, &upper);
 	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
-	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_EXPIRED)
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_ENCAPSULATED ||
+	    route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_EXPIRED)
 		return drop(NK_DROP_NO_ANSWER);
 	hop_limit_decrement(skb, ip6);
 	return fib_redirect(&fib, linear.data, route);
@@ -236,10 +237,13 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	upper = nat_packet_upper(packet);
 	fib = fib_params_v4(skb, ip, &upper);
 	route = fib_route(skb, &fib, &upper, false, true);
-	if (unlikely(route == NK_ROUTE_TOO_BIG))
-		ipv4_forbid_fragments(ip);
-	if (unlikely(route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG))
+	if (unlikely(route == NK_ROUTE_STACK))
 		return NK_STACK;
+	if (unlikely(route == NK_ROUTE_ENCAPSULATED))
+		return drop(NK_DROP_NAT_ROUTE);
+	if (unlikely(route == NK_ROUTE_TOO_BIG))
+		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE,
+				    NK_ICMP_FRAGMENTATION_NEEDED, fib.mtu_result);
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE, NK_ICMP_HOST_UNREACHABLE,
 				    0);
@@ -300,10 +304,12 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
 	if (unlikely(route == NK_ROUTE_STACK))
 		return NK_STACK;
+	if (unlikely(route == NK_ROUTE_ENCAPSULATED))
+		return drop(NK_DROP_NAT_ROUTE);
 	if (unlikely(route == NK_ROUTE_EXPIRED))
 		return ipv6_refuse(skb, hook, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (unlikely(route == NK_ROUTE_TOO_BIG))
-		return ipv6_refuse(skb, hook, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
+		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_UNREACHABLE, 0);
 	if (unlikely(!flow)) {

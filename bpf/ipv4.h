@@ -11,7 +11,6 @@
 /* Position of a fragment, in units of 8 bytes, and flags (IP_OFFSET etc. in include/net/ip.h). */
 #define NK_IPV4_OFFSET_MASK    0x1fff
 #define NK_IPV4_MORE_FRAGMENTS 0x2000
-#define NK_IPV4_DONT_FRAGMENT  0x4000
 
 /* The first bytes of addresses: this network, loopback, multicast and all that is above it. */
 #define NK_IPV4_THIS_NETWORK 0
@@ -67,18 +66,6 @@ static __always_inline bool ipv4_is_fragment(const struct iphdr *ip)
 static __always_inline bool ipv4_is_later_fragment(const struct iphdr *ip)
 {
 	return ip->frag_off & bpf_htons(NK_IPV4_OFFSET_MASK);
-}
-
-/* Has the stack refuse what it would otherwise forward in fragments. */
-static __always_inline void ipv4_forbid_fragments(struct iphdr *ip)
-{
-	__u32 check;
-
-	if (ip->frag_off & bpf_htons(NK_IPV4_DONT_FRAGMENT))
-		return;
-	check = (__u16)~ip->check + bpf_htons(NK_IPV4_DONT_FRAGMENT);
-	ip->check = ~((check & 0xffff) + (check >> 16));
-	ip->frag_off |= bpf_htons(NK_IPV4_DONT_FRAGMENT);
 }
 
 /**

@@ -23,6 +23,14 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
+/* Replies' keys of flows that were evicted alive, and when. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NK_EVICTED_MAX);
+	__type(key, struct nk_flow_key);
+	__type(value, __u64);
+} evicted SEC(".maps");
+
 /* Which flow the later fragments of a packet belong to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -121,7 +121,7 @@ static __always_inline int masquerade(struct __sk_buff *skb, const struct nk_flo
 	else
 		found = host_address_v6(skb, key, &plan->original.to.saddr);
 	if (!found)
-		return NK_DROP_NAT_SOURCE;
+		return NK_DROP_NAT_ROUTE;
 	plan->chooses_port = key->protocol != IPPROTO_SCTP;
 	plan->original.sender = skb->ifindex;
 	plan->reply.target = *sender;
@@ -277,24 +277,24 @@ static __always_inline int publish(const struct nk_flow_key *key, const struct n
 	return NK_NAT_PLANNED;
 }
 
-/*
- * A packet to a port of the range that no flow has and no socket either. The stack would answer
- * it, and so end a connection whose flow was evicted; the container's next packet brings the flow
- * back. What may begin a conversation with the host is the stack's, and so is what it forwards.
- */
-static __always_inline bool is_lost(struct __sk_buff *skb, const struct nk_nat_packet *packet)
-{
-	const struct nk_flow_key *key = &packet->key;
-	struct bpf_sock_tuple tuple = { 0 };
+/* How long an evicted flow is remembered: longer than TCP waits with what isn't acknowledged. */
+#define NK_EVICTED_NS (120 * NK_NS_PER_S)
 
-	if (!nat_port_is_in_range(key->dport) || packet->kind != NK_NAT_PLAIN)
-		return false;
-	if (key->protocol != IPPROTO_UDP &&
-	    (key->protocol != IPPROTO_TCP || packet->tcp_flags & NK_TCP_SYN))
-		return false;
-	if (endpoint_of(&key->daddr))
-		return false;
-	return !host_has_socket(skb, key, &tuple) && destination_is_local(skb, key);
+/* A packet of a flow that was evicted alive, see flow_evict(); not one that begins another. */
+static __always_inline bool is_evicted(const struct nk_nat_packet *packet)
+{
+	const __u64 *since_ns = bpf_map_lookup_elem(&evicted, &packet->key);
+
+	return since_ns && bpf_ktime_get_coarse_ns() - *since_ns < NK_EVICTED_NS &&
+	       !(packet->tcp_flags & NK_TCP_SYN);
+}
+
+/* Destinations that no packet on a wire has: published there, a port is for the host itself. */
+static __always_inline bool destination_is_martian(const struct nk_flow_key *key)
+{
+	const struct in6_addr *daddr = (const void *)&key->daddr;
+
+	return key_is_v4(key) ? ipv4_is_martian(key->daddr.words[3]) : ipv6_is_martian(daddr);
 }
 
 /**
@@ -308,12 +308,12 @@ __noinline int uplink_miss(struct __sk_buff *skb)
 	const struct nk_published *to;
 
 	if (!packet || packet->kind != NK_NAT_PLAIN || packet->key.protocol == IPPROTO_ICMP ||
-	    packet->key.protocol == IPPROTO_ICMPV6)
+	    packet->key.protocol == IPPROTO_ICMPV6 || destination_is_martian(&packet->key))
 		return NK_NAT_AS_IT_IS;
 	to = published_find(skb, &packet->key);
 	if (to)
 		return publish(&packet->key, to);
-	return is_lost(skb, packet) ? NK_DROP_NAT_NO_FLOW : NK_NAT_AS_IT_IS;
+	return is_evicted(packet) ? NK_DROP_NAT_NO_FLOW : NK_NAT_AS_IT_IS;
 }
 
 /**

@@ -51,9 +51,7 @@ static __always_inline const struct nk_published *published_find(struct __sk_buf
 
 	if (to)
 		return to;
-	port.addr.words[3] = 0;
-	if (!key_is_v4(key))
-		__builtin_memset(&port.addr, 0, sizeof(port.addr));
+	port_set_any(&port);
 	to = bpf_map_lookup_elem(&published, &port);
 	return to && destination_is_local(skb, key) ? to : NULL;
 }

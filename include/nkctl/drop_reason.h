@@ -27,12 +27,14 @@
 	  "can't go on (hop limit, size), and an error that may not or can't be told")             \
 	X(NAT_PROTOCOL, "nat-protocol",                                                            \
 	  "can't be translated: neither TCP, UDP, SCTP nor ICMP echo, or IPv4 options")            \
-	X(NAT_SOURCE, "nat-source", "the route out has no address of the host to masquerade with") \
+	X(NAT_ROUTE, "nat-route",                                                                  \
+	  "the way out can't be masqueraded: no address of the host on it, or an encapsulation")   \
 	X(NAT_PORTS, "nat-ports", "no port is left for a translated flow to that destination")     \
 	X(NAT_FLOWS, "nat-flows", "the flow table is full, or the kernel has no memory for it")    \
 	X(NAT_FRAGMENT, "nat-fragment",                                                            \
 	  "a later fragment of a packet to be translated, whose first one wasn't seen")            \
-	X(NAT_NO_FLOW, "nat-no-flow", "belongs to no translated flow that is known, or any more")
+	X(NAT_NO_FLOW, "nat-no-flow",                                                              \
+	  "belongs to a translated flow that was evicted, until the container's next packet")
 
 #define X(identifier, name, explanation) NK_DROP_##identifier,
 enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };

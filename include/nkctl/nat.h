@@ -34,6 +34,9 @@
 
 #define NK_PORTS 65536
 
+/* Flows that are remembered to have been evicted alive. */
+#define NK_EVICTED_MAX 8192
+
 /* Packets in fragments that are under way at once. */
 #define NK_FRAGMENTS_MAX 4096
 
@@ -121,9 +124,18 @@ struct nk_flow_slot {
 	__u32 slot;
 };
 
-/* Value of the flow_rings map, by owner: how many slots were taken since the first. */
+/* Slots of a ring to begin with. It doubles when all that are looked at have living flows. */
+#define NK_FLOW_RING_MIN 16
+
+/**
+ * struct nk_flow_ring - an endpoint's ring of flows; value of the flow_rings map, by owner.
+ * @taken: how many slots were looked at since the first
+ * @size: slots so far, at most nk_nat.endpoint_flows
+ */
 struct nk_flow_ring {
 	__u64 taken;
+	__u32 size;
+	__u32 reserved;
 };
 
 /**

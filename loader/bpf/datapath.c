@@ -31,6 +31,7 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_FLOW_SLOTS] = "flow_slots",
 	[MAP_FLOW_RINGS] = "flow_rings",
 	[MAP_FRAGMENTS] = "fragments",
+	[MAP_EVICTED] = "evicted",
 	[MAP_PUBLISHED] = "published",
 	[MAP_EXEMPT] = "exempt",
 	[MAP_NAT] = "nat",

@@ -205,7 +205,7 @@ int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, u
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	for (; !ret && slot.slot < slots && slot.slot < ring.taken; slot.slot++)
+	for (; !ret && slot.slot < slots && slot.slot < ring.size; slot.slot++)
 		ret = slot_delete(datapath, &slot, err);
 	return ret || from ? ret : table_delete(datapath, MAP_FLOW_RINGS, &owner, err);
 }

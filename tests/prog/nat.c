@@ -223,6 +223,7 @@ void nat_begin(const struct nat_variant *initial)
 	map_clear(progs->maps.flow_slots);
 	map_clear(progs->maps.flow_rings);
 	map_clear(progs->maps.fragments);
+	map_clear(progs->maps.evicted);
 	map_clear(progs->maps.published);
 	map_clear(progs->maps.exempt);
 	nat_settings_set(NAT_PORT_MIN, NAT_PORT_MAX, NAT_ENDPOINT_FLOWS);
