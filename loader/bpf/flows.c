@@ -178,6 +178,14 @@ int flow_delete(struct datapath *datapath, const struct flow *flow, struct error
 	return ret;
 }
 
+int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_ns,
+	       struct error *err)
+{
+	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &now_ns, BPF_ANY, err);
+
+	return ret ? ret : flow_delete(datapath, flow, err);
+}
+
 /* A slot may be stale: then what its key leads to is another flow, or nothing. */
 static int slot_delete(struct datapath *datapath, const struct nk_flow_slot *slot,
 		       struct error *err)

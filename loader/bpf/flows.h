@@ -40,6 +40,14 @@ void flow_list_free(struct flow_list *list);
 /* flow_delete() - both entries, and its place in the ring. Return: 0, also where it was gone. */
 int flow_delete(struct datapath *datapath, const struct flow *flow, struct error *err);
 
+/*
+ * flow_evict() - the same for a flow that goes on: what comes in for it before the container's next
+ * packet makes it again isn't given to the host's stack, which would reset the connection.
+ * @now_ns: CLOCK_MONOTONIC_COARSE
+ */
+int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_ns,
+	       struct error *err);
+
 /**
  * flow_ring_delete() - delete the flows in an owner's ring.
  * @from: only those in this slot and behind it; 0: all, and the ring itself

@@ -246,7 +246,8 @@ int flows_flush(struct node *node, const struct flow_filter *filter, size_t *ret
 
 		if (!gone && !(flow_is_whole(flow) && flow_matches(flow, filter, &primaries)))
 			continue;
-		ret = flow_delete(&node->datapath, flow, err);
+		ret = gone ? flow_delete(&node->datapath, flow, err)
+			   : flow_evict(&node->datapath, flow, now_ns, err);
 		count += !gone;
 	}
 	*ret_count = count;

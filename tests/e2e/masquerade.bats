@@ -372,7 +372,7 @@ flow_protocols() { nkctl flows list --json | jq -r '.[].protocol' | sort | xargs
 @test "a connection whose flow was evicted lives on in both directions" {
 	local port
 	nkctl nat set --endpoint-flows 16
-	hold_open first tcp c1 remote $REMOTE4
+	hold_open first -l 7000 tcp c1 remote $REMOTE4
 	port=$(hold_peers first | cut -d' ' -f2)
 	hold_pause first
 	expect_same "its flow" 1 "$(flows_count --endpoint c1)"
@@ -381,7 +381,7 @@ flow_protocols() { nkctl flows list --json | jq -r '.[].protocol' | sort | xargs
 	expect_not "its flow is gone" grep -q "$port" <(nkctl flows list --protocol tcp)
 	capture wire remote eth0 tcp and src host $HOST4
 	at remote frame eth0 "eth:dst=$(mac_of host)" ip4:src=$REMOTE4,dst=$HOST4 \
-		tcp:sport=9,dport="$port",flags=16
+		tcp:sport=7000,dport="$port",flags=16
 	expect_same "what comes in meanwhile isn't reset" 'nat-no-flow 1' "$(drops_since)"
 	hold_resume first
 	expect_goes_on "it goes on" first
