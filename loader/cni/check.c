@@ -23,11 +23,6 @@ struct expected {
 	size_t address_count;
 };
 
-static int check_failed(struct error *err)
-{
-	return cni_recode(err, CNI_CHECK_FAILED);
-}
-
 static int interface_find(const struct cni_request *request, struct expected *expected,
 			  struct error *err)
 {
@@ -119,11 +114,11 @@ static int endpoint_compare(const struct cni_request *request, const struct cni_
 	expectation.netns_fd = netns_fd;
 	ret = node_open_loaded(&node, PINS_SHARED, err);
 	if (ret == -ENOENT)
-		return cni_error(err, CNI_UNKNOWN_CONTAINER,
+		return cni_error(err, CNI_CHECK_FAILED,
 				 "not attached: nothing is loaded on this host");
 	if (!ret)
 		ret = endpoint_check(&node, &expectation, err);
-	return ret == -ESTALE ? check_failed(err) : ret;
+	return ret == -ESTALE || ret == -ENODEV ? cni_recode(err, CNI_CHECK_FAILED) : ret;
 }
 
 int cni_check(const struct cni_request *request, struct error *err)

@@ -9,18 +9,38 @@
 #include "cni/config.h"
 #include "cni/ipam.h"
 #include "core/cleanup.h"
+#include "core/netns.h"
+#include "nl/link.h"
 #include "nl/observe.h"
 #include "ops/network.h"
 #include "ops/node.h"
 #include "ops/uplink.h"
 
-static int status_kernel(const struct cni_config *config, struct error *err)
+/* In a namespace of its own, which is gone with it. */
+static int netkit_try(struct error *err)
 {
-	int ret = datapath_try(err);
+	struct pair_spec pair = { .primary_name = "primary",
+				  .peer_name = "peer",
+				  .mtu = MTU_MIN_V6 };
+	_cleanup_nlsock_ struct nlsock *nl = NULL;
+	_cleanup_close_ int netns_fd = -1;
+	int ret = netns_create(&netns_fd, err);
 
-	if (!ret && config->network.device == NK_DEVICE_NETKIT && !datapath_has_netkit_hook())
-		return error_set(err, EOPNOTSUPP,
-				 "this kernel has no netkit devices: see `nkctl doctor`");
+	if (!ret)
+		ret = nlsock_open_in(netns_fd, &nl, err);
+	if (ret)
+		return ret;
+	pair.peer_netns_fd = netns_fd;
+	return netkit_create(nl, &pair, err);
+}
+
+/* "auto" and veth do everywhere. */
+static int status_device(const struct cni_config *config, struct error *err)
+{
+	int ret = config->network.device == NK_DEVICE_NETKIT ? netkit_try(err) : 0;
+
+	if (ret == -EOPNOTSUPP)
+		return error_set(err, ret, "this kernel has no netkit devices: see `nkctl doctor`");
 	return ret;
 }
 
@@ -69,10 +89,10 @@ static int status_loaded(struct node *node, const struct cni_config *config, str
 }
 
 /* Endpoints without a datapath are what is left where somebody has removed the pins. */
-static int status_unloaded(const struct cni_config *config, struct error *err)
+static int status_unloaded(struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
-	int ret = status_kernel(config, err);
+	int ret = datapath_try(err);
 
 	if (!ret)
 		ret = link_list_read(NK_LINK_GROUP, &links, err);
@@ -87,10 +107,12 @@ static int status_unloaded(const struct cni_config *config, struct error *err)
 static int status_node(const struct cni_config *config, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = status_device(config, err);
 
+	if (!ret)
+		ret = node_open_loaded(&node, PINS_SHARED, err);
 	if (ret == -ENOENT)
-		return status_unloaded(config, err);
+		return status_unloaded(err);
 	return ret ? ret : status_loaded(&node, config, err);
 }
 

@@ -224,7 +224,9 @@ static int check_ports(struct check *check, struct error *err)
 		return 0;
 	ret = publish_check(check->node, check->primary.ifindex, expectation->identity,
 			    expectation->ports, err);
-	return ret == -ENOENT || ret == -EINVAL ? error_set(err, ESTALE, "%s", err->message) : ret;
+	if (ret == -ENOENT || ret == -EINVAL)
+		err->code = ret = -ESTALE; /* the words are right */
+	return ret;
 }
 
 int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
