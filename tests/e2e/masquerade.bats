@@ -8,8 +8,6 @@
 #   c1, c2 -- host -- wire -- remote
 #                \--- second wire --- other, in a test
 
-# modes: l3 l2
-
 load lib
 
 readonly OWN4=10.88.0.2 OWN6=fd00:88::2 PORT_MIN=16384 PORT_MAX=32767
@@ -74,6 +72,7 @@ expect_masqueraded() # ADDRESS SENDER FLOW-ARGUMENT...
 	expect_no_drops "nothing was dropped"
 }
 
+# bats test_tags=core
 @test "UDP datagrams in fragments, each way" {
 	BYTES=100000 for_each_family expect_masqueraded udp -d 5000
 	BYTES=130000 for_each_family expect_masqueraded udp -d 65000
@@ -115,6 +114,7 @@ expect_echo() # ADDRESS SENDER PING-OPTION...
 	expect_no_drops "nothing was dropped"
 }
 
+# bats test_tags=core
 @test "echo in fragments" {
 	for_each_family expect_echo -s 4000
 	expect_no_drops "nothing was dropped"
@@ -369,6 +369,7 @@ host_listens() # PROTOCOL PORT...
 
 flow_protocols() { nkctl flows list --json | jq -r '.[].protocol' | sort | xargs; }
 
+# bats test_tags=core
 @test "a connection whose flow was evicted lives on in both directions" {
 	local port
 	nkctl nat set --endpoint-flows 16

@@ -8,8 +8,6 @@
 #
 # The far host takes large segments as far as it knows, so that TCP has to find out.
 
-# modes: l3 l2
-
 load lib
 
 readonly FAR4=198.51.100.2 FAR6=2001:db8:51::2

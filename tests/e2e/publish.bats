@@ -7,8 +7,6 @@
 #   c1, c2 -- host -- wire -- remote
 #                \--- second wire --- other, in a test
 
-# modes: l3 l2
-
 load lib
 
 readonly C1_4=10.88.0.2 C1_6=fd00:88::2 C2_4=10.88.0.3
@@ -270,4 +268,34 @@ expect_refused() # WORDS FROM ADDRESS PORT
 	expect_goes_on "after an upgrade, and without a firewall" crowd
 	hold_close crowd
 	expect_no_drops "nothing was dropped"
+}
+
+# What isn't answered goes first, and nobody loses what another one's flows need.
+@test "a flood from outside costs the flooded container no connection, and others nothing" {
+	local before
+	nkctl nat set --endpoint-flows 16
+	defer nkctl nat set --endpoint-flows 16384
+	hold_open own -l 90 -c 8090 tcp remote c1 $HOST4
+	hold_open other -l 100 -c 9000 tcp remote c2 $HOST6
+	before=$(packets_of own)
+	at remote bash -c "for port in {4000..4099}; do
+		frame eth0 eth:dst=$(mac_of host) ip4:src=$REMOTE4,dst=$HOST4 udp:sport=\$port,dport=8090
+	done"
+	expect_same "flows of c1" 16 "$(flows_count --endpoint c1)"
+	expect_goes_on "its connection" own
+	(($(packets_of own) > before)) || fail "by the same flow"
+	expect_goes_on "another container's" other
+	expect_no_drops "nothing was dropped"
+	hold_close own
+	expect_reached "new ones" remote $HOST4 8090 c1 90 $REMOTE4
+	hold_close other
+}
+
+# How many packets the flow of the only peer has had.
+packets_of() # NAME
+{
+	local port
+	port=$(hold_peers "$1" | cut -d' ' -f2)
+	nkctl flows list --protocol tcp --json |
+		jq ".[] | select(.original.source_port == $port) | .packets"
 }
