@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,6 +212,21 @@ static int skeleton_open(struct nkctl_bpf **ret_skeleton, struct error *err)
 	return *ret_skeleton ? 0 : error_sys(err, errno, "open the eBPF object");
 }
 
+/* From here on the datapath is what was loaded; the other commands' comes with the commit. */
+static int config_take(struct datapath *datapath, const struct nkctl_bpf *skeleton,
+		       struct error *err)
+{
+	int fd = fcntl(bpf_map__fd(skeleton->maps.rodata_config), F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_sys(err, errno, "keep the configuration that was loaded");
+	cleanup_close(&datapath->config_fd); /* an earlier load's that wasn't committed */
+	datapath->config_fd = fd;
+	memcpy(&datapath->config, (const void *)&skeleton->rodata_config->nk_config,
+	       sizeof(datapath->config));
+	return 0;
+}
+
 int datapath_load(struct datapath *datapath, struct error *err)
 {
 	const bool nat = datapath->nat || datapath->config.nat;
@@ -230,14 +246,26 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	if (!ret)
 		(void)collector_load(&datapath->pins, NULL); /* without it, commands collect */
 	if (!ret)
-		ret = pins_replace(&datapath->pins, "maps", PINS_CONFIG,
-				   bpf_map__fd(skeleton->maps.rodata_config), err);
+		ret = config_take(datapath, skeleton, err);
 	nkctl_bpf__destroy(skeleton);
 	log_step("datapath_load");
-	return ret ? ret : config_read(datapath, err);
+	return ret;
 }
 
-/* Two that come at once both load it; the first to pin it has made the one that stays. */
+int datapath_commit(struct datapath *datapath, struct error *err)
+{
+	int ret = pins_replace(&datapath->pins, "maps", PINS_CONFIG, datapath->config_fd, err);
+
+	cleanup_close(&datapath->config_fd);
+	log_step("datapath_commit");
+	return ret;
+}
+
+/*
+ * Two that come at once both load it; the first to pin it has made the one that stays. Where
+ * another version loaded the rest, they work side by side as after an upgrade that was killed half
+ * way: the layout of the maps is the same (config_read()).
+ */
 static int program_load(struct datapath *datapath, enum datapath_program program, struct error *err)
 {
 	struct nkctl_bpf *skeleton;
@@ -295,6 +323,7 @@ static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, st
 	if (ret == -ENOENT) {
 		ret = pins_prepare(&datapath->pins, err);
 		ret = ret ? ret : datapath_load(datapath, err);
+		ret = ret ? ret : datapath_commit(datapath, err);
 	}
 	if (!ret && lock != PINS_EXCLUSIVE)
 		ret = pins_relock(&datapath->pins, lock, err);
@@ -349,5 +378,6 @@ void datapath_close(struct datapath *datapath)
 		cleanup_close(&datapath->map_fds[i]);
 	for (size_t i = 0; i < PROGRAM_COUNT; i++)
 		cleanup_close(&datapath->program_fds[i]);
+	cleanup_close(&datapath->config_fd);
 	pins_close(&datapath->pins);
 }

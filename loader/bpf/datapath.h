@@ -46,12 +46,14 @@ enum datapath_program {
  * struct datapath - the open datapath.
  * @nat: programs that are loaded now are to have the code for address translation, whether or not
  *	earlier ones had it; set before datapath_open() or datapath_load()
+ * @config_fd: the configuration that was loaded, until datapath_commit() pins it; otherwise -1
  * @map_fds, @program_fds: -1 until they are needed
  */
 struct datapath {
 	struct pins pins;
 	struct nk_config config;
 	bool nat;
+	int config_fd;
 	int map_fds[MAP_COUNT];
 	int program_fds[PROGRAM_COUNT];
 };
@@ -72,8 +74,17 @@ int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, str
 /**
  * datapath_load() - load this build's programs on the pinned maps, made where they are absent,
  * and pin them in place of the earlier ones. Needs the exclusive lock.
+ *
+ * @datapath->config is theirs from now on. For later commands nothing was loaded, or the earlier
+ * ones still are, until datapath_commit(): killed or failing before, it's all done again.
  */
 int datapath_load(struct datapath *datapath, struct error *err);
+
+/**
+ * datapath_commit() - pin the configuration of what datapath_load() loaded. By then those programs
+ * must be wherever the earlier ones were: later commands rely on what it says.
+ */
+int datapath_commit(struct datapath *datapath, struct error *err);
 
 /**
  * datapath_relock() - change the kind of lock, and look again at what is loaded.
@@ -88,7 +99,8 @@ void datapath_close(struct datapath *datapath);
 #define _cleanup_datapath_ __attribute__((cleanup(datapath_close)))
 #define DATAPATH_CLOSED                                                                         \
 	{                                                                                       \
-		.pins.base_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 }, .program_fds = { \
+		.pins.base_fd = -1, .config_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 }, \
+		.program_fds = {                                                                \
 			[0 ... PROGRAM_COUNT - 1] = -1                                          \
 		}                                                                               \
 	}

@@ -250,7 +250,8 @@ int flows_flush(struct node *node, const struct flow_filter *filter, size_t *ret
 			   : flow_evict(&node->datapath, flow, now_ns, err);
 		count += !gone;
 	}
-	*ret_count = count;
+	if (!ret)
+		*ret_count = count;
 	return ret;
 }
 

@@ -59,6 +59,8 @@ int datapath_upgrade(struct node *node, struct upgrade_report *ret_report, struc
 	if (!ret)
 		ret = sockets_update(&node->datapath, err);
 	if (!ret)
+		ret = datapath_commit(&node->datapath, err);
+	if (!ret)
 		(void)node_sockets_sync(node, NULL); /* an attach that failed once: doctor tells */
 	if (!ret)
 		*ret_report = report;

@@ -379,6 +379,43 @@ ping_long() # NAME FROM ADDRESS
 		eval "! bpftool prog show id ${before%%$'\n'*} && ! bpftool prog show id ${before##*$'\n'}"
 }
 
+reaches_published() { expect "its published port works" flow -c 8080 -l 80 tcp remote c1 $HOST4; }
+
+# The first published port of a host has all programs replaced by ones that translate.
+publish_first() # INDEX
+{
+	nkctl publish add c1 8080:80
+	reaches_published
+	nkctl down
+	attach c1 --no-masquerade
+}
+
+@test "publishing the first port, killed at any point of the load, is finished by the next one" {
+	ip netns add c1
+	attach c1 --no-masquerade
+	for_each_death 3 publish_first 'progs/' "$NKCTL_PROGRAM" publish add c1 8080:80
+}
+
+pinned_id() # PROGRAM
+{
+	bpftool -j prog show pinned "$(echo /sys/fs/bpf/nkctl*/progs)/$1" | jq .id
+}
+
+upgrade_again() # INDEX
+{
+	reaches_published
+	nkctl upgrade
+	expect_same "the uplink has the program that is pinned" "$(pinned_id nk_uplink)" \
+		"$(hook query tcx/ingress eth0)"
+	reaches_published
+}
+
+@test "an upgrade killed at any point leaves what works, and the next one finishes it" {
+	containers c1
+	nkctl publish add c1 8080:80
+	for_each_death 3 upgrade_again 'LOCK_EX' "$NKCTL_PROGRAM" upgrade
+}
+
 @test "an upgrade loads nothing where nothing is loaded" {
 	expect_refusal "it says so" 3 'nothing is loaded' upgrade
 	expect_same "nothing is pinned" '' "$(find /sys/fs/bpf -name 'nkctl*')"
