@@ -6,8 +6,10 @@
 
 int cni_recode(struct error *err, int code)
 {
-	err->code = -(CNI_ERROR_BASE + code);
-	return err->code;
+	code = -(CNI_ERROR_BASE + code);
+	if (err)
+		err->code = code;
+	return code;
 }
 
 /* What is wrong with the environment was found before anything was tried: the rest is the config.

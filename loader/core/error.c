@@ -52,6 +52,8 @@ int error_prefix(struct error *err, const char *format, ...)
 	va_list args;
 	size_t used;
 
+	if (!err)
+		return -EIO; /* a failure like any: nobody wants to know more */
 	memcpy(rest, err->message, sizeof(rest));
 	va_start(args, format);
 	message_format(err, format, args);

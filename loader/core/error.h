@@ -40,7 +40,7 @@ __attribute__((format(printf, 3, 4))) int error_sys(struct error *err, int code,
 /**
  * error_prefix() - put context before the message: "context: message".
  *
- * Return: the code that @err holds.
+ * Return: the code that @err holds; -EIO where @err is NULL.
  */
 __attribute__((format(printf, 2, 3))) int error_prefix(struct error *err, const char *format, ...);
 

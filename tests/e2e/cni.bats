@@ -48,7 +48,7 @@ host_local() # [MORE] [VERSION]
 }
 
 # The addresses that host-local has given out.
-reserved() { (cd "$BATS_TEST_TMPDIR/ipam/pods" && ls | grep -E '^[0-9a-f.:]+$' | sort | tr '\n' ' '); }
+reserved() { (cd "$BATS_TEST_TMPDIR/ipam/pods" && printf '%s ' [0-9f]*); }
 
 need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworking-plugins is not installed'; }
 
@@ -345,7 +345,7 @@ need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworkin
 		"$long" "$config"
 	CNI_NS=/run/netns/c1 expect_cni_error 'a name that is too long' 7 '247' ADD \
 		"${long:0:64}" "$(cni_config '{}' 1.1.0 "$long$long")"
-	CNI_NS= expect_cni 'DEL knows it' DEL "${long:0:64}" "$config"
+	CNI_NS='' expect_cni 'DEL knows it' DEL "${long:0:64}" "$config"
 	expect_same 'nothing is left' '' "$(attached)"
 }
 
@@ -379,7 +379,7 @@ need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworkin
 	expect_cni 'the interface is gone' DEL c1 "$config"
 
 	expect_cni 'attached' ADD c1 "$config"
-	CNI_NS= expect_cni 'no namespace is told' DEL c1 "$config"
+	CNI_NS='' expect_cni 'no namespace is told' DEL c1 "$config"
 	expect_same 'no endpoint' '' "$(attached)"
 
 	expect_cni 'attached' ADD c1 "$config"

@@ -40,6 +40,7 @@ static void test_prefix_puts_context_before_the_message(void **state)
 	assert_int_equal(error_prefix(&err, "attach %s", "ctr1"), -EADDRINUSE);
 	assert_string_equal(err.message, "attach ctr1: address 10.88.0.5 is taken");
 	assert_int_equal(error_prefix(&err, "nkctl"), -EADDRINUSE);
+	assert_int_equal(error_prefix(NULL, "nkctl"), -EIO);
 	assert_string_equal(err.message, "nkctl: attach ctr1: address 10.88.0.5 is taken");
 	assert_int_equal(err.code, -EADDRINUSE);
 }
