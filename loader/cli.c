@@ -48,6 +48,8 @@ const struct cli_command *const cli_commands[] = {
 	&command_flows_list,
 	&command_flows_flush,
 	&command_stats,
+	&command_cni_install,
+	&command_cni_uninstall,
 	&command_doctor,
 	&command_upgrade,
 	&command_down,

@@ -694,3 +694,34 @@ plugin() # NAME COMMAND CONFIG
 	nkctl down
 	expect_same 'the host is as before' "$before" "$(host_state)"
 }
+
+## Installation
+
+@test "installed, a runtime finds it; uninstalled, nothing is left" {
+	local dir=$BATS_TEST_TMPDIR/cni config
+	expect 'installed' nkctl cni install --bin-dir "$dir/bin" --conf-dir "$dir/net.d" \
+		--subnet 10.97.0.0/24
+	expect 'the plugin is this program' cmp "$NKCTL_PROGRAM" "$dir/bin/nkctl"
+	config=$(jq -c '. as $list | .plugins[0] + {name: $list.name, cniVersion: $list.cniVersions[-1]}' \
+		"$dir/net.d/10-nkctl.conflist")
+	NKCTL_PROGRAM=$dir/bin/nkctl expect_cni 'it works as a runtime would use it' ADD c1 "$config"
+	expect_same 'with that subnet' 10.97.0.2/32 "$(answered '.ips[0].address')"
+	NKCTL_PROGRAM=$dir/bin/nkctl expect_cni 'detached' DEL c1 "$config"
+	expect_same 'again nothing changes, and the network stays as it is' 'unchanged kept' \
+		"$(nkctl cni install --bin-dir "$dir/bin" --conf-dir "$dir/net.d" --json |
+			jq -r '[.[].outcome] | join(" ")')"
+	expect_same 'nothing but the files is there' '10-nkctl.conflist nkctl' \
+		"$(find "$dir" -type f -printf '%f\n' | sort | xargs)"
+	touch "$dir/net.d/05-other.conflist"
+	expect_match 'a network that comes first is told' '05-other.conflist comes before' \
+		"$(nkctl cni install --bin-dir "$dir/bin" --conf-dir "$dir/net.d" 2>&1)"
+	expect_same 'uninstalled' 'removed removed' \
+		"$(nkctl cni uninstall --bin-dir "$dir/bin" --conf-dir "$dir/net.d" --json |
+			jq -r '[.[].outcome] | join(" ")')"
+	expect_same 'the other file stays' 05-other.conflist "$(find "$dir" -type f -printf '%f\n')"
+	expect 'again' nkctl cni uninstall --bin-dir "$dir/bin" --conf-dir "$dir/net.d"
+	expect_refusal 'a bad subnet' 2 'host bits' cni install --subnet 10.97.0.1/24
+	expect_refusal 'a bad name' 2 'a/b' cni install --network a/b
+	expect_refusal 'a file in the way' 1 'Not a directory' cni install \
+		--bin-dir "$dir/net.d/05-other.conflist/x" --conf-dir "$dir/net.d"
+}

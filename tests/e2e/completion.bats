@@ -38,7 +38,7 @@ setup() { help=$(nkctl help --json); }
 @test "each verb is offered, and each word behind a group's name" {
 	local group
 	expect_offers "$(verbs | cut -d' ' -f1 | uniq | xargs)" ''
-	for group in publish network uplink; do
+	for group in publish network uplink cni; do
 		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" $group ''
 		expect_offers "$(verbs | sed -n "s/^$group //p" | xargs)" help $group ''
 	done
@@ -59,6 +59,8 @@ setup() { help=$(nkctl help --json); }
 	expect_offers 'l3 l2' attach --mode ''
 	expect_offers 'netkit' attach --ns web2 --device n
 	expect_offers 'auto' attach --ip a
+	expect_offers '/etc/ssl' cni install --bin-dir /etc/ssl
+	expect_offers '' cni install --network ''
 	expect_offers '' attach --mtu ''
 	expect_offers 'default lab' attach --network ''
 	expect_offers 'lab' network remove l

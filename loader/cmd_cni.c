@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Putting nkctl where container runtimes find it: a plugin among theirs, and a network for it. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "model/identity.h"
+#include "model/network.h"
+#include "ops/install.h"
+#include "output.h"
+
+#define PLUGIN_NAME   "nkctl"
+#define CONFIG_NAME   "10-nkctl.conflist"
+#define NETWORK_NAME  "nkctl"
+#define CONF_DIR      "/etc/cni/net.d"
+#define BIN_DIR       "/opt/cni/bin"
+#define BIN_DIR_EXTRA "/usr/lib/cni" /* where Debian's containerd, CRI-O and podman look first */
+#define FILES_MAX     3
+
+static const struct cli_option install_options[] = {
+	{ 'b', "bin-dir", "DIR", "where runtimes look for plugins (" BIN_DIR ")" },
+	{ 'c', "conf-dir", "DIR", "where they look for networks (" CONF_DIR ")" },
+	{ 'w', "network", "NAME", "name of the network (" NETWORK_NAME ")" },
+	{ 's', "subnet", "CIDR", "where addresses come from; repeatable, IPv4 and IPv6" },
+	{ 0 },
+};
+
+static const struct cli_option uninstall_options[] = {
+	{ 'b', "bin-dir", "DIR", "where the plugin is (" BIN_DIR ")" },
+	{ 'c', "conf-dir", "DIR", "where the network is (" CONF_DIR ")" },
+	{ 0 },
+};
+
+/**
+ * struct places - what the options say.
+ * @bin_dir: NULL: the usual ones
+ * @name: of the network; NULL: none was given
+ */
+struct places {
+	const char *bin_dir, *conf_dir, *name;
+	struct nk_network network;
+};
+
+static int option_take(int id, const char *value, struct places *places, struct error *err)
+{
+	struct prefix subnet;
+
+	switch (id) {
+	case 'b':
+		places->bin_dir = value;
+		return 0;
+	case 'c':
+		places->conf_dir = value;
+		return 0;
+	case 'w':
+		places->name = value;
+		return identity_names_check(value, "any", err);
+	default:
+		if (!strchr(value, '/') || prefix_parse(value, &subnet))
+			return error_set(err, EINVAL, "subnet '%s' isn't of the form ADDR/LEN",
+					 value);
+		return network_add_subnet(&places->network, &subnet, err);
+	}
+}
+
+static int places_parse(struct cli *cli, struct places *places, struct error *err)
+{
+	const char *value;
+	int option, ret;
+
+	*places = (struct places){ .conf_dir = CONF_DIR };
+	while ((option = cli_next(cli, &value, err)) > 0) {
+		ret = option_take(option, value, places, err);
+		if (ret)
+			return ret;
+	}
+	return option ? option : cli_arguments(cli, 0, 0, err);
+}
+
+/* The directories of plugins that are there, or are to be. */
+static size_t bin_dirs(const struct places *places, const char *ret_dirs[2])
+{
+	struct stat status;
+	size_t count = 0;
+
+	ret_dirs[count++] = places->bin_dir ? places->bin_dir : BIN_DIR;
+	if (!places->bin_dir && !stat(BIN_DIR_EXTRA, &status) && S_ISDIR(status.st_mode))
+		ret_dirs[count++] = BIN_DIR_EXTRA;
+	return count;
+}
+
+/* What is said of the files ------------------------------------------------------------------- */
+
+static json_t *file_to_json(const struct install_file *file)
+{
+	char path[PATH_MAX];
+
+	memcpy(path, file->path, sizeof(path));
+	text_sanitize(path);
+	return json_pack("{ss ss}", "path", path, "outcome", install_outcome_text(file->outcome));
+}
+
+static int files_print(const struct cli *cli, const struct install_file *files, size_t count,
+		       struct error *err)
+{
+	json_t *array = cli->json ? json_array() : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (array)
+			(void)json_array_append_new(array, file_to_json(&files[i]));
+		else
+			(void)printf("%s: %s\n", files[i].path,
+				     install_outcome_text(files[i].outcome));
+	}
+	return array ? output_json(array, err) : 0;
+}
+
+/* The network --------------------------------------------------------------------------------- */
+
+static json_t *subnets_to_json(const struct nk_network *network)
+{
+	json_t *subnets = json_array();
+
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		struct prefix prefix = subnet_prefix(&network->subnets[i]);
+
+		(void)json_array_append_new(subnets, json_string(prefix_format(&prefix).text));
+	}
+	return subnets;
+}
+
+/*
+ * containerd 1.6 and podman 4 refuse a list of 1.1.0. Whoever knows "cniVersions" takes the newest
+ * of them that it speaks.
+ */
+static char *config_text(const struct places *places)
+{
+	struct nk_network network = places->network;
+	json_t *config;
+	char *text, *line = NULL;
+
+	if (!network.subnet_count)
+		network_default_subnets(&network);
+	config = json_pack("{ss s[sss] ss s[{ss so s{sb sb sb sb sb}}]}", "cniVersion", "1.0.0",
+			   "cniVersions", "0.4.0", "1.0.0", "1.1.0", "name",
+			   places->name ? places->name : NETWORK_NAME, "plugins", "type",
+			   PLUGIN_NAME, "subnets", subnets_to_json(&network), "capabilities",
+			   "portMappings", true, "ips", true, "ipRanges", true, "dns", true,
+			   "aliases", true);
+	text = config ? json_dumps(config, JSON_INDENT(2)) : NULL;
+	json_decref(config);
+	if (text && asprintf(&line, "%s\n", text) < 0)
+		line = NULL;
+	free(text);
+	return line;
+}
+
+static bool is_config(const char *name)
+{
+	static const char *const endings[] = { ".conf", ".conflist", ".json" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++)
+		if (!strcmp(dot, endings[i]))
+			return true;
+	return false;
+}
+
+/* containerd and CRI-O take the first network of the directory, in order of the files' names. */
+static void earlier_configs_warn(const char *dir)
+{
+	struct dirent **entries;
+	int count = scandir(dir, &entries, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		if (is_config(entries[i]->d_name) && strcmp(entries[i]->d_name, CONFIG_NAME) < 0)
+			log_warning("%s/%s comes before " CONFIG_NAME
+				    ": runtimes take the first one",
+				    dir, entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+/* The verbs ------------------------------------------------------------------------------------ */
+
+/* The plugin goes first: a runtime that sees the network will call it at once. */
+static int install(const struct places *places, struct install_file files[FILES_MAX],
+		   size_t *ret_count, struct error *err)
+{
+	_cleanup_free_ char *text = config_text(places);
+	bool keep = !places->name && !places->network.subnet_count;
+	const char *dirs[2];
+	size_t count = bin_dirs(places, dirs);
+	int ret = text ? 0 : error_sys(err, ENOMEM, "write the network");
+
+	for (size_t i = 0; !ret && i < count; i++)
+		ret = install_program(dirs[i], PLUGIN_NAME, &files[i], err);
+	if (!ret)
+		ret = install_text(places->conf_dir, CONFIG_NAME, text, keep, &files[count], err);
+	*ret_count = count + 1;
+	return ret;
+}
+
+static int install_run(struct cli *cli, struct error *err)
+{
+	struct install_file files[FILES_MAX];
+	struct places places;
+	size_t count = 0;
+	int ret = places_parse(cli, &places, err);
+
+	if (!ret)
+		ret = install(&places, files, &count, err);
+	if (!ret)
+		earlier_configs_warn(places.conf_dir);
+	return ret ? error_prefix(err, "cni install") : files_print(cli, files, count, err);
+}
+
+const struct cli_command command_cni_install = {
+	.name = "cni install",
+	.arguments = "",
+	.summary = "become the network of container runtimes",
+	.help = "Copies this program to where containerd, CRI-O and podman look for CNI plugins, "
+		"and writes\n"
+		"a network for it, " CONF_DIR "/" CONFIG_NAME ". Where " BIN_DIR_EXTRA " is "
+		"there, as on Debian, it gets\n"
+		"a copy as well. Files are replaced whole, and a network that is there stays as "
+		"it is unless\n"
+		"--network or --subnet say otherwise.\n"
+		"\n"
+		"Examples:\n"
+		"  nkctl cni install\n"
+		"  nkctl cni install --subnet 10.244.1.0/24 --subnet fd00:244:1::/64\n"
+		"  nkctl cni install --bin-dir /usr/libexec/cni --network pods",
+	.options = install_options,
+	.run = install_run,
+};
+
+/* The network goes first: without it no runtime looks for the plugin. */
+static int uninstall(const struct places *places, struct install_file files[FILES_MAX],
+		     size_t *ret_count, struct error *err)
+{
+	const char *dirs[2];
+	size_t count = bin_dirs(places, dirs);
+	int ret = install_remove(places->conf_dir, CONFIG_NAME, &files[0], err);
+
+	for (size_t i = 0; !ret && i < count; i++)
+		ret = install_remove(dirs[i], PLUGIN_NAME, &files[i + 1], err);
+	*ret_count = count + 1;
+	return ret;
+}
+
+static int uninstall_run(struct cli *cli, struct error *err)
+{
+	struct install_file files[FILES_MAX];
+	struct places places;
+	size_t count = 0;
+	int ret = places_parse(cli, &places, err);
+
+	if (!ret)
+		ret = uninstall(&places, files, &count, err);
+	return ret ? error_prefix(err, "cni uninstall") : files_print(cli, files, count, err);
+}
+
+const struct cli_command command_cni_uninstall = {
+	.name = "cni uninstall",
+	.arguments = "",
+	.summary = "take that back",
+	.help = "Removes the plugin's copies and its network. Containers keep what they have: "
+		"remove them\n"
+		"first, or have `nkctl down` detach them.\n"
+		"\n"
+		"Example:\n"
+		"  nkctl cni uninstall",
+	.options = uninstall_options,
+	.run = uninstall_run,
+};
