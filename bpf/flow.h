@@ -27,8 +27,9 @@
 /* Slots of living flows that are passed over before one of the flows goes. */
 #define NK_SLOT_TRIES 16
 
-/* Rings of which one is searched for an expired flow when the table is full. */
-#define NK_RINGS_SEEN 64
+/* Rings that chance chooses from when the table is full, and how often. */
+#define NK_RING_OWNERS   1024
+#define NK_RECLAIM_TRIES 4
 
 /* Ports tried for a flow. */
 #define NK_PORT_TRIES 32
@@ -45,7 +46,8 @@
  *	be chosen), target, sender, owner, state; of @reply: target, sender
  * @chooses_port: take a port of the masquerading range for original.to.sport
  * @reply_key: of the reply's direction
- * @other: room for a key
+ * @other: room for a key: flow_other()'s
+ * @evicted: room for a value
  * @port: room for a port
  * @tuple: of the reply, for host_has_socket()
  * @now_ns: when the flow begins
@@ -63,6 +65,7 @@ struct nk_flow_plan {
 	struct nk_flow reply;
 	struct nk_flow_key victim;
 	struct nk_flow_key other;
+	struct nk_evicted evicted;
 	struct nk_port port;
 	struct bpf_sock_tuple tuple;
 	__u64 hash;
@@ -158,8 +161,13 @@ static __always_inline struct nk_flow *flow_other(const struct nk_flow *flow)
 	return bpf_map_lookup_elem(&flows, &plan->other);
 }
 
-/* Verified by itself. */
-__noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
+/*
+ * Whether nobody would miss a flow.
+ * @counts_reset: whether a reset has ended it
+ *
+ * Verified by itself.
+ */
+__noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns, bool counts_reset)
 {
 	const struct nk_flow *other;
 	__u64 seen_ns;
@@ -173,7 +181,7 @@ __noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
 	seen_ns = flow->seen_ns;
 	if (other->seen_ns > seen_ns)
 		seen_ns = other->seen_ns;
-	lifetime_s = nk_flow_lifetime(flow, other);
+	lifetime_s = nk_flow_lifetime(flow, other, counts_reset && nk_flow_is_reset(flow, other));
 	return now_ns > seen_ns && now_ns - seen_ns > lifetime_s * NK_NS_PER_S;
 }
 
@@ -181,7 +189,7 @@ __noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns)
 static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_ns)
 {
 	return unlikely(now_ns > flow->seen_ns + NK_LIFETIME_SHORTEST * NK_NS_PER_S) &&
-	       flow_is_expired(flow, now_ns);
+	       flow_is_expired(flow, now_ns, false);
 }
 
 /* A new connection with the addresses and ports of an old one. */
@@ -203,8 +211,9 @@ static __always_inline void flow_track_tcp(struct nk_flow *flow, const struct nk
 					   __u8 tcp_flags)
 {
 	if (likely(!(tcp_flags & (NK_TCP_FIN | NK_TCP_SYN | NK_TCP_RST)))) {
-		if (unlikely(flow->state & NK_FLOW_RST)) /* somebody forged it */
-			flow->state &= ~NK_FLOW_RST;
+		/* After a reset: somebody forged it. */
+		if (unlikely((flow->state & (NK_FLOW_RST | NK_FLOW_ACKED)) != NK_FLOW_ACKED))
+			flow->state = (flow->state & ~NK_FLOW_RST) | NK_FLOW_ACKED;
 		return;
 	}
 	if (tcp_flags & NK_TCP_RST)
@@ -228,27 +237,57 @@ static __always_inline struct nk_flow *flow_find(const struct nk_flow_key *key, 
 
 /* Making flows --------------------------------------------------------------------------------- */
 
-/* Deletes both entries. */
-static __always_inline void flow_delete(const struct nk_flow_key *key)
+/* The place of a flow may be another's by now. */
+static __always_inline void slot_free(const struct nk_flow *original, const struct nk_flow_key *key)
 {
-	const struct nk_flow *flow = bpf_map_lookup_elem(&flows, key);
-	struct nk_flow_plan *plan = flow_plan_get();
+	struct nk_flow_slot place = { .owner = original->owner, .slot = original->slot };
+	const struct nk_flow_key *found = bpf_map_lookup_elem(&flow_slots, &place);
 
-	if (!flow || !plan)
-		return;
-	plan->other = nk_flow_key_turn(&flow->to);
-	(void)bpf_map_delete_elem(&flows, &plan->other); /* gone already is as good */
-	(void)bpf_map_delete_elem(&flows, key);
+	if (found && key_equal(found, key))
+		(void)bpf_map_delete_elem(&flow_slots, &place);
 }
 
 /*
- * Deletes a flow that may be alive, and remembers it: what still comes in for it isn't the stack's,
- * whose answer would end the connection before the container's next packet makes the flow again.
+ * flow_delete - both entries of a flow, and its place.
+ * @key: of either direction
+ */
+__noinline int flow_delete(const struct nk_flow_key *key)
+{
+	const struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
+	const struct nk_flow *other = flow ? flow_other(flow) : NULL; /* its key: plan->other */
+	struct nk_flow_plan *plan = flow_plan_get();
+
+	if (!flow || !plan)
+		return false;
+	if (flow->state & NK_FLOW_ORIGINAL)
+		slot_free(flow, key);
+	else if (other)
+		slot_free(other, &plan->other);
+	(void)bpf_map_delete_elem(&flows, &plan->other); /* gone already is as good */
+	(void)bpf_map_delete_elem(&flows, key);
+	return true;
+}
+
+/*
+ * Deletes a flow that may be alive, and remembers it. What still comes in for it isn't the stack's,
+ * whose answer would end the connection before the container's next packet makes the flow again;
+ * and one that began outside is made again by the container's packet as well.
+ * @key: of the original direction
  */
 static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct nk_flow_key *key)
 {
-	flow_delete(key); /* leaves the reply's key in plan->other */
-	(void)bpf_map_update_elem(&evicted, &plan->other, &plan->now_ns, BPF_ANY);
+	const struct nk_flow *flow = bpf_map_lookup_elem(&flows, key);
+	const struct nk_flow *reply = flow ? flow_other(flow) : NULL; /* its key: plan->other */
+
+	if (flow && reply && nk_flow_is_answered(flow, reply)) {
+		plan->evicted = (struct nk_evicted){
+			.original = *key,
+			.since_ns = plan->now_ns,
+			.state = flow->state,
+		};
+		(void)bpf_map_update_elem(&evicted, &plan->other, &plan->evicted, BPF_ANY);
+	}
+	(void)flow_delete(key);
 }
 
 /* A sum of 32 bits as one of 16, so that adding it to a checksum needs one carry. */
@@ -291,6 +330,18 @@ static __always_inline __u64 flow_worth(const struct nk_flow *flow)
 	if (reply->seen_ns > seen_ns)
 		seen_ns = reply->seen_ns;
 	return nk_flow_is_answered(flow, reply) ? seen_ns | 1ULL << 63 : seen_ns;
+}
+
+/* Owners of rings, the last that came, for chance to choose from; and how many there ever were. */
+static __u32 ring_owners[NK_RING_OWNERS];
+static __u64 ring_count;
+
+static __always_inline void ring_make(__u32 owner)
+{
+	struct nk_flow_ring ring = { .size = NK_FLOW_RING_MIN };
+
+	if (!bpf_map_update_elem(&flow_rings, &owner, &ring, BPF_NOEXIST))
+		ring_owners[__sync_fetch_and_add(&ring_count, 1) % NK_RING_OWNERS] = owner;
 }
 
 static __always_inline __u32 ring_size(const struct nk_flow_ring *ring,
@@ -339,8 +390,8 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 		plan->found = !plan->evicts;
 		return plan->found;
 	}
-	worth = flow_is_expired(flow, plan->now_ns) ? 0 : flow_worth(flow);
-	if (worth < plan->victim_worth) {
+	worth = flow_is_expired(flow, plan->now_ns, true) ? 0 : flow_worth(flow);
+	if (worth < plan->victim_worth && !key_equal(key, &plan->key)) {
 		plan->victim_worth = worth;
 		plan->victim_slot = place.slot;
 		plan->victim = *key;
@@ -378,10 +429,9 @@ static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner,
 /* Finds a place in the owner's ring, and makes one if need be. */
 static __always_inline bool slot_take(struct nk_flow_plan *plan, bool evicts)
 {
-	struct nk_flow_ring fresh = { .size = NK_FLOW_RING_MIN };
 	__u32 owner = plan->original.owner;
 
-	(void)bpf_map_update_elem(&flow_rings, &owner, &fresh, BPF_NOEXIST);
+	ring_make(owner);
 	slots_search(plan, owner, evicts);
 	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner))
 		slots_search(plan, owner, evicts);
@@ -392,38 +442,38 @@ static __always_inline bool slot_take(struct nk_flow_plan *plan, bool evicts)
 	if (plan->victim_worth)
 		flow_evict(plan, &plan->victim);
 	else
-		flow_delete(&plan->victim);
+		(void)flow_delete(&plan->victim);
 	plan->slot = plan->victim_slot;
 	return true;
 }
 
-/* One step through the rings: ends at one that chance chose, or at the last. */
-static long ring_pick(void *map __attribute__((unused)), const __u32 *owner,
-		      struct nk_flow_ring *ring __attribute__((unused)), __u32 *steps)
+/* Somebody else's ring, as a rule. */
+static __always_inline __u32 ring_choose(__u32 own)
 {
-	struct nk_flow_plan *plan = flow_plan_get();
+	__u64 count = ring_count < NK_RING_OWNERS ? ring_count : NK_RING_OWNERS, place;
+	__u32 owner = own;
 
-	if (!plan)
-		return 1;
-	plan->ring_owner = *owner;
-	return !(*steps)--;
+	for (int i = 0; count && owner == own && i < NK_RECLAIM_TRIES; i++) {
+		place = bpf_get_prandom_u32() % count;
+		barrier_var(place); /* clang sees that the next line can do without %, the verifier
+				       not */
+		owner = ring_owners[place % NK_RING_OWNERS];
+	}
+	return owner;
 }
 
 /*
- * The table is full: an expired flow goes, whosoever it is. Those that nobody misses stay in the
- * table until their owner needs their place, and he may never need it again.
+ * The table is full: a flow goes that is expired or was never answered, whosoever it is. Those that
+ * nobody misses stay in the table until their owner needs their place, and he may never do so.
  */
 static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
 {
-	__u32 steps = bpf_get_prandom_u32() % NK_RINGS_SEEN;
-
-	plan->ring_owner = plan->original.owner;
-	(void)bpf_for_each_map_elem(&flow_rings, ring_pick, &steps, 0);
-	slots_search(plan, plan->ring_owner, true);
-	if (plan->victim_worth)
-		return false;
-	flow_delete(&plan->victim);
-	return true;
+	for (int i = 0; i < NK_RECLAIM_TRIES; i++) {
+		slots_search(plan, ring_choose(plan->original.owner), true);
+		if (!(plan->victim_worth >> 63))
+			return flow_delete(&plan->victim);
+	}
+	return false;
 }
 
 /*
@@ -473,15 +523,13 @@ static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 		if (!other)
 			return false;
 		if (other->owner != plan->reply.owner || !key_equal(&other->to, &plan->reply.to)) {
-			if (!flow_is_expired(other, plan->now_ns))
+			if (!flow_is_expired(other, plan->now_ns, true))
 				return false;
-			flow_delete(&plan->reply_key);
+			(void)flow_delete(&plan->reply_key);
 		}
 		/* Another CPU's work, what was left of this flow, or nobody's: the same entry. */
 		result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply, BPF_ANY);
 	}
-	if (result && (table_reclaim(plan) || slot_take(plan, true)))
-		result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply, BPF_NOEXIST);
 	plan->result = result ? NK_DROP_NAT_FLOWS : NK_KEEP;
 	return true;
 }
@@ -498,6 +546,11 @@ static __always_inline bool port_is_published(struct nk_flow_plan *plan)
 	return bpf_map_lookup_elem(&published, &plan->port);
 }
 
+static __always_inline bool protocol_has_ports(__u8 protocol)
+{
+	return protocol != IPPROTO_ICMP && protocol != IPPROTO_ICMPV6;
+}
+
 /* One step of the search for a port. Returns 1 to end it. */
 static long port_try(__u32 i, struct __sk_buff **skb)
 {
@@ -508,11 +561,23 @@ static long port_try(__u32 i, struct __sk_buff **skb)
 	if (!plan || !settings || settings->port_max < settings->port_min)
 		return 1;
 	size = settings->port_max - settings->port_min + 1;
+	if (size > NK_ICMP_IDS_MAX && !protocol_has_ports(plan->key.protocol))
+		size = NK_ICMP_IDS_MAX;
 	plan->original.to.sport = bpf_htons(settings->port_min + (plan->hash + i) % size);
 	plan->reply_key.dport = plan->original.to.sport;
 	if (port_is_published(plan) || host_has_socket(*skb, &plan->reply_key, &plan->tuple))
 		return 0;
 	return reply_claim(plan);
+}
+
+/* Writes an entry, if need be in the place of somebody else's. */
+static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, const void *key,
+					const void *value)
+{
+	if (!bpf_map_update_elem(table, key, value, BPF_ANY))
+		return true;
+	return (table_reclaim(plan) || slot_take(plan, true)) &&
+	       !bpf_map_update_elem(table, key, value, BPF_ANY);
 }
 
 static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
@@ -523,27 +588,29 @@ static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_pla
 	if (plan->chooses_port && settings) {
 		plan->hash = flow_hash(&plan->key, settings->secret);
 		(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);
-		return;
+	} else if (!plan->original.sender || !port_is_published(plan)) {
+		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */
 	}
-	(void)reply_claim(plan);
+	if (plan->result == NK_DROP_NAT_FLOWS &&
+	    table_write(plan, &flows, &plan->reply_key, &plan->reply))
+		plan->result = NK_KEEP;
 }
 
 /* Writes the original's entry, by which the flow is one. */
 static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 {
 	struct nk_flow_slot place = { .owner = plan->original.owner };
+	const struct nk_flow *former = bpf_map_lookup_elem(&flows, &plan->key);
 
+	/* An earlier owner of the address may have left one. */
+	if (former && !key_equal(&former->to, &plan->original.to))
+		(void)flow_delete(&plan->key);
 	if (!slot_take(plan, false))
 		return false;
 	place.slot = plan->original.slot = plan->slot;
 	flow_diffs_set(&plan->original, &plan->key);
-	if (bpf_map_update_elem(&flow_slots, &place, &plan->key, BPF_ANY))
-		return false;
-	if (!bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY))
-		return true;
-	/* The reply has the table's last place. */
-	return (table_reclaim(plan) || slot_take(plan, true)) &&
-	       !bpf_map_update_elem(&flows, &plan->key, &plan->original, BPF_ANY);
+	return table_write(plan, &flow_slots, &place, &plan->key) &&
+	       table_write(plan, &flows, &plan->key, &plan->original);
 }
 
 /**

@@ -130,7 +130,7 @@ __noinline int from_ctr_hairpin_v4(struct __sk_buff *skb, enum nk_hook hook)
 	frame_protocol_set(linear.data, ETH_P_IP);
 	rewrite_ipv4(ip, flow);
 	ttl_decrement(ip);
-	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, true))
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return endpoint_redirect_again(&flow->target, skb, hook);
 }
@@ -152,9 +152,9 @@ __noinline int from_ctr_hairpin_v6(struct __sk_buff *skb, enum nk_hook hook)
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, flow->target.mtu);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
-	rewrite_ipv6(ip6, flow);
+	rewrite_ipv6(skb, ip6, flow);
 	hop_limit_decrement(skb, ip6);
-	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, false))
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return endpoint_redirect_again(&flow->target, skb, hook);
 }
@@ -184,15 +184,28 @@ __noinline int from_ctr_as_it_is_v6(struct __sk_buff *skb, enum nk_hook hook)
 	return from_ctr_egress_v6(skb, linear, &upper, hook);
 }
 
-/* The flow of a packet that is forwarded now, and can't be without one. */
+/*
+ * The flow of a packet that is forwarded now by a device, and can't be without one: the one that it
+ * has, unless that was made for another device and has its address.
+ *
+ * Returns NULL where the packet is to be dropped, for *@ret_reason.
+ */
 static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *skb,
 							    struct nk_nat_packet *packet,
-							    __u32 sender, int *ret_reason)
+							    __u32 sender, struct nk_flow *flow,
+							    __u32 egress, int *ret_reason)
 {
-	*ret_reason = from_ctr_masquerade(skb);
-	if (*ret_reason == NK_NAT_PLANNED)
-		*ret_reason = flow_make(skb);
-	return *ret_reason == NK_NAT_FLOW_MADE ? packet_flow(packet, sender) : NULL;
+	int step;
+
+	if (likely(flow && (!flow->egress || flow->egress == egress)))
+		return flow;
+	if (flow)
+		(void)flow_delete(&packet->key);
+	step = from_ctr_masquerade(skb);
+	if (step == NK_NAT_PLANNED)
+		step = flow_make(skb);
+	*ret_reason = step_is_drop(step) ? step : NK_DROP_NAT_FLOWS;
+	return step == NK_NAT_FLOW ? packet_flow(packet, sender) : NULL;
 }
 
 /**
@@ -207,8 +220,8 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	struct bpf_fib_lookup fib;
 	struct nk_upper upper;
 	__u32 sender = skb->ifindex;
-	int miss = 0, verdict;
 	struct nk_flow *flow;
+	int step = 0, verdict;
 	enum nk_route route;
 
 	if (!packet || (void *)(ip + 1) > linear.end)
@@ -218,20 +231,14 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 		verdict = from_ctr_error_v4(skb, hook);
 		return verdict == NK_UNDECIDED ? from_ctr_as_it_is_v4(skb) : verdict;
 	}
-	flow = packet_flow(packet, sender);
+	flow = from_ctr_flow(skb, packet, sender, &step);
 	if (unlikely(!flow)) {
-		miss = from_ctr_settle(skb);
-		if (miss < NK_DROP_REASON_COUNT)
-			return drop(miss);
-		if (miss == NK_NAT_AS_IT_IS)
+		if (step_is_drop(step))
+			return drop(step);
+		if (step == NK_NAT_AS_IT_IS)
 			return from_ctr_as_it_is_v4(skb);
-		if (miss == NK_NAT_FLOW_MADE)
+		if (step == NK_NAT_HAIRPIN)
 			return from_ctr_hairpin_v4(skb, hook);
-	} else if (unlikely(flow->target.ifindex)) {
-		return from_ctr_hairpin_v4(skb, hook);
-	} else if (unlikely(flow->state & NK_FLOW_ROUTED)) {
-		packet_count(skb, packet, flow);
-		return from_ctr_as_it_is_v4(skb);
 	}
 
 	upper = nat_packet_upper(packet);
@@ -247,18 +254,15 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE, NK_ICMP_HOST_UNREACHABLE,
 				    0);
-	if (unlikely(!flow)) {
-		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
-		if (!flow)
-			return drop(miss < NK_DROP_REASON_COUNT ? miss : NK_DROP_NAT_FLOWS);
-	}
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.ifindex, &step);
+	if (unlikely(!flow))
+		return drop(step);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IP);
 	ttl_decrement(ip);
 	rewrite_ipv4(ip, flow);
 	verdict = fib_redirect(&fib, linear.data, route);
-	if (likely(packet->kind != NK_NAT_LATER) &&
-	    !rewrite_upper(skb, packet->upper_offset, flow, true))
+	if (likely(packet->kind != NK_NAT_LATER) && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return verdict;
 }
@@ -272,8 +276,8 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	struct bpf_fib_lookup fib;
 	struct nk_upper upper;
 	__u32 sender = skb->ifindex;
-	int miss = 0, verdict;
 	struct nk_flow *flow;
+	int step = 0, verdict;
 	enum nk_route route;
 
 	if (!packet || (void *)(ip6 + 1) > linear.end)
@@ -283,20 +287,14 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 		verdict = from_ctr_error_v6(skb, hook);
 		return verdict == NK_UNDECIDED ? from_ctr_as_it_is_v6(skb, hook) : verdict;
 	}
-	flow = packet_flow(packet, sender);
+	flow = from_ctr_flow(skb, packet, sender, &step);
 	if (unlikely(!flow)) {
-		miss = from_ctr_settle(skb);
-		if (miss < NK_DROP_REASON_COUNT)
-			return drop(miss);
-		if (miss == NK_NAT_AS_IT_IS)
+		if (step_is_drop(step))
+			return drop(step);
+		if (step == NK_NAT_AS_IT_IS)
 			return from_ctr_as_it_is_v6(skb, hook);
-		if (miss == NK_NAT_FLOW_MADE)
+		if (step == NK_NAT_HAIRPIN)
 			return from_ctr_hairpin_v6(skb, hook);
-	} else if (unlikely(flow->target.ifindex)) {
-		return from_ctr_hairpin_v6(skb, hook);
-	} else if (unlikely(flow->state & NK_FLOW_ROUTED)) {
-		packet_count(skb, packet, flow);
-		return from_ctr_as_it_is_v6(skb, hook);
 	}
 
 	upper = nat_packet_upper(packet);
@@ -312,18 +310,15 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_UNREACHABLE, 0);
-	if (unlikely(!flow)) {
-		flow = from_ctr_masqueraded(skb, packet, sender, &miss);
-		if (!flow)
-			return drop(miss < NK_DROP_REASON_COUNT ? miss : NK_DROP_NAT_FLOWS);
-	}
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.ifindex, &step);
+	if (unlikely(!flow))
+		return drop(step);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
-	rewrite_ipv6(ip6, flow);
+	rewrite_ipv6(skb, ip6, flow);
 	verdict = fib_redirect(&fib, linear.data, route);
-	if (likely(packet->kind != NK_NAT_LATER) &&
-	    !rewrite_upper(skb, packet->upper_offset, flow, false))
+	if (likely(packet->kind != NK_NAT_LATER) && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return verdict;
 }

@@ -23,12 +23,12 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
-/* Replies' keys of flows that were evicted alive, and when. */
+/* Flows that were evicted alive, by their reply's key. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, NK_EVICTED_MAX);
 	__type(key, struct nk_flow_key);
-	__type(value, __u64);
+	__type(value, struct nk_evicted);
 } evicted SEC(".maps");
 
 /* Which flow the later fragments of a packet belong to. */
@@ -36,7 +36,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, NK_FRAGMENTS_MAX);
 	__type(key, struct nk_fragment);
-	__type(value, struct nk_flow_key);
+	__type(value, struct nk_fragment_flow);
 } fragments SEC(".maps");
 
 struct {

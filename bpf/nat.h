@@ -26,22 +26,29 @@
 #define NK_EXEMPT_LEN_MAX 128
 
 /**
- * enum nk_nat_miss - what becomes of a packet that is of no flow yet, if it isn't dropped.
+ * enum nk_nat_step - what is to be done with a packet, if it isn't dropped.
  * @NK_NAT_AS_IT_IS: it isn't translated
  * @NK_NAT_PLANNED: it begins the flow of flow_plan_get()
  * @NK_NAT_ANSWERS: the same, and it isn't translated
  * @NK_NAT_MASQUERADES: it may only be forwarded in a flow, see from_ctr_masquerade()
- * @NK_NAT_FLOW_MADE: it is of a flow now
+ * @NK_NAT_FLOW: it is of a flow
+ * @NK_NAT_HAIRPIN: of one that leads to a container of this node
  *
  * Behind the reasons to drop it.
  */
-enum nk_nat_miss {
+enum nk_nat_step {
 	NK_NAT_AS_IT_IS = NK_DROP_REASON_COUNT,
 	NK_NAT_PLANNED,
 	NK_NAT_ANSWERS,
 	NK_NAT_MASQUERADES,
-	NK_NAT_FLOW_MADE,
+	NK_NAT_FLOW,
+	NK_NAT_HAIRPIN,
 };
+
+static __always_inline bool step_is_drop(int step)
+{
+	return step < NK_DROP_REASON_COUNT;
+}
 
 /* Out of a container -------------------------------------------------------------------------- */
 
@@ -62,9 +69,9 @@ static __always_inline bool destination_is_exempt(const struct nk_flow_key *key)
 	return bpf_map_lookup_elem(&exempt, &address);
 }
 
-/* The address that the host would speak to the destination from. */
+/* The address that the host would speak to the destination from, and by which device. */
 static __always_inline bool host_address_v4(struct __sk_buff *skb, const struct nk_flow_key *key,
-					    struct nk_ip *ret_addr)
+					    struct nk_flow *flow)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
@@ -79,12 +86,13 @@ static __always_inline bool host_address_v4(struct __sk_buff *skb, const struct 
 
 	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
 		return false;
-	*ret_addr = ip_from_v4(fib.ipv4_src);
+	flow->to.saddr = ip_from_v4(fib.ipv4_src);
+	flow->egress = fib.ifindex;
 	return fib.ipv4_src;
 }
 
 static __always_inline bool host_address_v6(struct __sk_buff *skb, const struct nk_flow_key *key,
-					    struct nk_ip *ret_addr)
+					    struct nk_flow *flow)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET6,
@@ -100,7 +108,8 @@ static __always_inline bool host_address_v6(struct __sk_buff *skb, const struct 
 	__builtin_memcpy(fib.ipv6_dst, &key->daddr, sizeof(fib.ipv6_dst));
 	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
 		return false;
-	*ret_addr = ip_from_v6(source);
+	flow->to.saddr = ip_from_v6(source);
+	flow->egress = fib.ifindex;
 	return !ipv6_is_link_local(source) && !ipv6_is_unspecified(source);
 }
 
@@ -117,9 +126,9 @@ static __always_inline int masquerade(struct __sk_buff *skb, const struct nk_flo
 	if (!plan)
 		return NK_DROP_NAT_FLOWS;
 	if (key_is_v4(key))
-		found = host_address_v4(skb, key, &plan->original.to.saddr);
+		found = host_address_v4(skb, key, &plan->original);
 	else
-		found = host_address_v6(skb, key, &plan->original.to.saddr);
+		found = host_address_v6(skb, key, &plan->original);
 	if (!found)
 		return NK_DROP_NAT_ROUTE;
 	plan->chooses_port = key->protocol != IPPROTO_SCTP;
@@ -139,7 +148,7 @@ static __always_inline int hairpin(struct __sk_buff *skb, const struct nk_flow_k
 	struct nk_flow_plan *plan = flow_plan_begin(key, false, skb->ifindex);
 
 	if (!plan || !endpoint)
-		return NK_DROP_NAT_FLOWS;
+		return NK_DROP_NAT_NO_FLOW;
 	plan->chooses_port = key->protocol != IPPROTO_SCTP;
 	plan->original.sender = skb->ifindex;
 	plan->original.target = *endpoint;
@@ -151,12 +160,12 @@ static __always_inline int hairpin(struct __sk_buff *skb, const struct nk_flow_k
 	return NK_NAT_PLANNED;
 }
 
-/* From the plan of a flow to the flow. Returns a reason to drop the packet, or NK_NAT_FLOW_MADE. */
+/* From the plan of a flow to the flow. Returns a reason to drop the packet, or NK_NAT_FLOW. */
 static __always_inline int flow_make(struct __sk_buff *skb)
 {
 	int reason = flow_create(skb);
 
-	return reason == NK_KEEP ? NK_NAT_FLOW_MADE : reason;
+	return reason == NK_KEEP ? NK_NAT_FLOW : reason;
 }
 
 /* Somebody outside began; the packet is his, or the container's answer. */
@@ -174,12 +183,57 @@ static __always_inline int routed(const struct nk_flow_key *key, bool is_reply,
 	return NK_NAT_PLANNED;
 }
 
+/* Somebody outside speaks to a published port. */
+static __always_inline int publish(const struct nk_flow_key *key, const struct nk_published *to)
+{
+	const struct nk_endpoint *endpoint = published_endpoint(to);
+	struct nk_flow_plan *plan = flow_plan_begin(key, false, to->ifindex);
+
+	if (!plan || !endpoint)
+		return NK_DROP_NAT_FLOWS;
+	if (endpoint_of(&key->saddr)) /* forged: it would take that container's own flow away */
+		return NK_DROP_SOURCE;
+	plan->original.target = *endpoint;
+	plan->original.to.daddr = to->addr;
+	plan->original.to.dport = to->port;
+	plan->reply.sender = endpoint->ifindex;
+	return NK_NAT_PLANNED;
+}
+
+/* How long an evicted flow is remembered: longer than TCP waits with what isn't acknowledged. */
+#define NK_EVICTED_NS (120 * NK_NS_PER_S)
+
+/* The flow that a packet is of, if that was evicted alive; not of one that begins another. */
+static __always_inline const struct nk_evicted *evicted_find(const struct nk_nat_packet *packet)
+{
+	const struct nk_evicted *flow = bpf_map_lookup_elem(&evicted, &packet->key);
+
+	if (!flow || packet->kind != NK_NAT_PLAIN || packet->tcp_flags & NK_TCP_SYN)
+		return NULL;
+	return bpf_ktime_get_coarse_ns() - flow->since_ns < NK_EVICTED_NS ? flow : NULL;
+}
+
+/* A container goes on with a conversation that somebody outside began. */
+static __always_inline int evicted_again(struct __sk_buff *skb, const struct nk_nat_packet *packet,
+					 const struct nk_evicted *flow,
+					 const struct nk_endpoint *sender)
+{
+	const struct nk_published *to;
+
+	if (flow->state & NK_FLOW_ROUTED)
+		return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
+									    : NK_DROP_NAT_FLOWS;
+	to = published_find(skb, &flow->original);
+	return to ? publish(&flow->original, to) : NK_DROP_NAT_NO_FLOW;
+}
+
 /*
  * Of a masquerading container, what goes out with its own address all the same: to exempt
  * destinations, and answers. Those of which no flow is known are answers to packets that were
  * routed in; where something of them is to follow that doesn't show it, they make one.
  */
-static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
+static __always_inline int masquerading_miss(struct __sk_buff *skb,
+					     const struct nk_nat_packet *packet,
 					     const struct nk_endpoint *sender)
 {
 	const __u8 syn_ack = NK_TCP_SYN | NK_TCP_ACK;
@@ -190,6 +244,8 @@ static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
 		return NK_NAT_AS_IT_IS;
 	if (packet->kind != NK_NAT_ANSWER && (packet->tcp_flags & syn_ack) != syn_ack)
 		return NK_NAT_MASQUERADES;
+	if (destination_is_local(skb, &packet->key))
+		return NK_NAT_AS_IT_IS;
 	return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
 								    : NK_DROP_NAT_FLOWS;
 }
@@ -203,14 +259,18 @@ static __always_inline int masquerading_miss(const struct nk_nat_packet *packet,
 __noinline int from_ctr_miss(struct __sk_buff *skb)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
-	const struct nk_published *to;
 	const struct nk_endpoint *sender;
+	const struct nk_evicted *former;
+	const struct nk_published *to;
 
 	if (!packet)
 		return NK_DROP_NAT_FLOWS;
 	sender = endpoint_of(&packet->key.saddr);
 	if (!sender)
 		return NK_DROP_SOURCE;
+	former = evicted_find(packet);
+	if (former)
+		return evicted_again(skb, packet, former, sender);
 	if (packet->kind == NK_NAT_PLAIN && nat_port_is_watched(packet->key.dport)) {
 		to = published_find(skb, &packet->key);
 		if (to)
@@ -218,27 +278,57 @@ __noinline int from_ctr_miss(struct __sk_buff *skb)
 	}
 	if (!(sender->flags & NK_ENDPOINT_MASQUERADE))
 		return NK_NAT_AS_IT_IS;
-	return masquerading_miss(packet, sender);
+	return masquerading_miss(skb, packet, sender);
+}
+
+/*
+ * The same, and the flow that comes of it: here and not there, as each call nests the stack.
+ * Returns a reason to drop the packet, NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or NK_NAT_FLOW.
+ */
+static __always_inline int from_ctr_settle(struct __sk_buff *skb, __u32 sender)
+{
+	int step = from_ctr_miss(skb);
+
+	if (step == NK_NAT_PLANNED)
+		return flow_make(skb);
+	if (step != NK_NAT_ANSWERS)
+		return step;
+	/* Without a flow, the next packet makes another try. */
+	if (flow_create(skb) == NK_KEEP)
+		(void)fragment_note(sender);
+	return NK_NAT_AS_IT_IS;
 }
 
 /**
- * from_ctr_settle - the same, and the flow that comes of it.
- *
- * Here and not there, as each call nests the stack. Returns a reason to drop the packet,
- * NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or NK_NAT_FLOW_MADE.
+ * from_ctr_flow - the flow by which the packet at work leaves, from a container to somewhere else
+ * than one.
+ * @sender: its primary
+ * @ret_step: where there is none, a reason to drop it, NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or
+ *	NK_NAT_HAIRPIN
  */
-static __always_inline int from_ctr_settle(struct __sk_buff *skb)
+static __always_inline struct nk_flow *
+from_ctr_flow(struct __sk_buff *skb, struct nk_nat_packet *packet, __u32 sender, int *ret_step)
 {
-	int miss = from_ctr_miss(skb);
+	struct nk_flow *flow = packet_flow(packet, sender);
 
-	if (miss == NK_NAT_PLANNED)
-		return flow_make(skb);
-	if (miss != NK_NAT_ANSWERS)
-		return miss;
-	/* Without a flow, the next packet makes another try. */
-	if (flow_create(skb) == NK_KEEP)
-		(void)fragment_note(skb->ifindex);
-	return NK_NAT_AS_IT_IS;
+	if (unlikely(!flow)) {
+		*ret_step = from_ctr_settle(skb, sender);
+		if (*ret_step != NK_NAT_FLOW)
+			return NULL;
+		*ret_step = NK_DROP_NAT_FLOWS;
+		flow = packet_flow(packet, sender);
+		if (!flow)
+			return NULL;
+	}
+	if (unlikely(flow->target.ifindex)) {
+		*ret_step = NK_NAT_HAIRPIN;
+		return NULL;
+	}
+	if (likely(!(flow->state & NK_FLOW_ROUTED)))
+		return flow;
+	packet_count(skb, packet, flow);
+	*ret_step = NK_NAT_AS_IT_IS;
+	return NULL;
 }
 
 /**
@@ -261,40 +351,16 @@ __noinline int from_ctr_masquerade(struct __sk_buff *skb)
 
 /* Into a container ---------------------------------------------------------------------------- */
 
-static __always_inline int publish(const struct nk_flow_key *key, const struct nk_published *to)
-{
-	const struct nk_endpoint *endpoint = published_endpoint(to);
-	struct nk_flow_plan *plan = flow_plan_begin(key, false, to->ifindex);
-
-	if (!plan || !endpoint)
-		return NK_DROP_NAT_FLOWS;
-	if (endpoint_of(&key->saddr)) /* forged: it would take that container's own flow away */
-		return NK_DROP_SOURCE;
-	plan->original.target = *endpoint;
-	plan->original.to.daddr = to->addr;
-	plan->original.to.dport = to->port;
-	plan->reply.sender = endpoint->ifindex;
-	return NK_NAT_PLANNED;
-}
-
-/* How long an evicted flow is remembered: longer than TCP waits with what isn't acknowledged. */
-#define NK_EVICTED_NS (120 * NK_NS_PER_S)
-
-/* A packet of a flow that was evicted alive, see flow_evict(); not one that begins another. */
-static __always_inline bool is_evicted(const struct nk_nat_packet *packet)
-{
-	const __u64 *since_ns = bpf_map_lookup_elem(&evicted, &packet->key);
-
-	return since_ns && bpf_ktime_get_coarse_ns() - *since_ns < NK_EVICTED_NS &&
-	       !(packet->tcp_flags & NK_TCP_SYN);
-}
-
-/* Destinations that no packet on a wire has: published there, a port is for the host itself. */
+/* Destinations that are no host's on a wire: published at 127.0.0.1, a port is for the host itself.
+ */
 static __always_inline bool destination_is_martian(const struct nk_flow_key *key)
 {
 	const struct in6_addr *daddr = (const void *)&key->daddr;
 
-	return key_is_v4(key) ? ipv4_is_martian(key->daddr.words[3]) : ipv6_is_martian(daddr);
+	if (key_is_v4(key))
+		return ipv4_is_martian(key->daddr.words[3]) ||
+		       ipv4_is_multicast(key->daddr.words[3]);
+	return ipv6_is_martian(daddr) || ipv6_is_multicast(daddr);
 }
 
 /**
@@ -307,13 +373,36 @@ __noinline int uplink_miss(struct __sk_buff *skb)
 	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_published *to;
 
-	if (!packet || packet->kind != NK_NAT_PLAIN || packet->key.protocol == IPPROTO_ICMP ||
-	    packet->key.protocol == IPPROTO_ICMPV6 || destination_is_martian(&packet->key))
+	if (!packet || packet->kind != NK_NAT_PLAIN || !protocol_has_ports(packet->key.protocol) ||
+	    destination_is_martian(&packet->key))
 		return NK_NAT_AS_IT_IS;
 	to = published_find(skb, &packet->key);
 	if (to)
 		return publish(&packet->key, to);
-	return is_evicted(packet) ? NK_DROP_NAT_NO_FLOW : NK_NAT_AS_IT_IS;
+	if (evicted_find(packet))
+		return NK_DROP_NAT_NO_FLOW;
+	(void)fragment_forget(0);
+	return NK_NAT_AS_IT_IS;
+}
+
+/**
+ * uplink_flow - the flow of the packet at work, from outside.
+ * @ret_step: where there is none, a reason to drop it, or NK_NAT_AS_IT_IS
+ */
+static __always_inline struct nk_flow *uplink_flow(struct __sk_buff *skb,
+						   struct nk_nat_packet *packet, int *ret_step)
+{
+	struct nk_flow *flow = packet_flow(packet, 0);
+
+	if (likely(flow))
+		return flow;
+	*ret_step = uplink_miss(skb);
+	if (*ret_step == NK_NAT_PLANNED)
+		*ret_step = flow_make(skb);
+	if (*ret_step != NK_NAT_FLOW)
+		return NULL;
+	*ret_step = NK_DROP_NAT_FLOWS;
+	return packet_flow(packet, 0);
 }
 
 /**

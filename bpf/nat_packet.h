@@ -153,8 +153,13 @@ static __always_inline void nat_packet_ports(struct __sk_buff *skb, struct nk_li
 	}
 	*(__u32 *)&packet->key.sport = *(const __u32 *)header;
 	packet->kind = NK_NAT_PLAIN;
-	if (protocol == IPPROTO_TCP && (void *)(flags + 1) <= linear.end)
+	if (protocol != IPPROTO_TCP)
+		return;
+	if (likely((void *)(flags + 1) <= linear.end))
 		packet->tcp_flags = *flags;
+	else /* what isn't there is zero */
+		(void)bpf_skb_load_bytes(skb, packet->upper_offset + NK_TCP_FLAGS_OFFSET,
+					 &packet->tcp_flags, sizeof(packet->tcp_flags));
 }
 
 /* nat_packet_v4 - fill in the packet at work. @ip has no options. */
@@ -243,29 +248,46 @@ __noinline int fragment_note(__u32 sender)
 {
 	const struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_fragment fragment;
+	struct nk_fragment_flow flow;
 
 	if (!packet || !packet->is_fragment)
 		return 0;
 	fragment = fragment_of(packet, sender);
+	flow.key = packet->key;
+	flow.seen_ns = bpf_ktime_get_coarse_ns();
 	/* Without memory for it the later ones are dropped, and counted. */
-	(void)bpf_map_update_elem(&fragments, &fragment, &packet->key, BPF_ANY);
+	(void)bpf_map_update_elem(&fragments, &fragment, &flow, BPF_ANY);
 	return 0;
 }
 
-/* The key of a later fragment becomes the first one's, if that was seen. */
+/* A first fragment of no flow: what an earlier packet of that identifier was is of no account. */
+__noinline int fragment_forget(__u32 sender)
+{
+	const struct nk_nat_packet *packet = nat_packet_get();
+	struct nk_fragment fragment;
+
+	if (!packet || !packet->is_fragment)
+		return 0;
+	fragment = fragment_of(packet, sender);
+	(void)bpf_map_delete_elem(&fragments, &fragment); /* it may have none */
+	return 0;
+}
+
+/* The key of a later fragment becomes the first one's. Returns false where that wasn't seen. */
 __noinline int fragment_recall(__u32 sender)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
+	const struct nk_fragment_flow *flow;
 	struct nk_fragment fragment;
-	const struct nk_flow_key *key;
 
 	if (!packet)
-		return 0;
+		return false;
 	fragment = fragment_of(packet, sender);
-	key = bpf_map_lookup_elem(&fragments, &fragment);
-	if (key)
-		packet->key = *key;
-	return 0;
+	flow = bpf_map_lookup_elem(&fragments, &fragment);
+	if (!flow || bpf_ktime_get_coarse_ns() - flow->seen_ns > NK_FRAGMENT_LIFETIME * NK_NS_PER_S)
+		return false;
+	packet->key = flow->key;
+	return true;
 }
 
 /**
@@ -279,8 +301,8 @@ static __always_inline struct nk_flow *packet_flow(struct nk_nat_packet *packet,
 
 	if (unlikely(packet->kind == NK_NAT_OTHER || packet->kind == NK_NAT_ERROR))
 		return NULL;
-	if (unlikely(packet->kind == NK_NAT_LATER))
-		(void)fragment_recall(sender);
+	if (unlikely(packet->kind == NK_NAT_LATER) && !fragment_recall(sender))
+		return NULL;
 	flow = flow_find(&packet->key, sender);
 	if (!flow)
 		return NULL;

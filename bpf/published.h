@@ -14,11 +14,13 @@ static __always_inline struct nk_endpoint *endpoint_of(const struct nk_ip *ip)
 
 /*
  * Whether a packet's destination is the host's own. The lookup tells no local address from an
- * absent route; the stack wouldn't have delivered the latter's packet, either.
+ * absent route, nor from any where the device doesn't forward; the stack wouldn't have delivered
+ * those packets, either.
  */
 __noinline int destination_is_local(struct __sk_buff *skb, const struct nk_flow_key *key)
 {
 	struct bpf_fib_lookup fib = { .tot_len = sizeof(struct ipv6hdr), .ifindex = skb->ifindex };
+	long result;
 
 	if (!key)
 		return false;
@@ -31,13 +33,21 @@ __noinline int destination_is_local(struct __sk_buff *skb, const struct nk_flow_
 		__builtin_memcpy(fib.ipv6_src, &key->saddr, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &key->daddr, sizeof(fib.ipv6_dst));
 	}
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH) ==
-	       BPF_FIB_LKUP_RET_NOT_FWDED;
+	result = bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH);
+	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+/* The endpoint behind a published port, if it still has that address. */
+static __always_inline const struct nk_endpoint *published_endpoint(const struct nk_published *to)
+{
+	const struct nk_endpoint *endpoint = endpoint_of(&to->addr);
+
+	return endpoint && endpoint->ifindex == to->ifindex ? endpoint : NULL;
 }
 
 /**
  * published_find - where the destination of a packet is published to: the port of that address, or
- * of any of the host's.
+ * of any of the host's. Not by the dead, nor at an address that the host no longer has.
  */
 static __always_inline const struct nk_published *published_find(struct __sk_buff *skb,
 								 const struct nk_flow_key *key)
@@ -49,19 +59,11 @@ static __always_inline const struct nk_published *published_find(struct __sk_buf
 	};
 	const struct nk_published *to = bpf_map_lookup_elem(&published, &port);
 
-	if (to)
-		return to;
-	port_set_any(&port);
-	to = bpf_map_lookup_elem(&published, &port);
-	return to && destination_is_local(skb, key) ? to : NULL;
-}
-
-/* The endpoint behind a published port, if it still has that address. */
-static __always_inline const struct nk_endpoint *published_endpoint(const struct nk_published *to)
-{
-	const struct nk_endpoint *endpoint = endpoint_of(&to->addr);
-
-	return endpoint && endpoint->ifindex == to->ifindex ? endpoint : NULL;
+	if (!to) {
+		port_set_any(&port);
+		to = bpf_map_lookup_elem(&published, &port);
+	}
+	return to && published_endpoint(to) && destination_is_local(skb, key) ? to : NULL;
 }
 
 #endif

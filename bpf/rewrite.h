@@ -32,8 +32,15 @@ static __always_inline void rewrite_ipv4(struct iphdr *ip, const struct nk_flow 
 	ip->check = checksum_add(ip->check, flow->addr_diff);
 }
 
-static __always_inline void rewrite_ipv6(struct ipv6hdr *ip6, const struct nk_flow *flow)
+/*
+ * No header checksum makes up for IPv6's addresses, and what a device summed up over the whole
+ * packet (CHECKSUM_COMPLETE) has to be told; the helper for the upper layer's forgets to.
+ */
+static __always_inline void rewrite_ipv6(struct __sk_buff *skb, struct ipv6hdr *ip6,
+					 const struct nk_flow *flow)
 {
+	(void)bpf_csum_update(skb, flow->addr_diff); /* refused where there is no such sum */
+
 	__builtin_memcpy(&ip6->saddr, &flow->to.saddr, sizeof(ip6->saddr));
 	__builtin_memcpy(&ip6->daddr, &flow->to.daddr, sizeof(ip6->daddr));
 }
@@ -46,7 +53,7 @@ static __always_inline void *upper_in_place(struct __sk_buff *skb, __u32 offset,
 
 	if (offset > NK_UPPER_OFFSET_MAX)
 		return NULL;
-	linear = linear_get(skb);
+	linear = linear_pull(skb, offset + len);
 	header = linear.data + offset;
 	return header + len <= linear.end ? header : NULL;
 }
@@ -67,7 +74,7 @@ static __always_inline bool checksum_is_partial(__u16 before, __u16 after, __u32
  * is), but it takes one sum at a time, and that of the ports doesn't need it.
  */
 static __always_inline bool rewrite_ports(struct __sk_buff *skb, __u32 offset, __u32 check_offset,
-					  const struct nk_flow *flow, bool is_v4)
+					  const struct nk_flow *flow)
 {
 	bool is_udp = flow->to.protocol == IPPROTO_UDP;
 	__u64 flags = is_udp ? BPF_F_MARK_MANGLED_0 : 0;
@@ -83,8 +90,6 @@ static __always_inline bool rewrite_ports(struct __sk_buff *skb, __u32 offset, _
 	if (bpf_l4_csum_replace(skb, offset + check_offset, 0, flow->addr_diff,
 				flags | BPF_F_PSEUDO_HDR))
 		return false;
-	if (!is_v4)
-		(void)bpf_csum_update(skb, flow->addr_diff); /* refused where there is no sum */
 	if (!flow->addr_diff || flow->addr_diff == 0xffff)
 		return !bpf_l4_csum_replace(skb, offset + check_offset, 0, flow->port_diff, flags);
 	header = upper_in_place(skb, offset, check_offset + sizeof(__sum16));
@@ -100,18 +105,16 @@ static __always_inline bool rewrite_ports(struct __sk_buff *skb, __u32 offset, _
 
 /* Echo has its identifier for a port; only ICMPv6's checksum has the addresses in it. */
 static __always_inline bool rewrite_echo(struct __sk_buff *skb, __u32 offset,
-					 const struct nk_flow *flow, bool is_v4)
+					 const struct nk_flow *flow)
 {
 	__be16 id = flow->to.sport | flow->to.dport; /* one of them is zero */
 
 	if (bpf_skb_store_bytes(skb, offset + NK_ICMP_ID_OFFSET, &id, sizeof(id), 0))
 		return false;
 	offset += NK_ICMP_CHECK_OFFSET;
-	if (!is_v4) {
-		if (bpf_l4_csum_replace(skb, offset, 0, flow->addr_diff, BPF_F_PSEUDO_HDR))
-			return false;
-		(void)bpf_csum_update(skb, flow->addr_diff); /* as above */
-	}
+	if (flow->to.protocol == IPPROTO_ICMPV6 &&
+	    bpf_l4_csum_replace(skb, offset, 0, flow->addr_diff, BPF_F_PSEUDO_HDR))
+		return false;
 	return !bpf_l4_csum_replace(skb, offset, 0, flow->port_diff, 0);
 }
 
@@ -119,26 +122,23 @@ static __always_inline bool rewrite_echo(struct __sk_buff *skb, __u32 offset,
  * rewrite_upper - ports and checksums of a packet whose addresses are rewritten.
  * @offset: of the upper layer's header
  *
- * For IPv6 the kernel's helper forgets that the addresses themselves, for which no header checksum
- * makes up, changed in what a device summed up (CHECKSUM_COMPLETE): bpf_csum_update() tells it.
  * SCTP's checksum has no addresses in it, and its ports don't change.
  *
  * Verified by itself. Pointers into the packet are invalid afterwards. Returns false where the
  * packet is too short for what it says it is.
  */
-__noinline int rewrite_upper(struct __sk_buff *skb, __u32 offset, const struct nk_flow *flow,
-			     bool is_v4)
+__noinline int rewrite_upper(struct __sk_buff *skb, __u32 offset, const struct nk_flow *flow)
 {
 	if (!flow)
 		return false;
 	switch (flow->to.protocol) {
 	case IPPROTO_TCP:
-		return rewrite_ports(skb, offset, NK_TCP_CHECK_OFFSET, flow, is_v4);
+		return rewrite_ports(skb, offset, NK_TCP_CHECK_OFFSET, flow);
 	case IPPROTO_UDP:
-		return rewrite_ports(skb, offset, NK_UDP_CHECK_OFFSET, flow, is_v4);
+		return rewrite_ports(skb, offset, NK_UDP_CHECK_OFFSET, flow);
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		return rewrite_echo(skb, offset, flow, is_v4);
+		return rewrite_echo(skb, offset, flow);
 	default:
 		return true;
 	}

@@ -24,7 +24,7 @@ static __always_inline int uplink_translated_v4(struct __sk_buff *skb, struct nk
 				    NK_ICMP_FRAGMENTATION_NEEDED, flow->target.mtu);
 	rewrite_ipv4(ip, flow);
 	ttl_decrement(ip);
-	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, true))
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return endpoint_redirect_again(&flow->target, skb, hook);
 }
@@ -54,24 +54,16 @@ __noinline int uplink_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	struct iphdr *ip = linear.data + l3_offset(hook);
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_flow *flow;
-	int miss;
+	int step = 0;
 
 	if (!packet || (void *)(ip + 1) > linear.end)
 		return NK_UNDECIDED;
 	nat_packet_v4(skb, linear, ip, l3_offset(hook), packet);
 	if (packet->kind == NK_NAT_ERROR)
 		return uplink_error_v4(skb, hook);
-	flow = packet_flow(packet, 0);
-	if (unlikely(!flow)) {
-		miss = uplink_miss(skb);
-		if (miss == NK_NAT_PLANNED)
-			miss = flow_make(skb);
-		if (miss < NK_DROP_REASON_COUNT)
-			return drop(miss);
-		flow = miss == NK_NAT_FLOW_MADE ? packet_flow(packet, 0) : NULL;
-		if (!flow)
-			return NK_UNDECIDED;
-	}
+	flow = uplink_flow(skb, packet, &step);
+	if (unlikely(!flow))
+		return step_is_drop(step) ? drop(step) : NK_UNDECIDED;
 	packet_count(skb, packet, flow);
 	return uplink_translated_v4(skb, linear, packet, flow, hook);
 }
@@ -88,9 +80,9 @@ static __always_inline int uplink_translated_v6(struct __sk_buff *skb, struct nk
 	if (!endpoint_takes(&flow->target, skb, l3_offset(hook), &upper))
 		return icmp6_answer(skb, l3_offset(hook), NK_ICMP6_PACKET_TOO_BIG,
 				    flow->target.mtu);
-	rewrite_ipv6(ip6, flow);
+	rewrite_ipv6(skb, ip6, flow);
 	hop_limit_decrement(skb, ip6);
-	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow, false))
+	if (packet->kind != NK_NAT_LATER && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return endpoint_redirect_again(&flow->target, skb, hook);
 }
@@ -116,24 +108,16 @@ __noinline int uplink_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	struct ipv6hdr *ip6 = linear.data + l3_offset(hook);
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_flow *flow;
-	int miss;
+	int step = 0;
 
 	if (!packet || (void *)(ip6 + 1) > linear.end)
 		return NK_UNDECIDED;
 	nat_packet_v6(skb, linear, ip6, l3_offset(hook), packet);
 	if (packet->kind == NK_NAT_ERROR)
 		return uplink_error_v6(skb, hook);
-	flow = packet_flow(packet, 0);
-	if (unlikely(!flow)) {
-		miss = uplink_miss(skb);
-		if (miss == NK_NAT_PLANNED)
-			miss = flow_make(skb);
-		if (miss < NK_DROP_REASON_COUNT)
-			return drop(miss);
-		flow = miss == NK_NAT_FLOW_MADE ? packet_flow(packet, 0) : NULL;
-		if (!flow)
-			return NK_UNDECIDED;
-	}
+	flow = uplink_flow(skb, packet, &step);
+	if (unlikely(!flow))
+		return step_is_drop(step) ? drop(step) : NK_UNDECIDED;
 	packet_count(skb, packet, flow);
 	return uplink_translated_v6(skb, linear, packet, flow, hook);
 }

@@ -37,6 +37,12 @@
 /* Flows that are remembered to have been evicted alive. */
 #define NK_EVICTED_MAX 8192
 
+/* How long later fragments belong to the first one: ip_frag_time in net/ipv4/ip_fragment.c. */
+#define NK_FRAGMENT_LIFETIME 30
+
+/* ICMP identifiers that masquerading takes: the first of the range, as the host pings, too. */
+#define NK_ICMP_IDS_MAX 1024
+
 /* Packets in fragments that are under way at once. */
 #define NK_FRAGMENTS_MAX 4096
 
@@ -82,12 +88,33 @@ struct nk_fragment {
 	__u32 protocol;
 };
 
+/* Value of the fragments map: the first one's flow, and when it was seen. */
+struct nk_fragment_flow {
+	struct nk_flow_key key;
+	__u64 seen_ns;
+};
+
+/**
+ * struct nk_evicted - a flow that was evicted alive; value of the evicted map, whose key is the
+ * reply's.
+ * @original: key of the original direction
+ * @since_ns: when it went
+ * @state: of the original direction
+ */
+struct nk_evicted {
+	struct nk_flow_key original;
+	__u64 since_ns;
+	__u32 state;
+	__u32 reserved;
+};
+
 /* nk_flow.state: what the packets of that direction said. */
 enum nk_flow_state {
 	NK_FLOW_ORIGINAL = 1 << 0, /* the direction of who began */
 	NK_FLOW_FIN = 1 << 1,
 	NK_FLOW_RST = 1 << 2,
 	NK_FLOW_ROUTED = 1 << 3, /* not translated: somebody outside began with the container */
+	NK_FLOW_ACKED = 1 << 4,  /* TCP: more than a handshake's first packet */
 };
 
 /**
@@ -97,6 +124,7 @@ enum nk_flow_state {
  * @sender: primary that the packets have to come from; 0: an uplink
  * @owner: primary of the endpoint that the flow counts for
  * @slot: place of the flow in its owner's ring
+ * @egress: device that a masqueraded packet leaves by; by another it has another address
  * @addr_diff, @port_diff: what the rewriting adds to a checksum over the addresses, over the ports
  * @state: enum nk_flow_state
  * @created_ns, @seen_ns: of the flow; of this direction's last packet; CLOCK_MONOTONIC_COARSE
@@ -109,6 +137,8 @@ struct nk_flow {
 	__u32 sender;
 	__u32 owner;
 	__u32 slot;
+	__u32 egress;
+	__u32 reserved;
 	__u32 addr_diff;
 	__u32 port_diff;
 	__u32 state;
@@ -196,10 +226,10 @@ struct nk_nat {
 #define NK_LIFETIME_TCP_CLOSING     120    /* both ends have finished */
 #define NK_LIFETIME_TCP_RESET       10
 #define NK_LIFETIME_SCTP            3600
-#define NK_LIFETIME_UDP             300 /* RFC 4787, section 4.3: recommended */
-#define NK_LIFETIME_UDP_OPENING     60  /* not answered */
-#define NK_LIFETIME_ICMP            60  /* RFC 5508, section 3.2: at least */
-#define NK_LIFETIME_SHORTEST        NK_LIFETIME_TCP_RESET
+#define NK_LIFETIME_UDP             300              /* RFC 4787, section 4.3: recommended */
+#define NK_LIFETIME_UDP_OPENING     60               /* not answered */
+#define NK_LIFETIME_ICMP            60               /* RFC 5508, section 3.2: at least */
+#define NK_LIFETIME_SHORTEST        NK_LIFETIME_ICMP /* of a flow that wasn't reset */
 
 /*
  * Of a flow's two entries, in any order. A routed TCP connection counts only what the container
@@ -207,11 +237,16 @@ struct nk_nat {
  */
 #define NK_FLOW_INLINE static inline __attribute__((always_inline))
 
-/* Whether both ends have spoken. */
+/* Whether both ends have spoken: with TCP, who began has answered the answer, so he is no forger.
+ */
 NK_FLOW_INLINE _Bool nk_flow_is_answered(const struct nk_flow *one, const struct nk_flow *other)
 {
+	const struct nk_flow *original = one->state & NK_FLOW_ORIGINAL ? one : other;
+
 	if (one->to.protocol == IPPROTO_TCP && one->state & NK_FLOW_ROUTED)
 		return 1;
+	if (one->to.protocol == IPPROTO_TCP && !(original->state & NK_FLOW_ACKED))
+		return 0;
 	return one->packets && other->packets;
 }
 
@@ -223,14 +258,24 @@ NK_FLOW_INLINE _Bool nk_flow_is_finished(const struct nk_flow *one, const struct
 	return one->state & other->state & NK_FLOW_FIN;
 }
 
-/* How long it lives after its last packet, in seconds. */
-NK_FLOW_INLINE __u32 nk_flow_lifetime(const struct nk_flow *one, const struct nk_flow *other)
+/* Whether either end has reset it. */
+NK_FLOW_INLINE _Bool nk_flow_is_reset(const struct nk_flow *one, const struct nk_flow *other)
+{
+	return (one->state | other->state) & NK_FLOW_RST;
+}
+
+/*
+ * How long it lives after its last packet, in seconds. A reset, which may be forged, ends it early
+ * for whoever wants its place, not for its own packets.
+ */
+NK_FLOW_INLINE __u32 nk_flow_lifetime(const struct nk_flow *one, const struct nk_flow *other,
+				      _Bool is_reset)
 {
 	_Bool answered = nk_flow_is_answered(one, other);
 
 	switch (one->to.protocol) {
 	case IPPROTO_TCP:
-		if ((one->state | other->state) & NK_FLOW_RST)
+		if (is_reset)
 			return NK_LIFETIME_TCP_RESET;
 		if (!answered)
 			return NK_LIFETIME_TCP_OPENING;
@@ -257,8 +302,11 @@ NK_FLOW_INLINE struct nk_flow_key nk_flow_key_turn(const struct nk_flow_key *to)
 }
 
 _Static_assert(sizeof(struct nk_flow_key) == 40, "no padding");
-_Static_assert(sizeof(struct nk_flow) == 40 + 24 + 6 * 4 + 4 * 8, "no padding");
+_Static_assert(sizeof(struct nk_flow) == 40 + 24 + 8 * 4 + 4 * 8, "no padding");
 _Static_assert(sizeof(struct nk_fragment) == 44, "no padding");
+_Static_assert(sizeof(struct nk_fragment_flow) == 48, "no padding");
+_Static_assert(sizeof(struct nk_evicted) == 56, "no padding");
+_Static_assert(sizeof(struct nk_flow_ring) == 16, "no padding");
 _Static_assert(sizeof(struct nk_port) == 20, "no padding");
 _Static_assert(sizeof(struct nk_published) == 24, "no padding");
 _Static_assert(sizeof(struct nk_exempt) == 20, "no padding");

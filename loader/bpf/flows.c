@@ -181,7 +181,10 @@ int flow_delete(struct datapath *datapath, const struct flow *flow, struct error
 int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_ns,
 	       struct error *err)
 {
-	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &now_ns, BPF_ANY, err);
+	const struct nk_evicted evicted = { .original = flow->key,
+					    .since_ns = now_ns,
+					    .state = flow->original.state };
+	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &evicted, BPF_ANY, err);
 
 	return ret ? ret : flow_delete(datapath, flow, err);
 }

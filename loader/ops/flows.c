@@ -106,7 +106,9 @@ uint64_t flow_seen_ns(const struct flow *flow)
 
 bool flow_is_expired(const struct flow *flow, uint64_t now_ns)
 {
-	uint64_t lifetime_ns = NS_PER_S * nk_flow_lifetime(&flow->original, &flow->reply);
+	uint64_t lifetime_ns =
+		NS_PER_S * nk_flow_lifetime(&flow->original, &flow->reply,
+					    nk_flow_is_reset(&flow->original, &flow->reply));
 	uint64_t seen_ns = flow_seen_ns(flow);
 
 	return now_ns > seen_ns && now_ns - seen_ns > lifetime_ns;

@@ -19,12 +19,15 @@ static struct datagram flow_begin(enum nat_place from, size_t i)
 	return datagram;
 }
 
+/* Flows that were answered: others' have to leave them alone. */
 static void flows_begin(enum nat_place from, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct datagram datagram = flow_begin(from, i);
+		struct datagram datagram = flow_begin(from, i), answer;
 
 		(void)nat_assert_translated(from, PLACE_WORLD, &datagram);
+		answer = nat_answer_to(&datagram);
+		(void)nat_assert_translated(PLACE_WORLD, from, &answer);
 	}
 	assert_int_equal(flows_count(from), 2 * count);
 }
@@ -104,6 +107,24 @@ static void test_half_a_place_own(void **state)
 	assert_int_equal(flows_count(PLACE_OTHER), 2 * (FLOWS - 2) - 1);
 }
 
+/* Flows that were never answered give way to others', if need be. */
+static void test_unanswered(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	for (uint16_t i = 0; i < FLOWS; i++) {
+		datagram = flow_begin(PLACE_SENDER, i);
+		(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	}
+	for (uint16_t i = 0; i < 4; i++) {
+		datagram = flow_begin(PLACE_OTHER, i);
+		(void)nat_assert_translated(PLACE_OTHER, PLACE_WORLD, &datagram);
+	}
+	assert_in_range(flows_count(PLACE_OTHER), 2, 8);
+	assert_in_range(flows_count(PLACE_SENDER), 2 * (FLOWS - 4), 2 * (FLOWS - 1));
+}
+
 /* A published port's flows count for the endpoint that it leads to. */
 static void test_published(void **state)
 {
@@ -127,6 +148,7 @@ static const struct nat_test tests[] = {
 	{ "one is its own", test_one_of_own },
 	{ "room for half a flow, among others'", test_half_a_place },
 	{ "room for half a flow, and some are its own", test_half_a_place_own },
+	{ "the unanswered give way", test_unanswered },
 	{ "published", test_published },
 };
 

@@ -54,6 +54,8 @@ static void test_states_of_tcp(void **state)
 	(void)state;
 	assert_state(&flow, "opening");
 	flow.reply.packets = 1;
+	assert_state(&flow, "opening"); /* who began may have forged his address */
+	flow.original.state |= NK_FLOW_ACKED;
 	assert_state(&flow, "established");
 	flow.original.state |= NK_FLOW_FIN;
 	assert_state(&flow, "established"); /* half closed: the other end may go on for long */
@@ -111,6 +113,8 @@ static void test_lifetimes_of_tcp(void **state)
 	struct flow flow = flow_of(IPPROTO_TCP, 1, 1);
 
 	(void)state;
+	check_lifetime(&flow, NK_LIFETIME_TCP_OPENING);
+	flow.original.state |= NK_FLOW_ACKED;
 	check_lifetime(&flow, NK_LIFETIME_TCP_ESTABLISHED);
 	flow.original.state |= NK_FLOW_FIN;
 	check_lifetime(&flow, NK_LIFETIME_TCP_ESTABLISHED);
