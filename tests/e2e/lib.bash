@@ -423,7 +423,7 @@ flows_count() # FILTER...
 }
 
 # Where struct nk_flow of include/nkctl/nat.h has its seen_ns.
-readonly FLOW_SEEN_OFFSET=96
+readonly FLOW_SEEN_OFFSET=104
 
 # Makes all flows older: as if they had been silent for longer.
 flows_age() # SECONDS
