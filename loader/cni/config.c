@@ -256,20 +256,15 @@ static int config_parse_mac(struct cni_config *config, const struct cni_request 
 static int port_get(const struct field *mapping, const char *key, uint16_t *ret_port,
 		    struct error *err)
 {
+	uint64_t number = 0;
 	struct field field;
-	struct field whole = { 0 };
-	json_int_t number;
 	int ret = field_get_any_case(mapping, key, JSON_INTEGER, &field, err);
 
-	if (ret)
-		return ret;
-	whole = field;
-	number = json_is_real(whole.value) ? (json_int_t)json_real_value(whole.value)
-					   : json_integer_value(whole.value);
-	if (number < 0 || number > UINT16_MAX)
-		return field_error(&field, err, "%lld is no port", (long long)number);
-	*ret_port = (uint16_t)number;
-	return 0;
+	if (!ret)
+		ret = field_number(&field, UINT16_MAX, &number, err);
+	if (!ret)
+		*ret_port = (uint16_t)number;
+	return ret;
 }
 
 static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, struct error *err)

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -124,22 +125,28 @@ int field_get_text(const struct field *object, const char *key, const char **ret
 	return ret;
 }
 
+int field_number(const struct field *field, uint64_t max, uint64_t *ret_number, struct error *err)
+{
+	long long number;
+
+	if (!field->value)
+		return 0;
+	number = json_is_real(field->value) ? (long long)json_real_value(field->value)
+					    : json_integer_value(field->value);
+	if (number < 0 || (uint64_t)number > max)
+		return field_error(field, err, "%lld is out of range: 0 to %llu", number,
+				   (unsigned long long)max);
+	*ret_number = (uint64_t)number;
+	return 0;
+}
+
 int field_get_number(const struct field *object, const char *key, uint64_t max,
 		     uint64_t *ret_number, struct error *err)
 {
 	struct field field;
 	int ret = field_get(object, key, JSON_INTEGER, &field, err);
-	long long number;
 
-	if (ret || !field.value)
-		return ret;
-	number = json_is_real(field.value) ? (long long)json_real_value(field.value)
-					   : json_integer_value(field.value);
-	if (number < 0 || (uint64_t)number > max)
-		return field_error(&field, err, "%lld is out of range: 0 to %llu", number,
-				   (unsigned long long)max);
-	*ret_number = (uint64_t)number;
-	return 0;
+	return ret ? ret : field_number(&field, max, ret_number, err);
 }
 
 int field_get_bool(const struct field *object, const char *key, bool *ret_bool, struct error *err)
@@ -189,12 +196,11 @@ int mac_parse(const char *text, uint8_t ret_mac[6])
 		return -EINVAL;
 	for (size_t i = 0; i < 6; i++) {
 		const char *pair = text + 3 * i;
-		unsigned int byte;
 
 		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]) ||
-		    (i < 5 && pair[2] != ':') || sscanf(pair, "%2x", &byte) != 1)
+		    (i < 5 && pair[2] != ':'))
 			return -EINVAL;
-		mac[i] = (uint8_t)byte;
+		mac[i] = (uint8_t)strtoul(pair, NULL, 16); /* up to the colon */
 	}
 	memcpy(ret_mac, mac, sizeof(mac));
 	return 0;

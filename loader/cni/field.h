@@ -57,6 +57,9 @@ __attribute__((format(printf, 3, 4))) int field_error(const struct field *field,
 int field_get_text(const struct field *object, const char *key, const char **ret_text,
 		   struct error *err);
 
+/* field_number() - a whole number of 0 to @max; @ret_number: as it was where it isn't there. */
+int field_number(const struct field *field, uint64_t max, uint64_t *ret_number, struct error *err);
+
 /* field_get_number() - an integer member of 0 to @max. @ret_number: as it was where it is absent.
  */
 int field_get_number(const struct field *object, const char *key, uint64_t max,

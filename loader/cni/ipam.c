@@ -101,7 +101,7 @@ static int program_run(const struct cni_request *request, const char *path, char
 {
 	_cleanup_close_ int in_fd = -1, read_fd = -1, write_fd = -1;
 	int pipe_fds[2], status = 0, ret;
-	pid_t pid;
+	pid_t pid = 0;
 
 	ret = input_make(request, &in_fd, err);
 	if (ret)
@@ -115,7 +115,7 @@ static int program_run(const struct cni_request *request, const char *path, char
 		return error_sys(err, ret, "run %s", path);
 	cleanup_close(&write_fd);
 	ret = cni_input_read(read_fd, ANSWER_MAX, ret_output, ret_len, err);
-	if (ret)
+	if (ret && pid)
 		(void)kill(pid, SIGKILL); /* our own child: it is there until we wait for it */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

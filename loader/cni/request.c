@@ -14,7 +14,7 @@
 #include "cni/field.h"
 #include "core/cleanup.h"
 
-#define READ_AT_ONCE 65536
+#define READ_AT_ONCE ((size_t)65536)
 
 static const char *const version_texts[] = {
 #define X(identifier, text) [identifier] = (text),

@@ -97,9 +97,16 @@ static int route_numbers_parse(const struct field *field, struct endpoint_route 
 		{ "priority", &route->metric },
 		{ "table", &route->table },
 	};
+	struct field scope;
 	uint64_t number;
-	int ret = 0;
+	int ret = field_get(field, "scope", JSON_INTEGER, &scope, err);
 
+	if (!ret && scope.value) {
+		number = 0;
+		ret = field_number(&scope, UINT8_MAX, &number, err);
+		route->has_scope = true;
+		route->scope = (uint8_t)number;
+	}
 	for (size_t i = 0; !ret && i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		number = 0;
 		ret = field_get_number(field, numbers[i].key, UINT32_MAX, &number, err);
@@ -229,6 +236,8 @@ static json_t *route_write(struct writer *writer, const struct endpoint_route *r
 		put_number(writer, object, "advmss", route->advmss);
 		put_number(writer, object, "priority", route->metric);
 		put_number(writer, object, "table", route->table);
+		if (route->has_scope)
+			put(writer, object, "scope", json_integer(route->scope));
 	}
 	return object;
 }

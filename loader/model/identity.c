@@ -17,8 +17,8 @@
 /* What is left of an alias for the three names: without the prefix, two slashes and the zero. */
 #define NAMES_LEN_MAX (IDENTITY_ALIAS_SIZE - (sizeof(ALIAS_PREFIX) - 1) - 2 - 1)
 
-_Static_assert(NAMES_LEN_MAX < IDENTITY_NETWORK_SIZE && NAMES_LEN_MAX < IDENTITY_ID_SIZE,
-	       "names that fit an alias fit an identity");
+_Static_assert(NAMES_LEN_MAX < IDENTITY_NETWORK_SIZE, "a network that fits an alias fits");
+_Static_assert(NAMES_LEN_MAX < IDENTITY_ID_SIZE, "an id that fits an alias fits");
 
 static int name_check(const char *what, const char *name, size_t size, struct error *err)
 {

@@ -59,6 +59,8 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 
 static uint8_t route_scope(const struct inet_route *route)
 {
+	if (route->has_scope)
+		return route->scope;
 	return route->gateway || route->unreachable ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 }
 

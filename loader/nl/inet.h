@@ -37,6 +37,7 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
  * @metric: 0: the kernel's default
  * @table: 0: main
  * @mtu, @advmss: in bytes; 0: none of its own
+ * @scope: RT_SCOPE_*, if @has_scope; else it follows from the gateway
  * @unreachable: lead nowhere and have the kernel say so; @ifindex and @gateway are empty then
  */
 struct inet_route {
@@ -47,6 +48,8 @@ struct inet_route {
 	uint32_t metric;
 	uint32_t table;
 	uint32_t mtu, advmss;
+	bool has_scope;
+	uint8_t scope;
 	bool unreachable;
 };
 

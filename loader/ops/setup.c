@@ -151,7 +151,9 @@ static int container_route_add(const struct endpoint_setup *setup,
 				    .metric = wanted->metric,
 				    .table = wanted->table,
 				    .mtu = wanted->mtu,
-				    .advmss = wanted->advmss };
+				    .advmss = wanted->advmss,
+				    .has_scope = wanted->has_scope,
+				    .scope = wanted->scope };
 	int ret = 0;
 
 	if (has_gateway)

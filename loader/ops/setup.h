@@ -20,12 +20,15 @@
  * @gateway: next hop; family 0: on the link
  * @metric, @table: 0: the kernel's default, main
  * @mtu, @advmss: in bytes; 0: none of its own
+ * @scope: RT_SCOPE_*, if @has_scope; else it follows from the gateway
  */
 struct endpoint_route {
 	struct prefix dst;
 	struct addr gateway;
 	uint32_t metric, table;
 	uint32_t mtu, advmss;
+	bool has_scope;
+	uint8_t scope;
 };
 
 struct endpoint_routes {

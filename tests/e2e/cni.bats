@@ -386,6 +386,10 @@ need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworkin
 	ip netns delete c1
 	expect_cni 'the namespace is gone' DEL c1 "$config"
 	ip netns add c1
+	expect_cni 'attached' ADD c1 "$config"
+	rm -r /sys/fs/bpf/nkctl*
+	expect_cni 'the pins are gone' DEL c1 "$config"
+	expect_not 'the interface is gone' at c1 ip link show eth0
 	expect_cni 'a configuration that ADD refuses' DEL c1 "$(cni_config '{"mtu": "big"}')"
 }
 

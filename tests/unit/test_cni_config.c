@@ -231,8 +231,9 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"runtimeConfig\":{\"portMappings\":[{\"HOSTPORT\":\"1\"}]}",
 		  "runtimeConfig.portMappings[0].hostPort: must be a whole number" },
 		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":65536}]}",
-		  "65536 is no port" },
-		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":-1}]}", "-1 is no port" },
+		  "hostPort: 65536 is out of range" },
+		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":-1}]}",
+		  "hostPort: -1 is out of range" },
 		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1},"
 		  "{\"hostPort\":1,\"containerPort\":2}]}",
 		  "portMappings[1]: " },

@@ -59,7 +59,7 @@ static void test_written_as_each_version_has_it(void **state)
 		"\"ips\":[{\"address\":\"10.0.0.2/24\",\"gateway\":\"10.0.0.1\",\"interface\":1},"
 		"{\"address\":\"fd00::2/64\",\"interface\":1}],"
 		"\"routes\":[{\"dst\":\"0.0.0.0/"
-		"0\",\"gw\":\"10.0.0.1\",\"mtu\":1400,\"priority\":7}]}";
+		"0\",\"gw\":\"10.0.0.1\",\"mtu\":1400,\"priority\":7,\"scope\":0}]}";
 
 	(void)state;
 	check_written(
@@ -74,16 +74,17 @@ static void test_written_as_each_version_has_it(void **state)
 		      "\"gateway\":\"10.0.0.1\",\"interface\":1},{\"address\":\"fd00::2/64\","
 		      "\"interface\":1}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"gw\":\"10.0.0.1\"}],"
 		      "\"dns\":{}}");
-	check_written(text, CNI_1_1_0, NULL,
-		      "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"nk1\",\"mac\":"
-		      "\"06:00:00:00:00:01\",\"mtu\":1500},{\"name\":\"eth0\",\"mac\":\"06:00:00:"
-		      "00:00:02\","
-		      "\"mtu\":1500,\"sandbox\":\"/n/c\"}],\"ips\":[{\"address\":\"10.0.0.2/"
-		      "24\",\"gateway\":"
-		      "\"10.0.0.1\",\"interface\":1},{\"address\":\"fd00::2/"
-		      "64\",\"interface\":1}],\"routes\":"
-		      "[{\"dst\":\"0.0.0.0/"
-		      "0\",\"gw\":\"10.0.0.1\",\"mtu\":1400,\"priority\":7}],\"dns\":{}}");
+	check_written(
+		text, CNI_1_1_0, NULL,
+		"{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"nk1\",\"mac\":"
+		"\"06:00:00:00:00:01\",\"mtu\":1500},{\"name\":\"eth0\",\"mac\":\"06:00:00:"
+		"00:00:02\","
+		"\"mtu\":1500,\"sandbox\":\"/n/c\"}],\"ips\":[{\"address\":\"10.0.0.2/"
+		"24\",\"gateway\":"
+		"\"10.0.0.1\",\"interface\":1},{\"address\":\"fd00::2/"
+		"64\",\"interface\":1}],\"routes\":"
+		"[{\"dst\":\"0.0.0.0/"
+		"0\",\"gw\":\"10.0.0.1\",\"mtu\":1400,\"priority\":7,\"scope\":0}],\"dns\":{}}");
 }
 
 static void test_written_behind_earlier_ones(void **state)
