@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "cni/netavark.h"
 #include "cni/plugin.h"
 #include "core/log.h"
 #include "output.h"
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
 		log_timing_enable();
 	if (argc == 1 && cni_plugin_is_wanted())
 		return cni_plugin_run();
+	if (netavark_is_wanted(argc, argv))
+		return netavark_run(argc, argv);
 	first = leading_options(&cli, argc, argv);
 	if (first == argc || is_help_option(argv[first])) {
 		cli_print_help(NULL);

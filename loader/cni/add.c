@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cni/attachment.h"
 #include "cni/code.h"
 #include "cni/config.h"
 #include "cni/ipam.h"
@@ -22,7 +23,6 @@
 #include "core/cleanup.h"
 #include "core/netns.h"
 #include "ops/attach.h"
-#include "ops/node.h"
 
 /**
  * struct add - an ADD under way.
@@ -210,44 +210,22 @@ static int answer_make(const struct add *add, const struct attach_result *attach
 
 static int endpoint_add(struct add *add, json_t **ret_answer, struct error *err)
 {
-	_cleanup_node_ struct node node = NODE_CLOSED;
 	struct attach_result attached = { 0 };
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = attachment_make(&add->attach, &attached, err);
 
-	if (ret == -ENOENT)
-		ret = node_open_unloaded(&node, err);
-	if (!ret)
-		ret = endpoint_attach(&node, &add->attach, &attached, err);
 	if (ret)
 		return ret;
 	ret = answer_make(add, &attached, ret_answer, err);
 	if (ret)
-		(void)endpoint_detach(&node, &add->attach.identity, NULL); /* @ret tells more */
+		(void)attachment_remove(&add->attach.identity, NULL); /* @ret tells more */
 	endpoint_free(&attached.endpoint);
 	return ret;
-}
-
-/* Needs no datapath, and holds no lock while a plugin is asked for an address. */
-static int attachment_check_absent(const struct cni_request *request, struct error *err)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	struct link_info link;
-	int ret = node_open_unloaded(&node, err);
-
-	if (!ret)
-		ret = endpoint_find(&node, &request->identity, &link, err);
-	if (ret)
-		return ret == -ENODEV ? 0 : ret;
-	if (!*link.alias)
-		return 0; /* the remains of one: the attach removes them */
-	return error_set(err, EEXIST, "already attached to network %s by the device %s",
-			 request->network, link.name);
 }
 
 static int add_delegated(struct add *add, json_t **ret_answer, struct error *err)
 {
 	const char *type = add->config.ipam_type;
-	int ret = attachment_check_absent(add->request, err);
+	int ret = attachment_check_absent(&add->request->identity, err);
 
 	if (!ret)
 		ret = ipam_add(add->request, type, &add->answer, &add->ipam, err);
@@ -258,7 +236,7 @@ static int add_delegated(struct add *add, json_t **ret_answer, struct error *err
 		ret = endpoint_add(add, ret_answer, err);
 	/* Of two ADDs of one attachment at a time, which no runtime makes, the other has been
 	 * quicker. */
-	if (ret && !attachment_check_absent(add->request, NULL))
+	if (ret && !attachment_check_absent(&add->request->identity, NULL))
 		(void)ipam_run(add->request, type, "DEL", NULL); /* @ret tells more */
 	return ret;
 }

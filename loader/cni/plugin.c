@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cni/plugin.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cni/code.h"
+#include "cni/answer.h"
 #include "cni/request.h"
 #include "cni/result.h"
 #include "cni/verbs.h"
@@ -19,33 +17,6 @@
 bool cni_plugin_is_wanted(void)
 {
 	return getenv("CNI_COMMAND") != NULL;
-}
-
-static int all_write(const char *text, size_t len)
-{
-	while (len) {
-		ssize_t put = write(STDOUT_FILENO, text, len);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return -errno;
-		text += put;
-		len -= (size_t)put;
-	}
-	return 0;
-}
-
-/* Prints a value and drops the reference to it. */
-static int answer_print(json_t *answer, struct error *err)
-{
-	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(4));
-	int ret = text ? all_write(text, strlen(text)) : -ENOMEM;
-
-	if (!ret)
-		ret = all_write("\n", 1);
-	json_decref(answer);
-	return ret ? cni_error(err, CNI_IO_FAILURE, "print the answer: %s", strerror(-ret)) : 0;
 }
 
 /* An attachment that nobody learns of must not stay. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cni/answer.h"
 #include "cni/code.h"
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -196,13 +197,10 @@ static void put_number(struct writer *writer, json_t *object, const char *key, u
 
 static json_t *interface_write(struct writer *writer, const struct cni_interface *interface)
 {
-	const uint8_t *mac = interface->mac;
 	json_t *object = json_pack("{ss}", "name", interface->name);
 
 	if (interface->has_mac)
-		put(writer, object, "mac",
-		    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-				 mac[4], mac[5]));
+		put(writer, object, "mac", mac_to_json(interface->mac));
 	if (writer->version >= CNI_1_1_0)
 		put_number(writer, object, "mtu", interface->mtu);
 	if (interface->sandbox)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/attachment.h"
+
+#include <errno.h>
+
+#include "nl/link.h"
+#include "ops/endpoint.h"
+#include "ops/node.h"
+
+int attachment_make(const struct attach_request *request, struct attach_result *ret_result,
+		    struct error *err)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	int ret = node_open_loaded(&node, PINS_SHARED, err);
+
+	if (ret == -ENOENT)
+		ret = node_open_unloaded(&node, err);
+	return ret ? ret : endpoint_attach(&node, request, ret_result, err);
+}
+
+/* Where somebody has removed the pins a device may still be there; all else hangs on it. */
+static int device_remove(struct node *node, const struct identity *identity, struct error *err)
+{
+	struct link_info link;
+	int ret = node_open_unloaded(node, err);
+
+	if (!ret)
+		ret = endpoint_find(node, identity, &link, err);
+	return ret ? ret : link_delete(node->nl, link.ifindex, err);
+}
+
+/*
+ * The identity alone tells what to remove: the namespace may be gone, or be another container's by
+ * now. Where another device has the name, ours isn't there.
+ */
+int attachment_remove(const struct identity *identity, struct error *err)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	int ret = node_open_loaded(&node, PINS_SHARED, err);
+
+	if (ret == -ENOENT)
+		ret = device_remove(&node, identity, err);
+	else if (!ret)
+		ret = endpoint_detach(&node, identity, err);
+	return ret == -ENODEV || ret == -EEXIST ? 0 : ret;
+}
+
+int attachment_check_absent(const struct identity *identity, struct error *err)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+	struct link_info link;
+	int ret = node_open_unloaded(&node, err);
+
+	if (!ret)
+		ret = endpoint_find(&node, identity, &link, err);
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	if (!*link.alias)
+		return 0;
+	return error_set(err, EEXIST, "already attached to network %s by the device %s",
+			 identity->network, link.name);
+}

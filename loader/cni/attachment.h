@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Attaching and detaching, as a runtime wants it: with the datapath in whatever state. */
+#ifndef NKCTL_CNI_ATTACHMENT_H
+#define NKCTL_CNI_ATTACHMENT_H
+
+#include "core/error.h"
+#include "model/identity.h"
+#include "ops/attach.h"
+
+/**
+ * attachment_make() - attach; the datapath is loaded where it isn't.
+ * @ret_result: its endpoint is freed by endpoint_free()
+ *
+ * Return: as endpoint_attach().
+ */
+int attachment_make(const struct attach_request *request, struct attach_result *ret_result,
+		    struct error *err);
+
+/**
+ * attachment_remove() - detach, whatever is left of it.
+ *
+ * Return: 0, also where nothing is.
+ */
+int attachment_remove(const struct identity *identity, struct error *err);
+
+/**
+ * attachment_check_absent() - whether it could be made. Needs no datapath, and holds no lock.
+ *
+ * Return: 0, also where the remains of one are there, which the attach removes; -EEXIST.
+ */
+int attachment_check_absent(const struct identity *identity, struct error *err);
+
+#endif
