@@ -303,8 +303,8 @@ const struct cli_command command_flows_flush = {
 	.name = "flows flush",
 	.arguments = "",
 	.summary = "forget flows that are translated",
-	.help = "A connection that goes on gets a new flow, with the same port where that is free; "
-		"what\n"
+	.help = "A connection that goes on gets a new flow, masqueraded as a rule with the same "
+		"port; what\n"
 		"settings and published ports say by then counts for it.\n"
 		"\n"
 		"Examples:\n"

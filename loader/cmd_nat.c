@@ -192,7 +192,7 @@ const struct cli_command command_nat_set = {
 		"\n"
 		"Examples:\n"
 		"  nkctl nat set --ports 16384-32767\n"
-		"  nkctl nat set --endpoint-flows 65536",
+		"  nkctl nat set --endpoint-flows 32768",
 	.options = set_options,
 	.run = set_run,
 };

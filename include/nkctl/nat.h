@@ -24,7 +24,7 @@
 /* Flows of one endpoint, unless told otherwise: beyond it, an endpoint's own are evicted. */
 #define NK_ENDPOINT_FLOWS_DEFAULT 16384
 #define NK_ENDPOINT_FLOWS_MIN     16
-#define NK_ENDPOINT_FLOWS_MAX     NK_FLOWS_MAX
+#define NK_ENDPOINT_FLOWS_MAX     (NK_FLOWS_MAX / 4)
 
 /* Published ports of a node, one entry a port, protocol and address. */
 #define NK_PUBLISHED_MAX 65536

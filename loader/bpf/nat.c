@@ -3,11 +3,12 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "bpf/flows.h"
-#include "bpf/published.h"
 #include "core/sysctl.h"
 
 /* Below the host's own range, which is 32768 to 60999 unless somebody changed it. */
@@ -45,15 +46,7 @@ void nat_port_set(struct nk_nat *nat, uint16_t port)
 	__atomic_fetch_or(&nat->ports[port / 64], 1ULL << port % 64, __ATOMIC_RELAXED);
 }
 
-void nat_port_clear(struct nk_nat *nat, uint16_t port)
-{
-	struct port_range range = nat_range(nat);
-
-	if (!port_range_has(&range, port))
-		__atomic_fetch_and(&nat->ports[port / 64], ~(1ULL << port % 64), __ATOMIC_RELAXED);
-}
-
-static bool nat_port_is_set(const struct nk_nat *nat, uint16_t port)
+bool nat_port_is_set(const struct nk_nat *nat, uint16_t port)
 {
 	return nat->ports[port / 64] >> port % 64 & 1;
 }
@@ -100,38 +93,85 @@ int port_range_local(struct port_range *ret_range, struct error *err)
 	return ret;
 }
 
-/* Ports that are published, and those that flows have. */
-static int ports_in_use(struct datapath *datapath, struct nk_nat *ret_used, struct error *err)
-{
-	_cleanup_published_list_ struct published_list published = { 0 };
-	_cleanup_flow_list_ struct flow_list flows = { 0 };
-	int ret = published_list_read(datapath, &published, err);
+/* Bits ---------------------------------------------------------------------------------------- */
 
-	if (!ret)
-		ret = flow_list_read(datapath, &flows, err);
-	for (size_t i = 0; i < published.count; i++)
-		nat_port_set(ret_used, be16toh(published.entries[i].key.port));
-	for (size_t i = 0; i < flows.count; i++)
-		nat_port_set(ret_used, be16toh(flows.flows[i].original.to.sport));
-	return ret;
+static void range_watch(struct nk_nat *nat, const struct port_range *range)
+{
+	for (uint32_t port = range->min; port <= range->max; port++)
+		nat_port_set(nat, (uint16_t)port);
 }
 
-/* The old ports' bits go last: by then no flow gets one of these any more. */
+/* A program that comes between the two stores sees one limit of each range. */
+static void range_store(struct nk_nat *nat, const struct port_range *range)
+{
+	__atomic_store_n(&nat->port_min, range->min, __ATOMIC_RELAXED);
+	__atomic_store_n(&nat->port_max, range->max, __ATOMIC_RELAXED);
+}
+
+/* Whether answers come to a port that the flow was given: a container began it, or who knows. */
+static bool flow_has_port(const struct flow *flow)
+{
+	return !flow->has_original || flow->original.sender;
+}
+
+void nat_ports_clear(struct nk_nat *nat, const struct published_list *published,
+		     const struct flow_list *flows)
+{
+	const struct port_range range = nat_range(nat);
+	struct nk_nat used = { 0 };
+
+	range_watch(&used, &range);
+	for (size_t i = 0; i < published->count; i++)
+		nat_port_set(&used, be16toh(published->entries[i].key.port));
+	for (size_t i = 0; i < flows->count; i++)
+		if (flow_has_port(&flows->flows[i]))
+			nat_port_set(&used, be16toh(flows->flows[i].reply_key.dport));
+	for (size_t i = 0; i < ARRAY_SIZE(used.ports); i++)
+		__atomic_fetch_and(&nat->ports[i], used.ports[i], __ATOMIC_RELAXED);
+}
+
+/*
+ * Each system call of this kind waits for an RCU grace period (membarrier_global() in
+ * kernel/sched/membarrier.c). A kernel with nohz_full has none; there a program that runs at this
+ * very moment may be overtaken.
+ */
+void nat_programs_wait(void)
+{
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/*
+ * By way of the range that spans both: so no program sees a range that is upside down, nor takes a
+ * port whose bit isn't set.
+ */
+static void range_change(struct nk_nat *nat, const struct port_range *range)
+{
+	const struct port_range before = nat_range(nat);
+	const struct port_range both = {
+		range->min < before.min ? range->min : before.min,
+		range->max > before.max ? range->max : before.max,
+	};
+
+	range_watch(nat, &both);
+	range_store(nat, &both);
+	nat_programs_wait();
+	range_store(nat, range);
+	nat_programs_wait();
+}
+
 int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
 		  struct error *err)
 {
-	const struct port_range before = nat_range(nat);
-	struct nk_nat used = { 0 };
+	_cleanup_published_list_ struct published_list published = { 0 };
+	_cleanup_flow_list_ struct flow_list flows = { 0 };
 	int ret;
 
-	for (uint32_t port = range->min; port <= range->max; port++)
-		nat_port_set(nat, (uint16_t)port);
-	nat->port_min = range->min;
-	nat->port_max = range->max;
-	ret = ports_in_use(datapath, &used, err);
-	for (uint32_t port = before.min; !ret && port <= before.max; port++)
-		if (!nat_port_is_set(&used, (uint16_t)port))
-			nat_port_clear(nat, (uint16_t)port);
+	range_change(nat, range);
+	ret = published_list_read(datapath, &published, err);
+	if (!ret)
+		ret = flow_list_read(datapath, &flows, err);
+	if (!ret)
+		nat_ports_clear(nat, &published, &flows);
 	return ret;
 }
 
@@ -147,10 +187,8 @@ static int nat_fill(struct nk_nat *nat, struct error *err)
 		return error_sys(err, errno, "get random bytes");
 	range = port_range_choose(&local);
 	nat->endpoint_flows = NK_ENDPOINT_FLOWS_DEFAULT;
-	for (uint32_t port = range.min; port <= range.max; port++)
-		nat_port_set(nat, (uint16_t)port);
-	nat->port_min = range.min;
-	nat->port_max = range.max;
+	range_watch(nat, &range);
+	range_store(nat, &range);
 	return 0;
 }
 

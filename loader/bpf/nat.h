@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "bpf/datapath.h"
+#include "bpf/flows.h"
+#include "bpf/published.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "nkctl/nat.h"
@@ -40,13 +42,28 @@ int nat_init(struct datapath *datapath, struct error *err);
 
 /**
  * nat_port_set() - have the datapath look at packets to a local port. Atomic, but who sets and
- * clears ports of one reason (publishing) has to hold the node's lock around both.
+ * clears ports has to hold the node's lock around both.
  * @port: host order
  */
 void nat_port_set(struct nk_nat *nat, uint16_t port);
 
-/* nat_port_clear() - no longer; a port of the range that masquerading uses stays. */
-void nat_port_clear(struct nk_nat *nat, uint16_t port);
+/* nat_port_is_set() - whether it does. */
+bool nat_port_is_set(const struct nk_nat *nat, uint16_t port);
+
+/**
+ * nat_ports_clear() - have the datapath look no longer at ports that nobody uses: those that are
+ * neither published, nor of the range that masquerading takes, nor have a flow from an earlier
+ * range. Needs the node's lock.
+ * @published, @flows: all that there are
+ */
+void nat_ports_clear(struct nk_nat *nat, const struct published_list *published,
+		     const struct flow_list *flows);
+
+/*
+ * nat_programs_wait() - wait until no program runs any more that may have read what was changed
+ * before: settings, or entries of a map.
+ */
+void nat_programs_wait(void);
 
 bool port_range_has(const struct port_range *range, uint32_t port);
 bool port_ranges_overlap(const struct port_range *a, const struct port_range *b);
@@ -65,8 +82,10 @@ int port_range_local(struct port_range *ret_range, struct error *err);
 struct port_range nat_range(const struct nk_nat *nat);
 
 /**
- * nat_range_set() - have masquerading take other ports from now on; flows keep theirs. The bits of
- * published ports, and of ports that flows have, stay. Needs the node's lock.
+ * nat_range_set() - have masquerading take other ports from now on; flows keep theirs. Needs the
+ * node's lock.
+ *
+ * Return: 0; with an error the range is set all the same, and bits of ports are that nobody uses.
  */
 int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct port_range *range,
 		  struct error *err);

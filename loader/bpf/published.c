@@ -134,35 +134,8 @@ static int batch_delete(int fd, const struct batch *batch, struct error *err)
 	return 0;
 }
 
-/* Stop looking at ports of a batch that no entry of a list has, unless masquerading needs them. */
-static void ports_clear(struct nk_nat *nat, const struct batch *batch,
-			const struct published_list *list)
-{
-	bool used[NK_PORTS] = { false };
-
-	for (size_t i = 0; i < list->count; i++)
-		used[be16toh(list->entries[i].key.port)] = true;
-	for (size_t i = 0; i < batch->count; i++)
-		if (!used[be16toh(batch->keys[i].port)])
-			nat_port_clear(nat, be16toh(batch->keys[i].port));
-}
-
-/* The bits come first: one too many costs a look-up, one too few a packet. */
-static int batch_publish(int fd, struct nk_nat *nat, const struct batch *batch,
-			 const struct published_list *list, struct error *err)
-{
-	int ret;
-
-	for (size_t i = 0; i < batch->count; i++)
-		nat_port_set(nat, be16toh(batch->keys[i].port));
-	ret = batch_insert(fd, batch, err);
-	if (ret)
-		ports_clear(nat, batch, list);
-	return ret;
-}
-
 int published_insert(struct datapath *datapath, const struct published_entry *entries, size_t count,
-		     const struct published_list *list, struct error *err)
+		     struct error *err)
 {
 	_cleanup_batch_ struct batch batch = { 0 };
 	_cleanup_nat_ struct nk_nat *nat = NULL;
@@ -173,7 +146,12 @@ int published_insert(struct datapath *datapath, const struct published_entry *en
 	ret = batch_fill(&batch, entries, count, false, err);
 	if (!ret)
 		ret = nat_open(datapath, &nat, err);
-	return ret ? ret : batch_publish(fd, nat, &batch, list, err);
+	if (ret)
+		return ret;
+	/* The bits come first: one too many costs a look-up, one too few a packet. */
+	for (size_t i = 0; i < batch.count; i++)
+		nat_port_set(nat, be16toh(batch.keys[i].port));
+	return batch_insert(fd, &batch, err);
 }
 
 static void list_drop_gone(struct published_list *list)
@@ -189,19 +167,14 @@ static void list_drop_gone(struct published_list *list)
 int published_delete(struct datapath *datapath, struct published_list *list, struct error *err)
 {
 	_cleanup_batch_ struct batch batch = { 0 };
-	_cleanup_nat_ struct nk_nat *nat = NULL;
 	int fd = datapath_map_fd(datapath, MAP_PUBLISHED, err), ret;
 
 	if (fd < 0)
 		return fd;
 	ret = batch_fill(&batch, list->entries, list->count, true, err);
 	if (!ret)
-		ret = nat_open(datapath, &nat, err);
-	if (!ret)
 		ret = batch_delete(fd, &batch, err);
-	if (ret)
-		return ret;
-	list_drop_gone(list);
-	ports_clear(nat, &batch, list);
-	return 0;
+	if (!ret)
+		list_drop_gone(list);
+	return ret;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Published ports in the kernel: entries of the pinned map "published", and the bits of
- * struct nk_nat that tell the programs at which ports to look. All of it is changed under the
- * node's lock (pins_lock_node()) alone.
+ * Published ports in the kernel: entries of the pinned map "published". They are changed under the
+ * node's lock (pins_lock_node()) alone, and with them the bits of struct nk_nat that tell the
+ * programs at which ports to look.
  */
 #ifndef NKCTL_BPF_PUBLISHED_H
 #define NKCTL_BPF_PUBLISHED_H
@@ -52,18 +52,19 @@ bool published_list_has(const struct published_list *list, size_t index, uint8_t
 
 /**
  * published_insert() - publish ports, all of them in one system call: a kill leaves all or nothing.
+ * The programs look at these ports from now on.
  * @entries: none of them in the map
- * @list: what is in the map
  *
- * Return: 0; -ENOSPC where the table is full: nothing was inserted then.
+ * Return: 0; -ENOSPC where the table is full: nothing was inserted then. With an error, the
+ * programs look at the ports until nat_ports_clear().
  */
 int published_insert(struct datapath *datapath, const struct published_entry *entries, size_t count,
-		     const struct published_list *list, struct error *err);
+		     struct error *err);
 
 /**
  * published_delete() - withdraw the ports of a list that are marked as gone, and take them off it.
- * @list: what is in the map; a port that another protocol or address keeps published is still
- *	looked at
+ * The programs look at them until nat_ports_clear().
+ * @list: what is in the map
  */
 int published_delete(struct datapath *datapath, struct published_list *list, struct error *err);
 

@@ -618,8 +618,10 @@ static int datapath_ready(struct attach *attach, struct error *err)
 		ret = network_exempt(node, &attach->network, err);
 	if (!ret && attach->request->routes)
 		ret = addresses_exempt(attach, err);
-	if (!ret && collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT)
-		(void)collect_flows(node, NULL); /* another attach may succeed */
+	if (!ret && collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
+		(void)publish_collect(node, NULL); /* another attach may succeed */
+		(void)collect_flows(node, NULL);
+	}
 	log_step("datapath_ready");
 	return ret;
 }

@@ -4,7 +4,8 @@
  *
  * Where the kernel has fentry, the collector (bpf/collect.bpf.c) frees a dead endpoint's claims in
  * the moment its device goes, and there is nothing to do here. Elsewhere they stay until somebody
- * needs them. Flows of the dead would fill the table, so there each attach looks for them.
+ * needs them. Flows of the dead would fill the table, and their published ports would keep the host
+ * from these, so there each attach looks for both.
  *
  * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
  * is dead, and stays so. Only its deletion needs care: between looking and deleting, another

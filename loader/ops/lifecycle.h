@@ -21,8 +21,8 @@ struct upgrade_report {
 
 /**
  * datapath_upgrade() - load this build's programs on the live maps and put them in the place of
- * every attached one, each atomically. Killed half way it leaves a mix that works as what was loaded
- * before, and that the next upgrade completes. @node must hold the exclusive lock.
+ * every attached one, each atomically. Killed half way it leaves a mix that works as what was
+ * loaded before, and that the next upgrade completes. @node must hold the exclusive lock.
  *
  * Return: 0; -EPROTO where the maps' layout differs.
  */

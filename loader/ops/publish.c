@@ -10,11 +10,13 @@
  * until its last is withdrawn: who finds it without needs not look for ports.
  *
  * With a port go the flows that came by it: a client that goes on sending would keep them, and
- * reach an endpoint that has nothing to do with that port any more.
+ * reach an endpoint that has nothing to do with that port any more. A port that is published ends
+ * the flows that masquerading gave it to. What a kill leaves of the former, the next withdrawal of
+ * any port ends; of the latter, the same command.
  *
  * An entry whose device is gone is dead. The first change of any published port takes it away where
- * the collector (bpf/collect.bpf.c) has seen its owner die; elsewhere it goes when its port, or
- * room in the table, is wanted.
+ * the collector (bpf/collect.bpf.c) has seen its owner die; elsewhere it goes with the next attach,
+ * or when its port, or room in the table, is wanted.
  */
 #include "ops/publish.h"
 
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 
 #include "bpf/ip.h"
+#include "bpf/nat.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "nl/observe.h"
@@ -364,6 +367,26 @@ static int flag_clear(const struct publication *publication, struct error *err)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* Have the programs look no longer at ports that nobody uses. @flows: all that there are */
+static int ports_unwatch_beside(const struct publication *publication,
+				const struct flow_list *flows, struct error *err)
+{
+	_cleanup_nat_ struct nk_nat *nat = NULL;
+	int ret = nat_open(&publication->node->datapath, &nat, err);
+
+	if (!ret)
+		nat_ports_clear(nat, &publication->all, flows);
+	return ret;
+}
+
+static int ports_unwatch(const struct publication *publication, struct error *err)
+{
+	_cleanup_flow_list_ struct flow_list flows = { 0 };
+	int ret = flow_list_read(&publication->node->datapath, &flows, err);
+
+	return ret ? ret : ports_unwatch_beside(publication, &flows, err);
+}
+
 static int ports_insert(struct publication *publication, struct error *err)
 {
 	struct datapath *datapath = &publication->node->datapath;
@@ -371,10 +394,12 @@ static int ports_insert(struct publication *publication, struct error *err)
 
 	if (ret)
 		return ret;
-	ret = published_insert(datapath, publication->wanted, publication->wanted_count,
-			       &publication->all, err);
-	if (ret)
-		(void)flag_clear(publication, NULL); /* left set it costs a look-up */
+	ret = published_insert(datapath, publication->wanted, publication->wanted_count, err);
+	if (ret) {
+		/* Left set, they cost a look-up. */
+		(void)flag_clear(publication, NULL);
+		(void)ports_unwatch(publication, NULL);
+	}
 	return ret;
 }
 
@@ -407,22 +432,83 @@ static bool flow_is_published(const struct published_list *all, const struct flo
 	return false;
 }
 
+/* Whether a port that isn't published any more is why there is a flow. */
+static bool flow_is_withdrawn(const struct publication *publication, const struct flow *flow)
+{
+	enum flow_kind kind = flow_kind(flow);
+
+	return flow->has_original && (kind == FLOW_PUBLISHED || kind == FLOW_HAIRPIN) &&
+	       !flow_is_published(&publication->all, flow);
+}
+
+static bool port_is_published(const struct published_list *all, const struct nk_flow_key *key)
+{
+	uint8_t protocol = key->protocol;
+	uint16_t port = be16toh(key->dport);
+	struct addr host = addr_from_ip(&key->daddr);
+	size_t i = published_list_find(all, protocol, port);
+
+	for (; published_list_has(all, i, protocol, port); i++) {
+		struct addr published = addr_from_ip(&all->entries[i].key.addr);
+
+		if (publish_addrs_overlap(&published, &host))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a flow was given a port that is published now: a client's packets could be its answers.
+ */
+static bool flow_is_in_the_way(const struct publication *publication, const struct flow *flow)
+{
+	enum flow_kind kind = flow_kind(flow);
+
+	return flow->has_original && (kind == FLOW_MASQUERADE || kind == FLOW_HAIRPIN) &&
+	       port_is_published(&publication->all, &flow->reply_key);
+}
+
+/* @is_over: which flows go; those that stay are left in @flows. */
+static int flows_end(const struct publication *publication, struct flow_list *flows,
+		     bool (*is_over)(const struct publication *, const struct flow *),
+		     struct error *err)
+{
+	struct datapath *datapath = &publication->node->datapath;
+	size_t kept = 0;
+	int ret = flow_list_read(datapath, flows, err);
+
+	for (size_t i = 0; !ret && i < flows->count; i++) {
+		if (is_over(publication, &flows->flows[i]))
+			ret = flow_delete(datapath, &flows->flows[i], err);
+		else
+			flows->flows[kept++] = flows->flows[i];
+	}
+	if (!ret)
+		flows->count = kept;
+	return ret;
+}
+
 /* Else a client that goes on would reach the endpoint for as long as it does. */
 static int flows_withdraw(const struct publication *publication, struct error *err)
 {
 	_cleanup_flow_list_ struct flow_list flows = { 0 };
-	struct datapath *datapath = &publication->node->datapath;
-	int ret = flow_list_read(datapath, &flows, err);
+	int ret = flows_end(publication, &flows, flow_is_withdrawn, err);
 
-	for (size_t i = 0; !ret && i < flows.count; i++) {
-		const struct flow *flow = &flows.flows[i];
-		enum flow_kind kind = flow_kind(flow);
+	return ret ? ret : ports_unwatch_beside(publication, &flows, err);
+}
 
-		if (flow->has_original && (kind == FLOW_PUBLISHED || kind == FLOW_HAIRPIN) &&
-		    !flow_is_published(&publication->all, flow))
-			ret = flow_delete(datapath, flow, err);
-	}
-	return ret;
+/*
+ * New flows don't take a port that is published; programs that are running may not have seen yet
+ * that it is.
+ */
+static int flows_give_way(struct publication *publication, struct error *err)
+{
+	_cleanup_flow_list_ struct flow_list flows = { 0 };
+	int ret;
+
+	nat_programs_wait();
+	published_list_free(&publication->all);
+	ret = published_list_read(&publication->node->datapath, &publication->all, err);
+	return ret ? ret : flows_end(publication, &flows, flow_is_in_the_way, err);
 }
 
 /* With the last port the host's sockets are left alone again, or else by the next change. */
@@ -439,10 +525,31 @@ static int ports_delete(struct publication *publication, struct error *err)
 	return flows_withdraw(publication, err);
 }
 
+/*
+ * Whether a flow may have been given one of the wanted ports: then the programs look at it already,
+ * except for SCTP, which they look at anyway.
+ */
+static int ports_may_be_given(const struct publication *publication, bool *ret_given,
+			      struct error *err)
+{
+	_cleanup_nat_ struct nk_nat *nat = NULL;
+	bool given = false;
+	int ret = nat_open(&publication->node->datapath, &nat, err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; !given && i < publication->wanted_count; i++)
+		given = publication->wanted[i].key.protocol == IPPROTO_SCTP ||
+			nat_port_is_set(nat, entry_port(&publication->wanted[i]));
+	*ret_given = given;
+	return 0;
+}
+
 static int add_locked(struct publication *publication, struct publish_report *report,
 		      struct error *err)
 {
 	struct datapath *datapath = &publication->node->datapath;
+	bool given = false;
 	int ret = published_list_read(datapath, &publication->all, err);
 
 	if (!ret)
@@ -456,7 +563,11 @@ static int add_locked(struct publication *publication, struct publish_report *re
 	if (!ret)
 		ret = ports_delete(publication, err);
 	if (!ret)
+		ret = ports_may_be_given(publication, &given, err);
+	if (!ret)
 		ret = ports_insert(publication, err);
+	if (!ret && given)
+		ret = flows_give_way(publication, err);
 	if (!ret)
 		sockets_lead(publication, report);
 	return ret;
@@ -579,7 +690,7 @@ int publish_collect(struct node *node, struct error *err)
 
 	if (!ret)
 		ret = published_list_read(&node->datapath, &publication.all, err);
-	if (!ret)
+	if (!ret && publication.all.count)
 		ret = dead_mark_gone(&publication, err);
 	return ret ? ret : ports_delete(&publication, err);
 }

@@ -231,7 +231,7 @@ attach_again()
 	expect_refusal "too few ports" 2 'too few' nat set --ports 20000-20001
 	expect_refusal "a range upside down" 2 '20000-10000 ' nat set --ports 20000-10000
 	expect_refusal "too few flows" 2 '15' nat set --endpoint-flows 15
-	expect_refusal "too many flows" 2 '131073' nat set --endpoint-flows 131073
+	expect_refusal "too many flows" 2 '32769' nat set --endpoint-flows 32769
 	expect_refusal "nothing to set" 2 'nothing to set' nat set
 	expect_same "nothing has changed" "$before" "$(nkctl nat show --json)"
 	defer nkctl nat set --ports 16384-32767 --endpoint-flows 16384

@@ -238,6 +238,60 @@ flows() { nkctl flows list --json | jq length; }
 	expect_same "its bits" "$word" "$(word)"
 }
 
+# Has masquerading take other ports for the rest of the test.
+masquerade_with() # MIN-MAX
+{
+	local before
+	before=$(nkctl nat show --json | jq -r '.ports | "\(.min)-\(.max)"')
+	nkctl nat set --ports "$1"
+	defer nkctl nat set --ports "$before"
+}
+
+# Prints the port that masquerading gave to the only flow.
+port_given() { nkctl flows list --json | jq -r '.[0].translated.source_port'; }
+
+@test "a port that is published ends the flow that masquerading gave it to" {
+	local given
+	masquerade_with 20000-20999
+	flow -b -s 5000 -l 7000 udp c1 remote $REMOTE4
+	given=$(port_given)
+	expect "another protocol" nkctl publish add c2 "$given:80"
+	expect "another port" nkctl publish add c2 $((given + 1)):80/udp
+	expect "another address" nkctl publish add c2 "127.0.0.1:$given:80/udp"
+	expect_same "are in nobody's way" 1 "$(flows)"
+	nkctl publish remove c2 "127.0.0.1:$given:80/udp"
+	expect "the port itself" nkctl publish add c2 "$given:80/udp"
+	expect_same "the flow is gone" 0 "$(flows)"
+	start server c2 greet serve c2 udp 80
+	eventually "c2 serves" grep -q ready "$(output_of server)"
+	expect_match "who had its answers reaches c2" '^c2 ' "$(at remote greet ask udp $HOST4 "$given")"
+	nkctl flows flush --all
+	flow -b -s 5000 -l 7000 udp c1 remote $REMOTE4
+	expect_match "c1 gets another port" '^20[0-9]{3}$' "$(port_given)"
+	expect_no_match "c1 gets another port" "^$given\$" "$(port_given)"
+	nkctl flows flush --all
+}
+
+@test "a flow keeps its port of an earlier range, whatever is published" {
+	local given
+	masquerade_with 20000-20999
+	hold_open connection tcp c1 remote $REMOTE4
+	given=$(port_given)
+	nkctl nat set --ports 2000-2099
+	expect_same "its port is looked at" "$given" "$(looked_at)"
+	nkctl publish add c2 "$given:80/udp" 90:90
+	nkctl publish remove c2 "$given:80/udp" 90:90
+	expect_same "and still is" "$given" "$(looked_at)"
+	expect_goes_on "the connection" connection
+	nkctl nat set --ports 3000-3099
+	expect_same "after one more change" "$given" "$(looked_at)"
+	expect_goes_on "the connection" connection
+	hold_close connection
+	nkctl flows flush --all
+	nkctl nat set --ports 2000-2099
+	expect_same "when the flow is gone" '' "$(looked_at)"
+}
+
 is_gone() { ! nkctl show "$1"; }
 
 @test "the dead publish nothing" {
@@ -252,6 +306,23 @@ is_gone() { ! nkctl show "$1"; }
 		expect_same "nothing else is left" 2 "$(entries | wc -l)"
 		expect_same "to be looked at" 85 "$(looked_at)"
 	fi
+}
+
+@test "without the collector, the next attach withdraws what the dead have published" {
+	if has_collector; then
+		rm /sys/fs/bpf/nkctl*/links/collect
+		defer nkctl upgrade
+	fi
+	containers c4
+	nkctl publish add c4 80-89:80-89
+	ip netns delete c4
+	eventually "its device is gone" is_gone c4
+	expect_same "its entries are there" 20 "$(entries | wc -l)"
+	containers c5
+	expect_same "none is left" '' "$(entries)"
+	expect_same "nor looked at" '' "$(looked_at)"
+	nkctl detach --ns c5
+	ip netns delete c5
 }
 
 @test "of many who want a port at once, one gets it" {

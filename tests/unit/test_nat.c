@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Which ports masquerading takes, and the bits by which the datapath knows them. */
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ static void test_where_the_host_leaves_too_few_they_are_shared(void **state)
 
 static void test_a_bit_for_each_port(void **state)
 {
-	struct nk_nat nat = { .port_min = 100, .port_max = 200 };
+	struct nk_nat nat = { 0 };
 
 	(void)state;
 	nat_port_set(&nat, 0);
@@ -49,23 +50,81 @@ static void test_a_bit_for_each_port(void **state)
 	assert_true(nat.ports[0] == (1ULL | 1ULL << 63));
 	assert_true(nat.ports[1] == 1);
 	assert_true(nat.ports[1023] == 1ULL << 63);
-	nat_port_clear(&nat, 63);
-	assert_true(nat.ports[0] == 1);
+	assert_true(nat_port_is_set(&nat, 0) && nat_port_is_set(&nat, 65535));
+	assert_false(nat_port_is_set(&nat, 1) || nat_port_is_set(&nat, 65534));
 }
 
-static void test_masquerading_keeps_its_ports(void **state)
+static void set_all(struct nk_nat *nat)
 {
-	struct nk_nat nat = { .port_min = 100, .port_max = 200 };
+	memset(nat->ports, 0xff, sizeof(nat->ports));
+}
+
+/* Checks that these ports, in ascending order, are the only ones that are looked at. */
+static void check_watched(const struct nk_nat *nat, const uint32_t *ports, size_t count)
+{
+	for (uint32_t port = 0, i = 0; port < NK_PORTS; port++) {
+		bool expected = i < count && ports[i] == port;
+
+		if (nat_port_is_set(nat, (uint16_t)port) != expected)
+			fail_msg("port %u is%s looked at", port, expected ? "n't" : "");
+		i += expected;
+	}
+}
+
+static void test_nothing_else_is_looked_at_than_masquerading_s_ports(void **state)
+{
+	struct nk_nat nat = { .port_min = 127, .port_max = 129 };
 
 	(void)state;
-	nat_port_set(&nat, 99);
-	nat_port_set(&nat, 100);
-	nat_port_set(&nat, 200);
-	nat_port_clear(&nat, 99);
-	nat_port_clear(&nat, 100);
-	nat_port_clear(&nat, 200);
-	assert_true(nat.ports[1] == 1ULL << 36);
-	assert_true(nat.ports[3] == 1ULL << 8);
+	set_all(&nat);
+	nat_ports_clear(&nat, &(struct published_list){ 0 }, &(struct flow_list){ 0 });
+	check_watched(&nat, (const uint32_t[]){ 127, 128, 129 }, 3);
+}
+
+static void test_published_ports_stay(void **state)
+{
+	struct published_entry entries[] = {
+		{ .key = { .port = htobe16(53), .protocol = IPPROTO_TCP } },
+		{ .key = { .port = htobe16(128), .protocol = IPPROTO_TCP } },
+		{ .key = { .port = htobe16(53), .protocol = IPPROTO_UDP } },
+	};
+	struct nk_nat nat = { .port_min = 128, .port_max = 128 };
+
+	(void)state;
+	set_all(&nat);
+	nat_ports_clear(&nat, &(struct published_list){ entries, 3 }, &(struct flow_list){ 0 });
+	check_watched(&nat, (const uint32_t[]){ 53, 128 }, 2);
+}
+
+/* A flow whose answers come to a port; @sender: 0 where somebody outside began it. */
+static struct flow flow_to(uint16_t port, uint32_t sender)
+{
+	return (struct flow){ .reply_key = { .dport = htobe16(port) },
+			      .original = { .sender = sender },
+			      .has_original = true };
+}
+
+static void test_ports_that_flows_were_given_stay(void **state)
+{
+	struct flow flows[] = { flow_to(20000, 7), flow_to(40000, 0), flow_to(128, 8),
+				flow_to(65535, 0) };
+	struct nk_nat nat = { .port_min = 128, .port_max = 128 };
+
+	(void)state;
+	flows[3].has_original = false; /* nobody knows */
+	set_all(&nat);
+	nat_ports_clear(&nat, &(struct published_list){ 0 }, &(struct flow_list){ flows, 4 });
+	check_watched(&nat, (const uint32_t[]){ 128, 20000, 65535 }, 3);
+}
+
+static void test_clearing_sets_nothing(void **state)
+{
+	struct flow flow = flow_to(3868, 7); /* as of SCTP, which keeps its port */
+	struct nk_nat nat = { .port_min = 128, .port_max = 128 };
+
+	(void)state;
+	nat_ports_clear(&nat, &(struct published_list){ 0 }, &(struct flow_list){ &flow, 1 });
+	check_watched(&nat, (const uint32_t[]){ 0 }, 0);
 }
 
 static void check_refused(const struct nat_change *change, const char *words)
@@ -80,7 +139,7 @@ static void check_refused(const struct nat_change *change, const char *words)
 static void test_settings_that_can_be(void **state)
 {
 	static const struct nat_change good[] = {
-		{ .endpoint_flows = 16 },      { .endpoint_flows = 131072 },
+		{ .endpoint_flows = 16 },      { .endpoint_flows = 32768 },
 		{ .ports = { 1024, 1039 } },   { .ports = { 1, 0 } },
 		{ .ports = { 65520, 65535 } }, { .ports = { 1024, 65535 } },
 	};
@@ -93,8 +152,8 @@ static void test_settings_that_can_be(void **state)
 static void test_settings_that_cant_be(void **state)
 {
 	(void)state;
-	check_refused(&(struct nat_change){ .endpoint_flows = 15 }, "16 to 131072");
-	check_refused(&(struct nat_change){ .endpoint_flows = 131073 }, "16 to 131072");
+	check_refused(&(struct nat_change){ .endpoint_flows = 15 }, "16 to 32768");
+	check_refused(&(struct nat_change){ .endpoint_flows = 32769 }, "16 to 32768");
 	check_refused(&(struct nat_change){ .ports = { 1023, 2000 } }, "within 1024-65535");
 	check_refused(&(struct nat_change){ .ports = { 1024, 65536 } }, "within 1024-65535");
 	check_refused(&(struct nat_change){ .ports = { 3000, 2000 } }, "the smaller one first");
@@ -134,7 +193,10 @@ int main(void)
 		cmocka_unit_test(test_ports_are_ones_that_the_host_leaves),
 		cmocka_unit_test(test_where_the_host_leaves_too_few_they_are_shared),
 		cmocka_unit_test(test_a_bit_for_each_port),
-		cmocka_unit_test(test_masquerading_keeps_its_ports),
+		cmocka_unit_test(test_nothing_else_is_looked_at_than_masquerading_s_ports),
+		cmocka_unit_test(test_published_ports_stay),
+		cmocka_unit_test(test_ports_that_flows_were_given_stay),
+		cmocka_unit_test(test_clearing_sets_nothing),
 		cmocka_unit_test(test_settings_that_can_be),
 		cmocka_unit_test(test_settings_that_cant_be),
 		cmocka_unit_test(test_prefixes_that_can_be_exempt),
