@@ -23,6 +23,7 @@
 #include "drop.h"
 #include "maps.h"
 #include "parse.h"
+#include "port.h"
 
 /* Slots of living flows that are passed over before one of the flows goes. */
 #define NK_SLOT_TRIES 16
@@ -95,53 +96,9 @@ static __always_inline struct nk_flow_plan *flow_plan_get(void)
 	return bpf_map_lookup_elem(&flow_plans, &key);
 }
 
-static __always_inline struct nk_nat *nat_settings(void)
-{
-	__u32 key = 0;
-
-	return bpf_map_lookup_elem(&nat, &key);
-}
-
-/* Whether a local port may have to do with translation: published, or of the range. */
-static __always_inline bool nat_port_is_watched(__be16 port)
-{
-	const struct nk_nat *settings = nat_settings();
-	__u16 number = bpf_ntohs(port);
-
-	return settings && settings->ports[number / 64] >> (number % 64) & 1;
-}
-
-static __always_inline bool nat_port_is_in_range(__be16 port)
-{
-	const struct nk_nat *settings = nat_settings();
-	__u16 number = bpf_ntohs(port);
-
-	return settings && number >= settings->port_min && number <= settings->port_max;
-}
-
-static __always_inline bool ip_is_v4(const struct nk_ip *ip)
-{
-	return ip->words[2] == bpf_htonl(0xffff) && !(ip->words[0] | ip->words[1]);
-}
-
 static __always_inline bool key_is_v4(const struct nk_flow_key *key)
 {
 	return ip_is_v4(&key->daddr);
-}
-
-/* The same port of any address of its family. */
-static __always_inline void port_set_any(struct nk_port *port)
-{
-	if (ip_is_v4(&port->addr))
-		port->addr.words[3] = 0;
-	else
-		__builtin_memset(&port->addr, 0, sizeof(port->addr));
-}
-
-static __always_inline bool ip_equal(const struct nk_ip *a, const struct nk_ip *b)
-{
-	return !((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) |
-		 (a->words[2] ^ b->words[2]) | (a->words[3] ^ b->words[3]));
 }
 
 static __always_inline bool key_equal(const struct nk_flow_key *a, const struct nk_flow_key *b)
@@ -540,10 +497,7 @@ static __always_inline bool port_is_published(struct nk_flow_plan *plan)
 	plan->port.addr = plan->reply_key.daddr;
 	plan->port.port = plan->reply_key.dport;
 	plan->port.protocol = plan->reply_key.protocol;
-	if (bpf_map_lookup_elem(&published, &plan->port))
-		return true;
-	port_set_any(&plan->port);
-	return bpf_map_lookup_elem(&published, &plan->port);
+	return published_lookup(&plan->port);
 }
 
 static __always_inline bool protocol_has_ports(__u8 protocol)

@@ -73,17 +73,6 @@ static __always_inline struct nk_nat_packet *nat_packet_get(void)
 	return bpf_map_lookup_elem(&nat_packets, &key);
 }
 
-static __always_inline struct nk_ip ip_from_v4(__be32 addr)
-{
-	return (struct nk_ip){ .words = { 0, 0, bpf_htonl(0xffff), addr } };
-}
-
-static __always_inline struct nk_ip ip_from_v6(const struct in6_addr *addr)
-{
-	return (struct nk_ip){ .words = { addr->s6_addr32[0], addr->s6_addr32[1],
-					  addr->s6_addr32[2], addr->s6_addr32[3] } };
-}
-
 static __always_inline bool icmp_is_error(__u8 type, __u8 protocol)
 {
 	if (protocol == IPPROTO_ICMPV6)

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Published ports: which container a port of the host leads to. */
+/* What a packet's destination is: the host's own address, and a published port of it. */
 #ifndef NKCTL_BPF_PUBLISHED_H
 #define NKCTL_BPF_PUBLISHED_H
 
 #include "flow.h"
-
-static __always_inline struct nk_endpoint *endpoint_of(const struct nk_ip *ip)
-{
-	if (ip_is_v4(ip))
-		return bpf_map_lookup_elem(&endpoints_v4, &ip->words[3]);
-	return bpf_map_lookup_elem(&endpoints_v6, ip);
-}
 
 /*
  * Whether a packet's destination is the host's own. The lookup tells no local address from an
@@ -37,14 +30,6 @@ __noinline int destination_is_local(struct __sk_buff *skb, const struct nk_flow_
 	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-/* The endpoint behind a published port, if it still has that address. */
-static __always_inline const struct nk_endpoint *published_endpoint(const struct nk_published *to)
-{
-	const struct nk_endpoint *endpoint = endpoint_of(&to->addr);
-
-	return endpoint && endpoint->ifindex == to->ifindex ? endpoint : NULL;
-}
-
 /**
  * published_find - where the destination of a packet is published to: the port of that address, or
  * of any of the host's. Not by the dead, nor at an address that the host no longer has.
@@ -57,12 +42,8 @@ static __always_inline const struct nk_published *published_find(struct __sk_buf
 		.port = key->dport,
 		.protocol = key->protocol,
 	};
-	const struct nk_published *to = bpf_map_lookup_elem(&published, &port);
+	const struct nk_published *to = published_lookup(&port);
 
-	if (!to) {
-		port_set_any(&port);
-		to = bpf_map_lookup_elem(&published, &port);
-	}
 	return to && published_endpoint(to) && destination_is_local(skb, key) ? to : NULL;
 }
 

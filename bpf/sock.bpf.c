@@ -26,7 +26,7 @@
  */
 #include "endpoint_maps.h"
 #include "host_addresses.h"
-#include "published_maps.h"
+#include "port.h"
 #include <nkctl/sockets.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -51,22 +51,6 @@ struct {
 } socket_peers SEC(".maps");
 
 /* Addresses ------------------------------------------------------------------------------------ */
-
-static __always_inline struct nk_ip ip_from_v4(__be32 addr)
-{
-	return (struct nk_ip){ .words = { 0, 0, bpf_htonl(0xffff), addr } };
-}
-
-static __always_inline bool ip_is_v4(const struct nk_ip *ip)
-{
-	return !(ip->words[0] | ip->words[1]) && ip->words[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline bool ip_is_any(const struct nk_ip *ip)
-{
-	return !ip->words[3] && !(ip->words[0] | ip->words[1]) &&
-	       (!ip->words[2] || ip->words[2] == bpf_htonl(0xffff));
-}
 
 static __always_inline bool ip_is_loopback(const struct nk_ip *ip)
 {
@@ -146,48 +130,20 @@ static __always_inline void destination_resolve(struct nk_ip *dst, const struct 
 
 /* What is published --------------------------------------------------------------------------- */
 
-/* Most sockets speak to other ports: they are told apart by one bit. */
-static __always_inline bool port_is_watched(__be16 port)
-{
-	__u32 key = 0;
-	__u16 number = bpf_ntohs(port);
-	const struct nk_nat *settings = bpf_map_lookup_elem(&nat, &key);
-
-	return settings && settings->ports[number / 64] >> (number % 64) & 1;
-}
-
 static __always_inline bool address_is_own(const struct nk_ip *ip)
 {
 	return ip_is_loopback(ip) || bpf_map_lookup_elem(&host_addresses, ip);
-}
-
-/* The container that a port leads to may have died. */
-static __always_inline bool published_is_alive(const struct nk_published *to)
-{
-	const struct nk_endpoint *endpoint;
-
-	if (ip_is_v4(&to->addr))
-		endpoint = bpf_map_lookup_elem(&endpoints_v4, &to->addr.words[3]);
-	else
-		endpoint = bpf_map_lookup_elem(&endpoints_v6, &to->addr);
-	return endpoint && endpoint->ifindex == to->ifindex;
 }
 
 static __always_inline const struct nk_published *published_find(const struct nk_socket_addr *dst,
 								 __u8 protocol)
 {
 	struct nk_port key = { .addr = dst->addr, .port = dst->port, .protocol = protocol };
-	const struct nk_published *to = bpf_map_lookup_elem(&published, &key);
+	const struct nk_published *to = published_lookup(&key);
 
-	if (!to) {
-		key.addr.words[3] = 0;
-		if (!ip_is_v4(&dst->addr))
-			__builtin_memset(&key.addr, 0, sizeof(key.addr));
-		to = bpf_map_lookup_elem(&published, &key);
-		if (!to || !address_is_own(&dst->addr))
-			return NULL;
-	}
-	return published_is_alive(to) ? to : NULL;
+	if (!to || (ip_is_any(&key.addr) && !address_is_own(&dst->addr)))
+		return NULL;
+	return published_endpoint(to) ? to : NULL;
 }
 
 /* What sockets remember ------------------------------------------------------------------------ */
@@ -249,7 +205,8 @@ static __always_inline bool socket_translate(struct bpf_sock_addr *ctx, int fami
 	struct nk_socket_addr used = *dst, real = { 0 };
 	const struct nk_published *to;
 
-	if (!port_is_watched(dst->port) || ip_is_loopback(source) || ctx->sk->bound_dev_if)
+	/* Most sockets speak to other ports: they are told apart by one bit. */
+	if (!nat_port_is_watched(dst->port) || ip_is_loopback(source) || ctx->sk->bound_dev_if)
 		return false;
 	destination_resolve(&used.addr, source);
 	to = published_find(&used, (__u8)ctx->protocol);
