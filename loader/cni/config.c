@@ -463,7 +463,7 @@ static int config_parse_device(struct cni_config *config, const struct field *do
 {
 	enum nk_device device = NK_DEVICE_AUTO;
 	enum nk_mode mode = NK_MODE_L3;
-	struct field device_field, mode_field;
+	struct field device_field = { 0 }, mode_field = { 0 };
 	int ret = field_get(document, "device", JSON_STRING, &device_field, err);
 
 	if (!ret)

@@ -144,7 +144,8 @@ static int content_install(const char *dir, const char *name, const struct conte
 	if (ret && ret != -ENOENT)
 		return ret;
 	file->outcome = INSTALL_WRITTEN;
-	if (found.bytes && found.len == content->len && !memcmp(found.bytes, content->bytes, found.len))
+	if (found.bytes && found.len == content->len &&
+	    !memcmp(found.bytes, content->bytes, found.len))
 		file->outcome = INSTALL_UNCHANGED;
 	else if (!ret && keep)
 		file->outcome = INSTALL_KEPT;
