@@ -51,11 +51,6 @@ bool nat_port_is_set(const struct nk_nat *nat, uint16_t port)
 	return nat->ports[port / 64] >> port % 64 & 1;
 }
 
-bool port_range_has(const struct port_range *range, uint32_t port)
-{
-	return port >= range->min && port <= range->max;
-}
-
 bool port_ranges_overlap(const struct port_range *a, const struct port_range *b)
 {
 	return a->min <= b->max && b->min <= a->max;

@@ -65,7 +65,6 @@ void nat_ports_clear(struct nk_nat *nat, const struct published_list *published,
  */
 void nat_programs_wait(void);
 
-bool port_range_has(const struct port_range *range, uint32_t port);
 bool port_ranges_overlap(const struct port_range *a, const struct port_range *b);
 
 /**
