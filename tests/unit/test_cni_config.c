@@ -2,6 +2,7 @@
 /* Network configurations: what each key means, and which values are refused by its name. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cni.h"
 #include "cni/config.h"
@@ -321,6 +322,86 @@ static void test_bad_attachments(void **state)
 	}
 }
 
+/* Values of every type, at every key that is known and a few that aren't. */
+static const char *const known_keys[] = {
+	"mtu",           "ipMasq",  "device",     "mode",         "isGateway", "subnets",
+	"subnet",        "ipam",    "type",       "dns",          "search",    "nameservers",
+	"runtimeConfig", "ips",     "ipRanges",   "portMappings", "hostPort",  "containerPort",
+	"protocol",      "hostIP",  "mac",        "bandwidth",    "args",      "cni",
+	"prevResult",    "exclude", "rangeStart", "rangeEnd",     "gateway",   "unknown",
+};
+
+static const char *const known_values[] = {
+	"",    "10.1.0.0/24", "10.1.0.7", "fd00::/64",         "veth", "l2",
+	"udp", "host-local",  "::",       "06:00:00:00:00:01", "x",    "10.1.0.0/33",
+};
+
+static json_t *value_random(unsigned int *seed, int depth)
+{
+	json_t *value;
+	int count = depth ? rand_r(seed) % 4 : 0;
+
+	switch (rand_r(seed) % 8) {
+	case 0:
+		return json_integer(rand_r(seed) % 3 ? rand_r(seed) % 70000 : -1);
+	case 1:
+		return json_real(rand_r(seed) / 3.0 * (rand_r(seed) % 2 ? 1 : 1e300));
+	case 2:
+		return rand_r(seed) % 2 ? json_null() : json_boolean(rand_r(seed) % 2);
+	case 3:
+	case 4:
+		return json_string(known_values[(size_t)rand_r(seed) % ARRAY_SIZE(known_values)]);
+	case 5:
+		value = json_array();
+		while (count--)
+			(void)json_array_append_new(value, value_random(seed, depth - 1));
+		return value;
+	default:
+		value = json_object();
+		while (count--)
+			(void)json_object_set_new(
+				value, known_keys[(size_t)rand_r(seed) % ARRAY_SIZE(known_keys)],
+				value_random(seed, depth - 1));
+		return value;
+	}
+}
+
+/*
+ * Whatever stands in a document, it is taken or refused with words; sanitizers watch.
+ * NKCTL_TEST_SEED=N repeats a run.
+ */
+static void test_random_documents(void **state)
+{
+	const char *given = getenv("NKCTL_TEST_SEED");
+	unsigned int seed =
+		given ? (unsigned int)strtoul(given, NULL, 10) : (unsigned int)time(NULL);
+
+	(void)state;
+	print_message("# NKCTL_TEST_SEED=%u\n", seed);
+	for (int i = 0; i < 20000; i++) {
+		struct cni_request request = request_of("ADD", HEAD "}");
+		struct cni_attachment *list = NULL;
+		struct cni_config config;
+		struct error err = { 0 };
+		size_t count;
+		int ret;
+
+		for (int keys = rand_r(&seed) % 4; keys >= 0; keys--)
+			(void)json_object_set_new(
+				request.config,
+				known_keys[(size_t)rand_r(&seed) % ARRAY_SIZE(known_keys)],
+				value_random(&seed, 4));
+		ret = cni_config_parse(&request, &config, &err);
+		assert_true(ret ? *err.message : !err.code);
+		cni_config_free(&config);
+		(void)json_object_set_new(request.config, "cni.dev/attachments",
+					  value_random(&seed, 3));
+		if (!cni_config_parse_attachments(&request, &list, &count, NULL))
+			free(list);
+		cni_request_free(&request);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_many_are_too_many),
 		cmocka_unit_test(test_attachments),
 		cmocka_unit_test(test_bad_attachments),
+		cmocka_unit_test(test_random_documents),
 	};
 
 	return cmocka_run_group_tests_name("cni_config", tests, NULL, NULL);
