@@ -74,3 +74,48 @@ with_previous() # CONFIG
 {
 	jq -c --argjson previous "$answer" '. + {prevResult: $previous}' <<<"$1"
 }
+
+# shellcheck disable=SC2034
+readonly BUILT_IN='{"subnets": ["10.91.0.0/16", "fd00:91::/64"]}'
+
+setup()
+{
+	trace_test_only
+	ip netns add c1
+	ip netns add c2
+}
+
+teardown()
+{
+	clean_up
+	take_all_down
+}
+
+# A file of eth0 below /sys, as the container's own sysfs has it.
+host_path() # CONTAINER FILE
+{
+	local file=$BATS_TEST_TMPDIR/$2
+	within "$1" unshare -m sh -c "mount -t sysfs sysfs /sys && cat /sys/class/net/eth0/$2" >"$file"
+	echo "$file"
+}
+
+# Prints the endpoints that nkctl knows, as NETWORK/ID/IFNAME.
+attached()
+{
+	nkctl list --json | jq -r '[.[] | "\(.network)/\(.id)/\(.ifname)"] | join(" ")'
+}
+
+# A configuration whose addresses come from host-local, whose files are this test's own.
+host_local() # [MORE] [VERSION]
+{
+	local more=${1:-'{}'}
+	cni_config "$(jq -nc --argjson more "$more" --arg dir "$BATS_TEST_TMPDIR/ipam" '{ipam: {
+		type: "host-local", dataDir: $dir, ranges: [[{subnet: "10.92.0.0/24"}],
+		[{subnet: "fd00:92::/64"}]], routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"},
+		{dst: "198.51.100.0/24"}]}} * $more')" "${2:-1.0.0}"
+}
+
+# The addresses that host-local has given out.
+reserved() { (cd "$BATS_TEST_TMPDIR/ipam/pods" && printf '%s ' [0-9f]*); }
+
+need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworking-plugins is not installed'; }

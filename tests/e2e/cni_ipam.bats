@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The CNI plugin, sentence by sentence of the spec, as a runtime sees it: delegated addresses, and chains.
+
+load lib
+load cni
+
+## Delegated addresses
+
+# bats test_tags=core
+@test "host-local gives addresses, routes and a resolver" {
+	local config
+	need_plugins
+	config=$(host_local)
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'the addresses' '10.92.0.2/24 10.92.0.1,fd00:92::2/64 fd00:92::1' \
+		"$(answered '[.ips[] | .address + " " + .gateway] | join(",")')"
+	expect_same 'the routes' '0.0.0.0/0 ::/0 198.51.100.0/24' \
+		"$(answered '[.routes[].dst] | join(" ")')"
+	expect_match 'the container has one' 'dev eth0' "$(at c1 ip route show 198.51.100.0/24)"
+	expect 'the host reaches it' ping -c 1 -W 2 10.92.0.2
+	expect 'it reaches the outside' at c1 ping -c 1 -W 2 "$REMOTE4"
+	expect_cni 'another one' ADD c2 "$config"
+	expect 'they reach each other' at c1 ping -c 1 -W 2 10.92.0.3
+	expect 'by IPv6, too' at c1 ping -c 1 -W 2 fd00:92::3
+	expect_cni 'it is as told' CHECK c2 "$(with_previous "$config")"
+	expect_same 'the addresses are noted' '10.92.0.2 10.92.0.3 fd00:92::2 fd00:92::3 ' "$(reserved)"
+	expect_cni 'detached' DEL c1 "$config"
+	expect_same 'and given back' '10.92.0.3 fd00:92::3 ' "$(reserved)"
+	rm "$BATS_TEST_TMPDIR"/ipam/pods/{10.92.0.3,fd00:92::3}
+	answer='{}' # CHECK is delegated, too
+	expect_cni_error 'a reservation is lost' 999 'host-local' CHECK c2 "$(delegated_previous c2)"
+}
+
+# The configuration of host-local with what its ADD of a container has told.
+delegated_previous() # CONTAINER
+{
+	host_local | jq -c --arg primary "$(primary_of "$1")" --arg ns "/run/netns/$1" '. + {prevResult: {
+		cniVersion: "1.0.0", interfaces: [{name: $primary}, {name: "eth0", sandbox: $ns}],
+		ips: [{address: "10.92.0.3/24", interface: 1}]}}'
+}
+
+@test "an ADD that fails gives the addresses back" {
+	local config
+	need_plugins
+	config=$(host_local '{"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}')
+	expect_cni 'attached' ADD c1 "$config"
+	expect_cni_error 'its port is taken' 105 8080 ADD c2 "$config"
+	expect_same 'the first alone has addresses' '10.92.0.2 fd00:92::2 ' "$(reserved)"
+	expect_cni_error 'a second ADD' 104 'already attached' ADD c1 "$config"
+	expect_same 'the first still has its addresses' '10.92.0.2 fd00:92::2 ' "$(reserved)"
+	at c2 ip link add eth0 type veth peer name other
+	expect_cni_error 'its interface is taken' 104 'eth0' ADD c2 "$(host_local)"
+	expect_same 'the first alone has addresses' '10.92.0.2 fd00:92::2 ' "$(reserved)"
+}
+
+@test "the host has the gateway's address if it is to be the gateway" {
+	need_plugins
+	expect_cni 'attached' ADD c1 "$(host_local '{"isGateway": true}')"
+	expect 'it reaches the gateway' at c1 ping -c 1 -W 2 10.92.0.1
+	expect_cni 'detached' DEL c1 "$(host_local)"
+	expect_cni 'attached' ADD c1 "$(host_local '{"isDefaultGateway": true, "ipam": {"routes": null}}')"
+	expect_same 'it has a default route' '0.0.0.0/0 ::/0' "$(answered '[.routes[].dst] | join(" ")')"
+	expect 'it reaches the outside' at c1 ping -c 1 -W 2 "$REMOTE4"
+}
+
+@test "a plugin that fails, is missing, or says nonsense" {
+	local config
+	mkdir -p "$BATS_TEST_TMPDIR/plugins"
+	config=$(cni_config '{"ipam": {"type": "mine"}}')
+	expect_cni_error 'it is missing' 100 'no ipam plugin mine' ADD c1 "$config"
+	expect_cni_error 'it is missing for DEL' 100 'no ipam plugin mine' DEL c1 "$config"
+	mine 'echo oops >&2; echo "{\"code\": 11, \"msg\": \"busy\", \"details\": \"later\"}"; exit 1'
+	expect_not 'it fails' cni_mine ADD "$config"
+	expect_answered_error 'its own number and words' 11 'mine: busy: later'
+	expect_same 'what it says on stderr is passed on' oops "$beside"
+	mine 'exit 3'
+	expect_not 'it fails silently' cni_mine ADD "$config"
+	expect_answered_error 'its status' 100 'exit status 3'
+	mine 'kill -9 $$'
+	expect_not 'it is killed' cni_mine ADD "$config"
+	expect_answered_error 'the signal' 100 'signal 9'
+	mine 'echo hello'
+	expect_not 'it says nonsense' cni_mine ADD "$config"
+	expect_answered_error 'no JSON' 6 'no JSON object'
+	mine 'echo "{\"ips\": []}"'
+	expect_not 'it gives nothing' cni_mine ADD "$config"
+	expect_answered_error 'no address' 100 'no address'
+	mine 'yes'
+	expect_not 'it never ends' cni_mine ADD "$config"
+	mine "cat >'$BATS_TEST_TMPDIR/seen'; env | sort >'$BATS_TEST_TMPDIR/env'
+		echo '{\"ips\": [{\"address\": \"10.96.0.5/24\"}], \"dns\": {\"nameservers\": [\"192.0.2.9\"]}}'"
+	expect 'it gives an address' cni_mine ADD "$config"
+	expect_same 'that address' '10.96.0.5/24 192.0.2.9' \
+		"$(answered '.ips[0].address + " " + .dns.nameservers[0]')"
+	expect_same 'it has seen the whole configuration' "$config" "$(<"$BATS_TEST_TMPDIR/seen")"
+	expect_match 'and the environment' 'CNI_COMMAND=ADD.*CNI_CONTAINERID=c1.*CNI_IFNAME=eth0' \
+		"$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/env")"
+	expect 'GC is delegated' cni_mine GC "$(jq -c '. + {"cni.dev/valid-attachments": []}' <<<"$config")"
+	expect_match 'with its command' 'CNI_COMMAND=GC' "$(<"$BATS_TEST_TMPDIR/env")"
+	expect_same 'and our own is done' '' "$(attached)"
+	expect 'STATUS is delegated' cni_mine STATUS "$config"
+	expect_match 'with its command' 'CNI_COMMAND=STATUS' "$(<"$BATS_TEST_TMPDIR/env")"
+}
+
+# Makes the IPAM plugin "mine" of shell commands.
+mine() # COMMANDS
+{
+	printf '#!/bin/bash\n%s\n' "$1" >"$BATS_TEST_TMPDIR/plugins/mine"
+	chmod +x "$BATS_TEST_TMPDIR/plugins/mine"
+}
+
+cni_mine() # COMMAND CONFIG
+{
+	cni_call "$1" CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 \
+		CNI_PATH="/nowhere:$BATS_TEST_TMPDIR/plugins" -- "$2"
+}
+
+## Chains
+
+@test "in front of tuning and portmap" {
+	local config tuning
+	need_plugins
+	config=$(cni_config "$BUILT_IN" 1.0.0)
+	expect_cni 'attached' ADD c1 "$config"
+	tuning=$(with_previous '{"cniVersion": "1.0.0", "name": "pods", "type": "tuning",
+		"sysctl": {"net.core.somaxconn": "500"}, "dataDir": "'"$BATS_TEST_TMPDIR"'"}')
+	expect 'tuning takes our result' plugin tuning ADD "$tuning"
+	expect_same 'and does its work' 500 "$(at c1 sysctl -n net.core.somaxconn)"
+	expect_cni 'we check its result' CHECK c1 "$(with_previous "$config")"
+	expect 'it checks its own' plugin tuning CHECK "$tuning"
+}
+
+# Runs a reference plugin for c1; the answer goes to 'answer'.
+plugin() # NAME COMMAND CONFIG
+{
+	answer=$(CNI_COMMAND=$2 CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 \
+		CNI_PATH=$CNI_PLUGIN_DIR "$CNI_PLUGIN_DIR/$1" <<<"$3") || fail "$answer"
+}
