@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The CNI plugin, sentence by sentence of the spec, as a runtime sees it: CHECK, GC and STATUS.
+# The CNI plugin, sentence by sentence of the spec, as a runtime sees it: CHECK.
 
 load lib
 load cni
@@ -88,73 +88,4 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	before=$(host_state)
 	expect_cni 'all is well' CHECK c1 "$(with_previous "$config")"
 	expect_same 'the host is as before' "$before" "$(host_state)"
-}
-
-## GC
-
-@test "GC removes exactly what is not valid" {
-	local config valid
-	config=$(cni_config "$BUILT_IN")
-	expect_cni_error 'without a list' 7 valid-attachments GC c1 "$config"
-	expect_cni 'without anything' GC c1 "$(jq -c '. + {"cni.dev/attachments": []}' <<<"$config")"
-	expect_cni 'valid' ADD c1 "$config"
-	expect_cni 'valid, of another interface' ADD c1:eth1 "$config"
-	expect_cni 'not valid' ADD c2 "$config"
-	expect_cni 'not valid, of another interface' ADD c2:eth1 "$config"
-	expect_cni 'of another network' ADD c2:eth2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
-	attach c2 --ifname eth3
-	valid='[{"containerID": "c1", "ifname": "eth0"}, {"containerID": "c1", "ifname": "eth1"},
-		{"containerID": "gone", "ifname": "eth0"}]'
-	expect_cni 'collected' GC c1 "$(jq -c --argjson valid "$valid" \
-		'. + {"cni.dev/valid-attachments": $valid, "cni.dev/attachments": $valid}' <<<"$config")"
-	expect_same 'it answers nothing' '' "$answer"
-	expect_same 'what stays' 'default/c2/eth3 other/c2/eth2 pods/c1/eth0 pods/c1/eth1' "$(attached)"
-	expect 'the valid ones work' ping -c 1 -W 2 10.91.0.3
-}
-
-@test "GC removes what a kill left" {
-	local config
-	config=$(cni_config "$BUILT_IN")
-	expect_cni 'attached' ADD c1 "$config"
-	expect_cni 'attached' ADD c2 "$config"
-	ip link set "$(answered '.interfaces[0].name')" alias ''
-	expect_cni 'collected' GC c1 "$(jq -c '. + {"cni.dev/valid-attachments": [
-		{containerID: "c1", ifname: "eth0"}]}' <<<"$config")"
-	expect_same 'what stays' pods/c1/eth0 "$(attached)"
-}
-
-@test "an ADD that is killed, anywhere, is cleaned by DEL" {
-	local config delay left
-	config=$(cni_config "$BUILT_IN")
-	expect_cni 'loaded' ADD c2 "$config"
-	for delay in 0.001 0.003 0.005 0.008 0.012 0.016 0.02; do
-		CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 \
-			timeout -s KILL $delay "$NKCTL_PROGRAM" <<<"$config" >/dev/null 2>&1 || true
-		expect_cni "after $delay s" DEL c1 "$config"
-		left=$(ip -o link show group 28267 | wc -l)
-		expect_same "after $delay s, the other one alone is left" 1 "$left"
-		expect_cni "after $delay s, it can be attached" ADD c1 "$config"
-		expect_cni 'detached' DEL c1 "$config"
-	done
-}
-
-## STATUS
-
-@test "STATUS tells whether an ADD would work" {
-	local config
-	config=$(cni_config '{"subnets": ["10.91.0.0/30"]}')
-	expect_cni 'where nothing is loaded' STATUS c1 "$config"
-	expect_same 'it answers nothing' '' "$answer"
-	expect_cni 'attached' ADD c1 "$config"
-	expect_cni_error 'no address is free' 50 'no IPv4 address' STATUS c1 "$config"
-	expect_cni 'another network is not concerned' STATUS c1 "$(cni_config "$BUILT_IN" 1.1.0 other)"
-	ip netns delete c1
-	eventually 'the address of the dead is free' cni STATUS c1 "$config"
-	expect_cni_error 'no plugin for addresses' 50 'no ipam plugin nothing' STATUS c2 \
-		"$(cni_config '{"ipam": {"type": "nothing"}}')"
-	expect_cni 'attached' ADD c2 "$config"
-	hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0 | head -1)"
-	expect_cni_error 'no way in' 51 'eth0' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
-	[[ $E2E_DEVICE == netkit ]] || expect_cni_error 'no netkit' 50 netkit STATUS c2 \
-		"$(cni_config '{"device": "netkit"}')"
 }
