@@ -119,7 +119,7 @@ cni_mine() # COMMAND CONFIG
 
 ## Chains
 
-@test "in front of tuning and portmap" {
+@test "in front of tuning" {
 	local config tuning
 	need_plugins
 	config=$(cni_config "$BUILT_IN" 1.0.0)
