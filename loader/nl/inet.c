@@ -57,6 +57,33 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 			   NULL, NULL, err);
 }
 
+static int route_type_read(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+
+	*(uint8_t *)data = route->rtm_type;
+	return MNL_CB_OK;
+}
+
+int inet_addr_is_local(struct nlsock *nl, const struct addr *addr, struct error *err)
+{
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, 0,
+						      sizeof(struct rtmsg), &family_header);
+	struct rtmsg *message = family_header;
+	uint8_t type = RTN_UNSPEC;
+	int ret;
+
+	message->rtm_family = addr->family;
+	message->rtm_dst_len = addr_bits(addr->family);
+	put_addr(header, RTA_DST, addr);
+	ret = nlsock_talk(nl, header, route_type_read, &type, err);
+	if (ret == -ENETUNREACH || ret == -EHOSTUNREACH)
+		return 0; /* not even a default route */
+	return ret ? ret : type == RTN_LOCAL;
+}
+
 static uint8_t route_scope(const struct inet_route *route)
 {
 	if (route->has_scope)

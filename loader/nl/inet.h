@@ -29,6 +29,15 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 		     struct error *err);
 
 /**
+ * inet_addr_is_local() - whether packets to an address are taken in, which for an IPv6 address
+ * begins a moment after it was added: the kernel leaves its local route to a work queue
+ * (addrconf_dad_completed() in net/ipv6/addrconf.c).
+ *
+ * Return: 1 or 0; a negative errno.
+ */
+int inet_addr_is_local(struct nlsock *nl, const struct addr *addr, struct error *err);
+
+/**
  * struct inet_route - a route to add.
  * @dst: destination; length 0 is the default route
  * @ifindex: device it leaves by

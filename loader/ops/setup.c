@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/netns.h"
 #include "core/sysctl.h"
@@ -12,6 +13,10 @@
 #include "nl/link.h"
 #include "ops/gateway.h"
 #include "ops/node.h"
+
+/* How long to wait for the kernel to take in packets to an address, and how often to look. */
+#define ADDRESS_WAIT_US 1000000
+#define ADDRESS_POLL_US 200
 
 static bool setup_has_ipv6(const struct endpoint_setup *setup)
 {
@@ -241,6 +246,35 @@ static int container_routes(const struct endpoint_setup *setup, struct endpoint_
 	return ret;
 }
 
+/*
+ * So that the container can be spoken to when the attach has ended. A kernel that takes longer has
+ * too much to do, and gets to it.
+ */
+static int container_address_await(const struct endpoint_setup *setup, const struct addr *addr,
+				   struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = ADDRESS_POLL_US * 1000L };
+	int ret = inet_addr_is_local(setup->container, addr, err);
+
+	for (int waited_us = 0; !ret && waited_us < ADDRESS_WAIT_US; waited_us += ADDRESS_POLL_US) {
+		(void)nanosleep(&pause, NULL); /* woken early only polls early */
+		ret = inet_addr_is_local(setup->container, addr, err);
+	}
+	return ret < 0 ? error_prefix(err, "look for the container's address %s",
+				      addr_format(addr).text)
+		       : 0;
+}
+
+static int container_addresses_await(const struct endpoint_setup *setup, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < setup->address_count; i++)
+		if (setup->addresses[i].addr.family == AF_INET6)
+			ret = container_address_await(setup, &setup->addresses[i].addr, err);
+	return ret;
+}
+
 int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *ret_routes,
 		    struct error *err)
 {
@@ -253,5 +287,7 @@ int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *
 		ret = link_up(setup->container, setup->peer_ifindex, setup->noarp, err);
 	for (size_t i = 0; !ret && i < setup->address_count; i++)
 		ret = container_address_add(setup, &setup->addresses[i], err);
-	return ret ? ret : container_routes(setup, ret_routes, err);
+	if (!ret)
+		ret = container_routes(setup, ret_routes, err);
+	return ret ? ret : container_addresses_await(setup, err);
 }
