@@ -38,9 +38,9 @@ ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
 include $(SETUP_STAMP)
 endif
 
-## eBPF: four objects, and the skeletons that embed them
+## eBPF: five objects, and the skeletons that embed them
 
-SKELETONS   := build/nkctl.skel.h build/collect.skel.h build/sock.skel.h build/track.skel.h
+SKELETONS   := $(patsubst %,build/%.skel.h,nkctl collect invalidate sock track)
 BPF_HEADERS := $(wildcard bpf/*.h include/nkctl/*.h)
 BPF_CFLAGS  := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Iinclude -idirafter /usr/include/$(shell uname -m)-linux-gnu
@@ -80,7 +80,7 @@ $(BUILD)/loader/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
-$(patsubst %,$(BUILD)/loader/bpf/%.o,datapath collector sockets tracker): $(SKELETONS)
+$(patsubst %,$(BUILD)/loader/bpf/%.o,datapath collector invalidator sockets tracker): $(SKELETONS)
 
 $(BUILD)/nkctl: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

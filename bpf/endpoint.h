@@ -3,6 +3,7 @@
 #ifndef NKCTL_BPF_ENDPOINT_H
 #define NKCTL_BPF_ENDPOINT_H
 
+#include "frame.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -29,24 +30,7 @@ static __always_inline bool endpoint_takes(const struct nk_endpoint *endpoint,
 					   struct __sk_buff *skb, __u32 l3_offset,
 					   const struct nk_upper *upper)
 {
-	__u32 device_mtu = 0;
-
-	if (likely(skb->len - l3_offset <= endpoint->mtu))
-		return true;
-	return packet_len(skb, l3_offset, upper) <= endpoint->mtu &&
-	       gso_fits(skb, upper, endpoint->ifindex, &device_mtu);
-}
-
-/*
- * Ethernet addresses of a frame to the container. The alignment is that of the map's value; in
- * the packet it is claimed, so that the copy takes two instructions instead of twelve: every
- * machine that BPF's JITs run on loads and stores unaligned words.
- */
-static __always_inline void endpoint_address_frame(const struct nk_endpoint *endpoint,
-						   struct ethhdr *eth)
-{
-	__builtin_memcpy(__builtin_assume_aligned(eth, 8),
-			 __builtin_assume_aligned(endpoint->mac, 8), 2 * ETH_ALEN);
+	return packet_fits(skb, l3_offset, upper, endpoint->ifindex, endpoint->mtu);
 }
 
 /* A device without MAC headers gave the packet; the container's end is an Ethernet device. */
@@ -77,7 +61,7 @@ static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 
 	if (hook == NK_HOOK_TCX_L3 && !eth)
 		return NK_STACK; /* no memory: the stack may have some, and takes another hop */
-	endpoint_address_frame(endpoint, eth);
+	mac_pair_copy(eth, endpoint->mac);
 	if (hook == NK_HOOK_NETKIT)
 		return bpf_redirect(endpoint->ifindex, 0);
 	return bpf_redirect_peer(endpoint->ifindex, 0);

@@ -28,6 +28,7 @@
 #include "ipv6.h"
 #include "maps.h"
 #include "parse.h"
+#include "path.h"
 
 /* Next hops remembered at once. Two that share a slot only cost each other time. */
 #define NK_NEXT_HOPS_BITS 8
@@ -77,6 +78,7 @@ static struct nk_unresolved unresolved[NK_UNRESOLVED];
  * @NK_ROUTE_UNRESOLVED: the same, if next_hop_fails() doesn't say that it's in vain
  * @NK_ROUTE_RESOLVE: the same, with a route of its own, so that the kernel can answer a failure
  * @NK_ROUTE_DIRECT: with the MAC addresses of the lookup
+ * @NK_ROUTE_KNOWN: by a path that is known, without a lookup
  */
 enum nk_route {
 	NK_ROUTE_STACK,
@@ -87,6 +89,7 @@ enum nk_route {
 	NK_ROUTE_UNRESOLVED,
 	NK_ROUTE_RESOLVE,
 	NK_ROUTE_DIRECT,
+	NK_ROUTE_KNOWN,
 };
 
 /*
@@ -105,12 +108,16 @@ static __always_inline __u64 next_hop_key(const struct bpf_fib_lookup *fib)
 	return device + (upper * NK_HASH_FACTOR ^ lower) * NK_HASH_FACTOR;
 }
 
+static __always_inline struct nk_next_hop *next_hop_at(__u64 key)
+{
+	return &next_hops[key * NK_HASH_FACTOR >> (64 - NK_NEXT_HOPS_BITS)];
+}
+
 /* Whether it's time for a packet to go by the neighbour table. True once per interval. */
 static __always_inline bool next_hop_is_due(const struct bpf_fib_lookup *fib)
 {
 	__u64 key = next_hop_key(fib);
-	__u64 slot = key * NK_HASH_FACTOR >> (64 - NK_NEXT_HOPS_BITS);
-	struct nk_next_hop *hop = &next_hops[slot];
+	struct nk_next_hop *hop = next_hop_at(key);
 	__u64 now_jiffies = bpf_jiffies64();
 
 	if (likely(hop->key == key &&
@@ -154,44 +161,47 @@ static __always_inline __u16 fib_len(struct __sk_buff *skb, const struct nk_uppe
 	return len < 0xffff ? len : 0xffff;
 }
 
-/* fib_params_v4 - what a packet asks the FIB. */
-static __always_inline struct bpf_fib_lookup
-fib_params_v4(struct __sk_buff *skb, const struct iphdr *ip, const struct nk_upper *upper)
+/*
+ * fib_question_v4 - what a packet asks the FIB, but for its length. Zeroed whole: what has no name
+ * in one family is compared all the same.
+ */
+static __always_inline void fib_question_v4(struct __sk_buff *skb, const struct iphdr *ip,
+					    const struct nk_upper *upper,
+					    union nk_fib *ret_question)
 {
-	return (struct bpf_fib_lookup){
-		.family = AF_INET,
-		.l4_protocol = upper->protocol,
-		.sport = upper->sport,
-		.dport = upper->dport,
-		.tot_len = fib_len(skb, upper),
-		.ifindex = skb->ifindex,
-		.tos = ip->tos,
-		.ipv4_src = ip->saddr,
-		.ipv4_dst = ip->daddr,
-	};
+	struct bpf_fib_lookup *fib = &ret_question->lookup;
+
+	__builtin_memset(ret_question, 0, sizeof(*ret_question));
+	fib->family = AF_INET;
+	fib->l4_protocol = upper->protocol;
+	fib->sport = upper->sport;
+	fib->dport = upper->dport;
+	fib->ifindex = skb->ifindex;
+	fib->tos = ip->tos;
+	fib->ipv4_src = ip->saddr;
+	fib->ipv4_dst = ip->daddr;
 }
 
-static __always_inline struct bpf_fib_lookup
-fib_params_v6(struct __sk_buff *skb, const struct ipv6hdr *ip6, const struct nk_upper *upper)
+static __always_inline void fib_question_v6(struct __sk_buff *skb, const struct ipv6hdr *ip6,
+					    const struct nk_upper *upper,
+					    union nk_fib *ret_question)
 {
-	struct bpf_fib_lookup fib = {
-		.family = AF_INET6,
-		.l4_protocol = upper->protocol,
-		.sport = upper->sport,
-		.dport = upper->dport,
-		.tot_len = fib_len(skb, upper),
-		.ifindex = skb->ifindex,
-		.flowinfo = *(__be32 *)ip6 & bpf_htonl(NK_IPV6_FLOWINFO_MASK),
-	};
+	struct bpf_fib_lookup *fib = &ret_question->lookup;
 
-	__builtin_memcpy(fib.ipv6_src, &ip6->saddr, sizeof(fib.ipv6_src));
-	__builtin_memcpy(fib.ipv6_dst, &ip6->daddr, sizeof(fib.ipv6_dst));
-	return fib;
+	__builtin_memset(ret_question, 0, sizeof(*ret_question));
+	fib->family = AF_INET6;
+	fib->l4_protocol = upper->protocol;
+	fib->sport = upper->sport;
+	fib->dport = upper->dport;
+	fib->ifindex = skb->ifindex;
+	fib->flowinfo = *(__be32 *)ip6 & bpf_htonl(NK_IPV6_FLOWINFO_MASK);
+	__builtin_memcpy(fib->ipv6_src, &ip6->saddr, sizeof(fib->ipv6_src));
+	__builtin_memcpy(fib->ipv6_dst, &ip6->daddr, sizeof(fib->ipv6_dst));
 }
 
 /**
  * fib_route - find a packet's way out.
- * @fib: parameters of the lookup, and afterwards its results
+ * @question: of the packet, and afterwards what the lookup made of it
  * @expires: whether the packet has no hop left. It confirms no next hop then.
  * @is_own: the packet gets an address of the host, with which the stack wouldn't take it: it
  *	goes by the neighbour table until that has an answer
@@ -200,13 +210,16 @@ fib_params_v6(struct __sk_buff *skb, const struct ipv6hdr *ip6, const struct nk_
  * unreachable and prohibited destinations, no route, forwarding off, tunnel encapsulation, and a
  * route back to the device that the packet came from.
  */
-static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf_fib_lookup *fib,
+static __always_inline enum nk_route fib_route(struct __sk_buff *skb, union nk_fib *question,
 					       const struct nk_upper *upper, bool expires,
 					       bool is_own)
 {
-	long result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	struct bpf_fib_lookup *fib = &question->lookup;
 	__u32 device_mtu = NK_IPV6_MTU_MIN; /* unless the kernel can tell */
+	long result;
 
+	fib->tot_len = fib_len(skb, upper);
+	result = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
 	if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH &&
 	    result != BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return is_own && result == BPF_FIB_LKUP_RET_UNSUPP_LWT ? NK_ROUTE_ENCAPSULATED
@@ -231,6 +244,24 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, struct bpf
 	if (skb->protocol == bpf_htons(ETH_P_IPV6) && !nk_config.stack_forwards_ipv6)
 		return NK_ROUTE_RESOLVE;
 	return NK_ROUTE_STACK;
+}
+
+/**
+ * fib_keep - keep the way that fib_route() found, if it's one to keep, for the packets behind.
+ * @path: where it was begun, see path_begin(); or NULL
+ */
+static __always_inline void fib_keep(struct nk_path *path, const struct bpf_fib_lookup *fib,
+				     enum nk_route route, enum nk_path_kind kind)
+{
+	if (!path || route != NK_ROUTE_DIRECT)
+		return;
+	path->kind = kind;
+	path->ifindex = fib->ifindex;
+	path->mtu = fib->mtu_result;
+	path->since_jiffies = next_hop_at(next_hop_key(fib))->used_jiffies;
+	mac_copy(path->macs, fib->dmac);
+	mac_copy(path->macs + ETH_ALEN, fib->smac);
+	path_keep(path);
 }
 
 /*

@@ -32,6 +32,17 @@ static __always_inline void mac_copy(void *to, const void *from)
 }
 
 /*
+ * Destination and source at once. The alignment is that of the place in a map that they come from;
+ * in the frame it is claimed, so that the copy takes two instructions instead of twelve: every
+ * machine that BPF's JITs run on loads and stores unaligned words.
+ */
+static __always_inline void mac_pair_copy(struct ethhdr *eth, const void *pair)
+{
+	__builtin_memcpy(__builtin_assume_aligned(eth, 8), __builtin_assume_aligned(pair, 8),
+			 2 * ETH_ALEN);
+}
+
+/*
  * To be written into each frame that is forwarded: a packet socket may have forged it to differ
  * from skb->protocol, which is what the programs and the stack go by.
  */

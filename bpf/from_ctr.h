@@ -20,7 +20,26 @@
 #include "ipv6.h"
 #include "nd.h"
 #include "parse.h"
+#include "path.h"
 #include "ttl.h"
+
+/* A packet that goes its path, if that is known: the stack knows what to do with any other. */
+static __always_inline bool ipv4_is_plain(struct __sk_buff *skb, const struct iphdr *ip,
+					  const struct nk_upper *upper)
+{
+	return !upper->has_options && ip->ttl > NK_TTL_EXPIRES && skb->pkt_type == PACKET_HOST;
+}
+
+/* A plain packet whose path is known, and that fits it. */
+static __always_inline int from_ctr_known_v4(struct nk_linear linear, const struct nk_path *path,
+					     __u32 slot, enum nk_hook hook)
+{
+	if (nk_config.nat && path->kind == NK_PATH_NAT)
+		return nat_undecided(slot);
+	frame_protocol_set(linear.data, ETH_P_IP);
+	ttl_decrement(linear.data + ETH_HLEN);
+	return path_redirect(path, linear.data, hook);
+}
 
 /*
  * Each family is verified by itself: the other isn't on its stack. Returns NK_UNDECIDED for what
@@ -33,9 +52,20 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_upper upper = { 0 };
 	enum nk_drop_reason reason = ipv4_parse(skb, linear, &upper);
 	struct nk_endpoint *sender, *endpoint;
+	union nk_fib question;
+	struct nk_path *path;
+	__u32 slot;
 
 	if (reason != NK_KEEP)
 		return drop(reason);
+	fib_question_v4(skb, ip, &upper, &question);
+	slot = path_slot(&question);
+	path = path_at(slot);
+	if (likely(path_is_known(path, &question)) && likely(ipv4_is_plain(skb, ip, &upper)) &&
+	    likely(path_takes(path, skb, &upper)))
+		return from_ctr_known_v4(linear, path, slot, hook);
+	path_begin(path, &question);
+
 	if (upper_is_udp(&upper, NK_DHCP_SERVER_PORT, NK_DHCP_CLIENT_PORT))
 		return drop(NK_DROP_DHCP_SERVER);
 	sender = endpoint_find_v4(&ip->saddr);
@@ -51,11 +81,12 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 
 	endpoint = endpoint_find_v4(&ip->daddr);
 	if (!endpoint && nk_config.nat && nat_concerns(sender, &upper))
-		return NK_UNDECIDED;
+		return nat_undecided(slot);
 	if (!endpoint)
-		return from_ctr_egress_v4(skb, linear, &upper);
+		return from_ctr_egress_v4(skb, linear, &upper, &question, path, NK_PATH_OUT);
 	if (!endpoint_takes(endpoint, skb, ETH_HLEN, &upper))
 		return NK_STACK;
+	path_keep_endpoint(path, endpoint);
 	frame_protocol_set(linear.data, ETH_P_IP);
 	ttl_decrement(ip);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);
@@ -69,6 +100,24 @@ static __always_inline int from_ctr_foreign_v6(const struct in6_addr *source)
 	return drop(NK_DROP_SOURCE);
 }
 
+static __always_inline bool ipv6_is_plain(struct __sk_buff *skb, const struct ipv6hdr *ip6,
+					  const struct nk_upper *upper)
+{
+	return !ipv6_is_for_stack(upper->has_options) && ip6->hop_limit > NK_TTL_EXPIRES &&
+	       skb->pkt_type == PACKET_HOST;
+}
+
+static __always_inline int from_ctr_known_v6(struct __sk_buff *skb, struct nk_linear linear,
+					     const struct nk_path *path, __u32 slot,
+					     enum nk_hook hook)
+{
+	if (nk_config.nat && path->kind == NK_PATH_NAT)
+		return nat_undecided(slot);
+	frame_protocol_set(linear.data, ETH_P_IPV6);
+	hop_limit_decrement(skb, linear.data + ETH_HLEN);
+	return path_redirect(path, linear.data, hook);
+}
+
 __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_linear linear = linear_pull(skb, ETH_HLEN + NK_IPV6_HEADERS_LEN);
@@ -76,11 +125,22 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_upper upper = { 0 };
 	enum nk_drop_reason reason = ipv6_parse(skb, linear, &upper);
 	struct nk_endpoint *sender, *endpoint;
+	union nk_fib question;
+	struct nk_path *path;
+	__u32 slot;
 
 	if (reason != NK_KEEP)
 		return drop(reason);
 	if (nd_is(&upper))
 		return from_ctr_nd(skb, &upper);
+	fib_question_v6(skb, ip6, &upper, &question);
+	slot = path_slot(&question);
+	path = path_at(slot);
+	if (likely(path_is_known(path, &question)) && likely(ipv6_is_plain(skb, ip6, &upper)) &&
+	    likely(path_takes(path, skb, &upper)))
+		return from_ctr_known_v6(skb, linear, path, slot, hook);
+	path_begin(path, &question);
+
 	if (upper_is_udp(&upper, NK_DHCPV6_SERVER_PORT, NK_DHCPV6_CLIENT_PORT))
 		return drop(NK_DROP_DHCP_SERVER);
 	sender = endpoint_find_v6(&ip6->saddr);
@@ -96,13 +156,14 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 
 	endpoint = endpoint_find_v6(&ip6->daddr);
 	if (!endpoint && nk_config.nat && nat_concerns(sender, &upper))
-		return NK_UNDECIDED;
+		return nat_undecided(slot);
 	if (!endpoint)
-		return from_ctr_egress_v6(skb, linear, &upper, hook);
+		return from_ctr_egress_v6(skb, linear, &upper, &question, path, NK_PATH_OUT, hook);
 	if (ip6->hop_limit <= NK_TTL_EXPIRES)
 		return ipv6_refuse(skb, hook, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (!endpoint_takes(endpoint, skb, ETH_HLEN, &upper))
 		return ipv6_refuse(skb, hook, NK_ICMP6_PACKET_TOO_BIG, endpoint->mtu);
+	path_keep_endpoint(path, endpoint);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);

@@ -19,7 +19,7 @@ __noinline int from_ctr_error_v4(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_upper upper = { .offset = ETH_HLEN + sizeof(struct iphdr),
 				  .protocol = IPPROTO_ICMP };
-	struct bpf_fib_lookup fib;
+	union nk_fib fib;
 	struct nk_flow *flow = error_rewrite_v4(skb, ETH_HLEN, skb->ifindex);
 	struct nk_linear linear = linear_get(skb);
 	struct iphdr *ip = linear.data + ETH_HLEN;
@@ -34,19 +34,19 @@ __noinline int from_ctr_error_v4(struct __sk_buff *skb, enum nk_hook hook)
 		ttl_decrement(ip);
 		return endpoint_redirect(&flow->target, skb, linear.data, hook);
 	}
-	fib = fib_params_v4(skb, ip, &upper);
+	fib_question_v4(skb, ip, &upper, &fib);
 	route = fib_route(skb, &fib, &upper, false, true);
 	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_ENCAPSULATED)
 		return drop(NK_DROP_NO_ANSWER);
 	ttl_decrement(ip);
-	return fib_redirect(&fib, linear.data, route);
+	return fib_redirect(&fib.lookup, linear.data, route);
 }
 
 __noinline int from_ctr_error_v6(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_upper upper = { .offset = ETH_HLEN + sizeof(struct ipv6hdr),
 				  .protocol = IPPROTO_ICMPV6 };
-	struct bpf_fib_lookup fib;
+	union nk_fib fib;
 	struct nk_flow *flow = error_rewrite_v6(skb, ETH_HLEN, skb->ifindex);
 	struct nk_linear linear = linear_get(skb);
 	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
@@ -61,13 +61,13 @@ __noinline int from_ctr_error_v6(struct __sk_buff *skb, enum nk_hook hook)
 		hop_limit_decrement(skb, ip6);
 		return endpoint_redirect(&flow->target, skb, linear.data, hook);
 	}
-	fib = fib_params_v6(skb, ip6, &upper);
+	fib_question_v6(skb, ip6, &upper, &fib);
 	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
 	if (route == NK_ROUTE_STACK || route == NK_ROUTE_ENCAPSULATED ||
 	    route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_EXPIRED)
 		return drop(NK_DROP_NO_ANSWER);
 	hop_limit_decrement(skb, ip6);
-	return fib_redirect(&fib, linear.data, route);
+	return fib_redirect(&fib.lookup, linear.data, route);
 }
 
 /*
@@ -164,24 +164,96 @@ __noinline int from_ctr_as_it_is_v4(struct __sk_buff *skb)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_linear linear = linear_get(skb);
+	struct iphdr *ip = linear.data + ETH_HLEN;
+	struct nk_path *path;
 	struct nk_upper upper;
+	union nk_fib fib;
 
-	if (!packet || linear.data + ETH_HLEN + sizeof(struct iphdr) > linear.end)
+	if (!packet || (void *)(ip + 1) > linear.end)
 		return drop(NK_DROP_TRUNCATED);
+	path = nat_packet_path(packet);
+	if (path_is_answered(path)) {
+		frame_protocol_set(linear.data, ETH_P_IP);
+		ttl_decrement(ip);
+		return path_redirect_out(path, linear.data);
+	}
 	upper = nat_packet_upper(packet);
-	return from_ctr_egress_v4(skb, linear, &upper);
+	fib_question_v4(skb, ip, &upper, &fib);
+	return from_ctr_egress_v4(skb, linear, &upper, &fib, path, NK_PATH_NAT);
 }
 
 __noinline int from_ctr_as_it_is_v6(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_linear linear = linear_get(skb);
+	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+	struct nk_path *path;
 	struct nk_upper upper;
+	union nk_fib fib;
 
-	if (!packet || linear.data + ETH_HLEN + sizeof(struct ipv6hdr) > linear.end)
+	if (!packet || (void *)(ip6 + 1) > linear.end)
 		return drop(NK_DROP_TRUNCATED);
+	path = nat_packet_path(packet);
+	if (path_is_answered(path)) {
+		frame_protocol_set(linear.data, ETH_P_IPV6);
+		hop_limit_decrement(skb, ip6);
+		return path_redirect_out(path, linear.data);
+	}
 	upper = nat_packet_upper(packet);
-	return from_ctr_egress_v6(skb, linear, &upper, hook);
+	fib_question_v6(skb, ip6, &upper, &fib);
+	return from_ctr_egress_v6(skb, linear, &upper, &fib, path, NK_PATH_NAT, hook);
+}
+
+/*
+ * The way out of a packet that is to be translated, and that asks the FIB as it came. Of a known
+ * one
+ * @fib gets the device alone.
+ */
+static __always_inline enum nk_route from_ctr_nat_route_v4(struct __sk_buff *skb,
+							   const struct iphdr *ip,
+							   const struct nk_nat_packet *packet,
+							   struct nk_path *path, union nk_fib *fib)
+{
+	struct nk_upper upper;
+	enum nk_route route;
+
+	if (path_is_answered(path)) {
+		fib->lookup.ifindex = path->ifindex;
+		return NK_ROUTE_KNOWN;
+	}
+	upper = nat_packet_upper(packet);
+	fib_question_v4(skb, ip, &upper, fib);
+	route = fib_route(skb, fib, &upper, false, true);
+	fib_keep(path, &fib->lookup, route, NK_PATH_NAT);
+	return route;
+}
+
+static __always_inline enum nk_route from_ctr_nat_route_v6(struct __sk_buff *skb,
+							   const struct ipv6hdr *ip6,
+							   const struct nk_nat_packet *packet,
+							   struct nk_path *path, union nk_fib *fib)
+{
+	struct nk_upper upper;
+	enum nk_route route;
+
+	if (path_is_answered(path)) {
+		fib->lookup.ifindex = path->ifindex;
+		return NK_ROUTE_KNOWN;
+	}
+	upper = nat_packet_upper(packet);
+	fib_question_v6(skb, ip6, &upper, fib);
+	route = fib_route(skb, fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
+	fib_keep(path, &fib->lookup, route, NK_PATH_NAT);
+	return route;
+}
+
+static __always_inline int from_ctr_nat_redirect(const struct nk_path *path,
+						 const union nk_fib *fib, struct ethhdr *eth,
+						 enum nk_route route)
+{
+	if (likely(path && route == NK_ROUTE_KNOWN))
+		return path_redirect_out(path, eth);
+	return fib_redirect(&fib->lookup, eth, route);
 }
 
 /*
@@ -217,8 +289,8 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_linear linear = linear_get(skb);
 	struct iphdr *ip = linear.data + ETH_HLEN;
-	struct bpf_fib_lookup fib;
-	struct nk_upper upper;
+	union nk_fib fib;
+	struct nk_path *path;
 	__u32 sender = skb->ifindex;
 	struct nk_flow *flow;
 	int step = 0, verdict;
@@ -241,27 +313,26 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 			return from_ctr_hairpin_v4(skb, hook);
 	}
 
-	upper = nat_packet_upper(packet);
-	fib = fib_params_v4(skb, ip, &upper);
-	route = fib_route(skb, &fib, &upper, false, true);
+	path = nat_packet_path(packet);
+	route = from_ctr_nat_route_v4(skb, ip, packet, path, &fib);
 	if (unlikely(route == NK_ROUTE_STACK))
 		return NK_STACK;
 	if (unlikely(route == NK_ROUTE_ENCAPSULATED))
 		return drop(NK_DROP_NAT_ROUTE);
 	if (unlikely(route == NK_ROUTE_TOO_BIG))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE,
-				    NK_ICMP_FRAGMENTATION_NEEDED, fib.mtu_result);
-	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
+				    NK_ICMP_FRAGMENTATION_NEEDED, fib.lookup.mtu_result);
+	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib.lookup))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE, NK_ICMP_HOST_UNREACHABLE,
 				    0);
-	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.ifindex, &step);
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &step);
 	if (unlikely(!flow))
 		return drop(step);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IP);
 	ttl_decrement(ip);
 	rewrite_ipv4(ip, flow);
-	verdict = fib_redirect(&fib, linear.data, route);
+	verdict = from_ctr_nat_redirect(path, &fib, linear.data, route);
 	if (likely(packet->kind != NK_NAT_LATER) && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return verdict;
@@ -273,8 +344,8 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_linear linear = linear_get(skb);
 	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
-	struct bpf_fib_lookup fib;
-	struct nk_upper upper;
+	union nk_fib fib;
+	struct nk_path *path;
 	__u32 sender = skb->ifindex;
 	struct nk_flow *flow;
 	int step = 0, verdict;
@@ -297,9 +368,8 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 			return from_ctr_hairpin_v6(skb, hook);
 	}
 
-	upper = nat_packet_upper(packet);
-	fib = fib_params_v6(skb, ip6, &upper);
-	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
+	path = nat_packet_path(packet);
+	route = from_ctr_nat_route_v6(skb, ip6, packet, path, &fib);
 	if (unlikely(route == NK_ROUTE_STACK))
 		return NK_STACK;
 	if (unlikely(route == NK_ROUTE_ENCAPSULATED))
@@ -307,17 +377,17 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	if (unlikely(route == NK_ROUTE_EXPIRED))
 		return ipv6_refuse(skb, hook, NK_ICMP6_TIME_EXCEEDED, 0);
 	if (unlikely(route == NK_ROUTE_TOO_BIG))
-		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, fib.mtu_result);
-	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib))
+		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, fib.lookup.mtu_result);
+	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib.lookup))
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_UNREACHABLE, 0);
-	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.ifindex, &step);
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &step);
 	if (unlikely(!flow))
 		return drop(step);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);
 	rewrite_ipv6(skb, ip6, flow);
-	verdict = fib_redirect(&fib, linear.data, route);
+	verdict = from_ctr_nat_redirect(path, &fib, linear.data, route);
 	if (likely(packet->kind != NK_NAT_LATER) && !rewrite_upper(skb, packet->upper_offset, flow))
 		return drop(NK_DROP_TRUNCATED);
 	return verdict;

@@ -8,6 +8,7 @@
 #include "icmp6.h"
 #include "ipv4.h"
 #include "ipv6.h"
+#include "path.h"
 
 #define NK_ICMP6_ECHO_REPLY 129 /* RFC 4443, section 4.2 */
 
@@ -47,6 +48,7 @@ enum nk_nat_kind {
  * @is_fragment: it is one, the first or a later
  * @upper_offset: of the upper layer's header, from the packet's beginning, in bytes
  * @now_ns: when its flow was found, see struct nk_flow
+ * @path_slot: where its path is, or is to be kept, of a container's packet; see nat_undecided()
  */
 struct nk_nat_packet {
 	struct nk_flow_key key;
@@ -54,6 +56,7 @@ struct nk_nat_packet {
 	__be32 fragment_id;
 	__u32 upper_offset;
 	enum nk_nat_kind kind;
+	__u32 path_slot;
 	__u8 tcp_flags;
 	bool is_fragment;
 };
@@ -71,6 +74,25 @@ static __always_inline struct nk_nat_packet *nat_packet_get(void)
 	__u32 key = 0;
 
 	return bpf_map_lookup_elem(&nat_packets, &key);
+}
+
+/* nat_undecided - leave a container's packet, with the place of its path, to translation. */
+static __always_inline int nat_undecided(__u32 path_slot)
+{
+	struct nk_nat_packet *packet = nat_packet_get();
+
+	if (packet)
+		packet->path_slot = path_slot;
+	return NK_UNDECIDED;
+}
+
+/*
+ * The path that a container's packet takes, known or begun. A later fragment has none: it asks the
+ * FIB with the first one's ports, that its own headers don't show.
+ */
+static __always_inline struct nk_path *nat_packet_path(const struct nk_nat_packet *packet)
+{
+	return packet->kind == NK_NAT_LATER ? NULL : path_at(packet->path_slot);
 }
 
 static __always_inline bool icmp_is_error(__u8 type, __u8 protocol)
@@ -162,6 +184,7 @@ static __always_inline void nat_packet_v4(struct __sk_buff *skb, struct nk_linea
 		.key.protocol = ip->protocol,
 		.fragment_id = ip->id,
 		.upper_offset = l3_offset + sizeof(*ip),
+		.path_slot = packet->path_slot,
 	};
 	packet->is_fragment = ipv4_is_fragment(ip);
 	if (unlikely(ipv4_is_later_fragment(ip)))
@@ -200,6 +223,7 @@ static __always_inline void nat_packet_v6(struct __sk_buff *skb, struct nk_linea
 		.key.daddr = ip_from_v6(&ip6->daddr),
 		.key.protocol = ip6->nexthdr,
 		.upper_offset = l3_offset + sizeof(*ip6),
+		.path_slot = packet->path_slot,
 	};
 	if (unlikely(ipv6_is_extension(ip6->nexthdr)))
 		(void)nat_packet_extended(skb);

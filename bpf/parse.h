@@ -139,4 +139,21 @@ static __always_inline bool gso_fits(struct __sk_buff *skb, const struct nk_uppe
 	return false;
 }
 
+/**
+ * packet_fits - whether a packet, or each of its segments, is small enough for a way.
+ * @l3_offset: of the IP header
+ * @ifindex: the device that the way leads by
+ * @mtu: of the way, in bytes
+ */
+static __always_inline bool packet_fits(struct __sk_buff *skb, __u32 l3_offset,
+					const struct nk_upper *upper, __u32 ifindex, __u32 mtu)
+{
+	__u32 device_mtu = 0;
+
+	if (likely(skb->len - l3_offset <= mtu))
+		return true;
+	return packet_len(skb, l3_offset, upper) <= mtu &&
+	       gso_fits(skb, upper, ifindex, &device_mtu);
+}
+
 #endif

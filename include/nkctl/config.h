@@ -22,6 +22,7 @@
  *	doesn't, the programs answer what it would
  * @nat: somebody masquerades or publishes ports; without, the programs have no code for it
  * @version: that build's version, zero-terminated
+ * @path_cache: paths are kept (bpf/path.h), since the kernel tells when they change
  */
 struct nk_config {
 	__u32 abi_version;
@@ -29,6 +30,7 @@ struct nk_config {
 	__u32 stack_forwards_ipv6;
 	__u32 nat;
 	char version[NK_VERSION_SIZE];
+	__u32 path_cache;
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bpf/collector.h"
+#include "bpf/invalidator.h"
 #include "bpf/nat.h"
 #include "bpf/probe.h"
 #include "bpf/uapi.h"
@@ -115,13 +116,14 @@ static int config_read(struct datapath *datapath, struct error *err)
 	return 0;
 }
 
-static void skeleton_configure(struct nkctl_bpf *skeleton, bool nat)
+static void skeleton_configure(struct nkctl_bpf *skeleton, bool nat, bool path_cache)
 {
 	struct nk_config *config = (struct nk_config *)&skeleton->rodata_config->nk_config;
 
 	config->abi_version = NK_ABI_VERSION;
 	config->neigh_refresh_jiffies = NEIGH_REFRESH_JIFFIES;
 	config->nat = nat;
+	config->path_cache = path_cache;
 	config->stack_forwards_ipv6 = !access(FORCE_FORWARDING_PATH, F_OK);
 	(void)snprintf(config->version, sizeof(config->version), "%s", NKCTL_VERSION);
 }
@@ -139,6 +141,9 @@ static int skeleton_pin_maps(const struct datapath *datapath, struct nkctl_bpf *
 		pins_path(&datapath->pins, "maps", map_names[i], path);
 		ret = bpf_map__set_pin_path(map, path);
 	}
+	pins_path(&datapath->pins, "maps", GENERATION_NAME, path);
+	if (!ret)
+		ret = bpf_map__set_pin_path(skeleton->maps.data_generation, path);
 	return ret ? error_sys(err, ret, "choose the maps' pins") : 0;
 }
 
@@ -166,12 +171,12 @@ static unsigned int programs_pinned(const struct datapath *datapath)
 }
 
 static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool nat,
-			 struct error *err)
+			 bool path_cache, struct error *err)
 {
 	struct bpf_program *program;
 	int ret;
 
-	skeleton_configure(skeleton, nat);
+	skeleton_configure(skeleton, nat, path_cache);
 	for (unsigned int i = 0; i < PROGRAM_COUNT; i++) {
 		program = bpf_object__find_program_by_name(skeleton->obj, program_names[i]);
 		(void)bpf_program__set_autoload(program, programs & 1U << i);
@@ -232,13 +237,15 @@ int datapath_load(struct datapath *datapath, struct error *err)
 	const bool nat = datapath->nat || datapath->config.nat;
 	struct nkctl_bpf *skeleton;
 	int ret = skeleton_open(&skeleton, err);
+	bool path_cache;
 
 	if (ret)
 		return ret;
+	path_cache = !invalidator_load(&datapath->pins, NULL); /* without it, none are kept */
 	ret = skeleton_pin_maps(datapath, skeleton, err);
 	if (!ret)
 		ret = skeleton_load(skeleton, programs_common() | programs_pinned(datapath), nat,
-				    err);
+				    path_cache, err);
 	if (!ret)
 		ret = nat_init(datapath, err);
 	if (!ret)
@@ -275,7 +282,8 @@ static int program_load(struct datapath *datapath, enum datapath_program program
 		return ret;
 	ret = skeleton_pin_maps(datapath, skeleton, err);
 	if (!ret)
-		ret = skeleton_load(skeleton, 1U << program, datapath->config.nat, err);
+		ret = skeleton_load(skeleton, 1U << program, datapath->config.nat,
+				    datapath->config.path_cache, err);
 	if (!ret)
 		ret = pins_add(&datapath->pins, "progs", program_names[program],
 			       bpf_program__fd(bpf_object__find_program_by_name(
@@ -308,7 +316,7 @@ int datapath_try(struct error *err)
 	ret = skeleton_load(skeleton,
 			    datapath_has_netkit_hook() ? PROGRAMS_ALL
 						       : PROGRAMS_ALL & ~(1U << PROGRAM_FROM_CTR),
-			    true, err);
+			    true, true, err);
 	nkctl_bpf__destroy(skeleton);
 	return ret;
 }
@@ -330,6 +338,22 @@ static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, st
 	return ret;
 }
 
+/* Pins can be lost, and links with them. Without those the paths that are kept may be old ones. */
+static int datapath_mend(struct datapath *datapath, enum pins_lock lock, struct error *err)
+{
+	const struct pins *pins = &datapath->pins;
+	int ret;
+
+	if (!datapath->config.path_cache || invalidator_state(pins) != INVALIDATOR_GONE)
+		return 0;
+	ret = datapath_relock(datapath, PINS_EXCLUSIVE, err);
+	if (!ret && invalidator_state(pins) == INVALIDATOR_GONE)
+		invalidator_mend(pins);
+	if (!ret && lock != PINS_EXCLUSIVE)
+		ret = datapath_relock(datapath, lock, err);
+	return ret;
+}
+
 static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bool load,
 			      struct error *err)
 {
@@ -338,7 +362,9 @@ static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bo
 	(void)libbpf_set_print(libbpf_print); /* for objects that are loaded later, too */
 	if (!ret)
 		ret = config_read(datapath, err);
-	if (ret == -ENOENT && load)
+	if (!ret && load)
+		ret = datapath_mend(datapath, lock, err);
+	else if (ret == -ENOENT && load)
 		ret = datapath_load_once(datapath, lock, err);
 	if (ret)
 		datapath_close(datapath);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf/invalidator.h"
 #include "core/sysctl.h"
 
 /* Below the host's own range, which is 32768 to 60999 unless somebody changed it. */
@@ -162,7 +163,9 @@ int nat_range_set(struct datapath *datapath, struct nk_nat *nat, const struct po
 	int ret;
 
 	range_change(nat, range);
-	ret = published_list_read(datapath, &published, err);
+	ret = invalidator_tell(&datapath->pins, err);
+	if (!ret)
+		ret = published_list_read(datapath, &published, err);
 	if (!ret)
 		ret = flow_list_read(datapath, &flows, err);
 	if (!ret)

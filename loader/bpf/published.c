@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/invalidator.h"
 #include "bpf/nat.h"
 #include "bpf/table.h"
 
@@ -151,7 +152,8 @@ int published_insert(struct datapath *datapath, const struct published_entry *en
 	/* The bits come first: one too many costs a look-up, one too few a packet. */
 	for (size_t i = 0; i < batch.count; i++)
 		nat_port_set(nat, be16toh(batch.keys[i].port));
-	return batch_insert(fd, &batch, err);
+	ret = batch_insert(fd, &batch, err);
+	return ret ? ret : invalidator_tell(&datapath->pins, err);
 }
 
 static void list_drop_gone(struct published_list *list)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bpf/invalidator.h"
 #include "bpf/table.h"
 #include "core/cleanup.h"
 
@@ -19,8 +20,10 @@ static enum datapath_map claim_map(uint8_t family)
 int claim_insert(struct datapath *datapath, const struct addr *addr,
 		 const struct nk_endpoint *endpoint, struct error *err)
 {
-	return table_set(datapath, claim_map(addr->family), addr->bytes, endpoint, BPF_NOEXIST,
-			 err);
+	int ret = table_set(datapath, claim_map(addr->family), addr->bytes, endpoint, BPF_NOEXIST,
+			    err);
+
+	return ret ? ret : invalidator_tell(&datapath->pins, err);
 }
 
 int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endpoint *ret_endpoint,
@@ -31,7 +34,9 @@ int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endp
 
 int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
 {
-	return table_delete(datapath, claim_map(addr->family), addr->bytes, err);
+	int ret = table_delete(datapath, claim_map(addr->family), addr->bytes, err);
+
+	return ret ? ret : invalidator_tell(&datapath->pins, err);
 }
 
 static void owner_append(struct nk_owner *owner, const struct addr *addr)
@@ -151,7 +156,7 @@ int owner_change_flags(struct datapath *datapath, int ifindex, uint32_t set, uin
 		ret = table_set(datapath, claim_map(claim->addr.family), claim->addr.bytes,
 				&claim->endpoint, BPF_EXIST, err);
 	}
-	return ret;
+	return ret ? ret : invalidator_tell(&datapath->pins, err);
 }
 
 int owner_list_read(struct datapath *datapath, uint32_t **ret_ifindexes, size_t *ret_count,

@@ -56,6 +56,7 @@ enum doctor_needs {
 	X(namespaces, "namespaces", ROOT)            \
 	X(programs, "programs", ROOT)                \
 	X(collector, "collector", ROOT)              \
+	X(path_cache, "path-cache", ROOT)            \
 	X(sockets, "sockets", ROOT)                  \
 	X(jit, "jit", ROOT)                          \
 	X(btf, "btf", NOTHING)                       \

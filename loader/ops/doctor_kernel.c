@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bpf/collector.h"
+#include "bpf/invalidator.h"
 #include "bpf/pins.h"
 #include "bpf/probe.h"
 #include "bpf/sockets.h"
@@ -23,6 +24,11 @@
 #include "ops/doctor_check.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
+
+/* For programs that run where the kernel calls functions of its own. */
+#define FENTRY_MEND                                                                     \
+	"boot a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_FUNCTION_TRACER, without " \
+	"lockdown"
 
 static const struct {
 	unsigned int capability;
@@ -131,14 +137,54 @@ void doctor_check_collector(struct doctor *doctor, struct doctor_check *check)
 
 	if (collector_try(&err)) {
 		finding_add(check, DOCTOR_NOTE, "%s", err.message);
-		finding_explain(check, meaning,
-				"boot a kernel with CONFIG_DEBUG_INFO_BTF and "
-				"CONFIG_FUNCTION_TRACER, without lockdown");
+		finding_explain(check, meaning, FENTRY_MEND);
 	} else if (collector_is_missing(doctor)) {
 		finding_add(check, DOCTOR_NOTE, "the kernel takes it, and it isn't attached");
 		finding_explain(check, meaning, "nkctl upgrade");
 	} else {
 		finding_add(check, DOCTOR_OK, "the kernel takes it");
+	}
+}
+
+/* Whether the programs that are loaded keep paths, and so whether somebody has to tell them. */
+static bool paths_are_kept(const struct doctor *doctor)
+{
+	return !doctor->node_result && doctor->node.datapath.config.path_cache;
+}
+
+static bool paths_may_be_old(const struct doctor *doctor)
+{
+	return paths_are_kept(doctor) &&
+	       invalidator_state(&doctor->node.datapath.pins) == INVALIDATOR_GONE;
+}
+
+static bool path_cache_is_on(const struct doctor *doctor)
+{
+	return paths_are_kept(doctor) &&
+	       invalidator_state(&doctor->node.datapath.pins) == INVALIDATOR_ATTACHED;
+}
+
+void doctor_check_path_cache(struct doctor *doctor, struct doctor_check *check)
+{
+	static const char meaning[] = "each packet out of a container is looked up in all tables";
+	struct error err;
+
+	if (path_cache_is_on(doctor)) {
+		finding_add(check, DOCTOR_OK, "on: the kernel tells of each change");
+	} else if (paths_may_be_old(doctor)) {
+		finding_add(check, DOCTOR_WARN, "programs that tell of changes are gone");
+		finding_explain(check,
+				"for up to half a minute after a change of routes or neighbours, "
+				"containers' packets may go the old way",
+				"nkctl upgrade");
+	} else if (invalidator_try(&err)) {
+		finding_add(check, DOCTOR_NOTE, "off: %s", err.message);
+		finding_explain(check, meaning, FENTRY_MEND);
+	} else if (!doctor->node_result) {
+		finding_add(check, DOCTOR_NOTE, "off, and the kernel takes its programs");
+		finding_explain(check, meaning, "nkctl upgrade");
+	} else {
+		finding_add(check, DOCTOR_OK, "the kernel takes its programs");
 	}
 }
 
@@ -185,8 +231,7 @@ void doctor_check_sockets(struct doctor *doctor, struct doctor_check *check)
 		finding_explain(check,
 				"of this host's own addresses, its ports that are published on all "
 				"are reached by those that it had when a port was published last",
-				"boot a kernel with CONFIG_DEBUG_INFO_BTF and "
-				"CONFIG_FUNCTION_TRACER, without lockdown");
+				FENTRY_MEND);
 	} else {
 		finding_add(check, DOCTOR_OK, "the kernel takes their programs");
 	}

@@ -9,6 +9,7 @@
 #include "bpf/collector.h"
 #include "bpf/exempt.h"
 #include "bpf/hook.h"
+#include "bpf/invalidator.h"
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "model/identity.h"
@@ -16,8 +17,11 @@
 #include "ops/network.h"
 #include "ops/uplink.h"
 
-/* The kernel frees programs after an RCU grace period, tens of milliseconds. */
-#define PROGRAMS_GONE_WAIT_MS 5000
+/*
+ * The kernel frees programs after an RCU grace period, tens of milliseconds; those that run in its
+ * own functions, one behind the other, after one of RCU-tasks, a tenth of a second and more.
+ */
+#define PROGRAMS_GONE_WAIT_MS 15000
 #define PROGRAMS_GONE_POLL_MS 5
 
 /* Keep the first error and its words: @one may overwrite @err only while there is none. */
@@ -75,11 +79,12 @@ static int subnets_remove(struct node *node, struct error *err)
 }
 
 /* Every program of ours: those that are attached to devices, the collector, the tracker, those on
- * sockets. */
-#define PROGRAM_COLLECTOR PROGRAM_COUNT
-#define PROGRAM_TRACKER   (PROGRAM_COLLECTOR + 1)
-#define PROGRAM_SOCKETS   (PROGRAM_TRACKER + 1)
-#define PROGRAMS_ALL      (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
+ * sockets, the invalidator's. */
+#define PROGRAM_COLLECTOR   PROGRAM_COUNT
+#define PROGRAM_TRACKER     (PROGRAM_COLLECTOR + 1)
+#define PROGRAM_SOCKETS     (PROGRAM_TRACKER + 1)
+#define PROGRAM_INVALIDATOR (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
+#define PROGRAMS_ALL        (PROGRAM_INVALIDATOR + INVALIDATOR_PROGRAMS)
 
 /* Ids of the pinned programs; 0 where one was never loaded. */
 static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
@@ -93,6 +98,7 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 	if (tracker_program_id(&node->datapath.pins, &ids[PROGRAM_TRACKER], NULL))
 		ids[PROGRAM_TRACKER] = 0;
 	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
+	invalidator_program_ids(&node->datapath.pins, &ids[PROGRAM_INVALIDATOR]);
 }
 
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)

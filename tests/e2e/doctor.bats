@@ -62,6 +62,7 @@ verdict() { jq -r .verdict <<<"$report"; }
 	expect_check sockets note '^in a cgroup namespace of its own$' # and they load
 	if [[ $E2E_DEVICE == netkit ]]; then
 		expect_check collector ok .
+		expect_check path-cache ok '^on: '
 		expect_check netkit ok 'pairs can be made'
 		expect_check netkit-features ok scrub
 		expect_check veth ok 'not tried'

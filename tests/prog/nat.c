@@ -98,6 +98,7 @@ void nat_flags_set(enum nat_place place, uint32_t flags)
 	endpoint.flags = flags;
 	assert_int_equal(
 		bpf_map_update_elem(endpoints_fd(), endpoint_key(place), &endpoint, BPF_EXIST), 0);
+	prog_paths_forget();
 }
 
 static struct nk_nat settings_read(void)
@@ -114,6 +115,7 @@ static void settings_write(const struct nk_nat *settings)
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.nat), &(uint32_t){ 0 },
 					     settings, BPF_ANY),
 			 0);
+	prog_paths_forget();
 }
 
 static void port_watch(struct nk_nat *settings, uint32_t port)

@@ -8,6 +8,7 @@
 #include <err.h>
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,18 @@ struct next_hop {
 	uint64_t used_jiffies;
 };
 
+/* The paths that they keep, on each CPU: struct nk_path in bpf/path.h. */
+struct path {
+	uint64_t question[6];
+	uint64_t generation;
+	uint64_t begun_generation;
+	uint64_t since_jiffies;
+	uint8_t answer[24];
+};
+
 bool prog_stack_forwards_ipv6 = true;
 bool prog_nat;
+bool prog_path_cache = true;
 uint32_t prog_flows_max;
 
 struct nkctl_bpf *progs;
@@ -43,6 +54,7 @@ void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint)
 		assert_int_equal(inet_pton(AF_INET6, addr, key), 1);
 	}
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), key, endpoint, BPF_ANY), 0);
+	prog_paths_forget();
 }
 
 static void endpoint_create(const char *primary, const uint8_t mac[ETH_ALEN], const char *v4,
@@ -70,14 +82,27 @@ static void progs_load(void)
 	config->neigh_refresh_jiffies = REFRESH_JIFFIES;
 	config->stack_forwards_ipv6 = prog_stack_forwards_ipv6;
 	config->nat = prog_nat;
+	config->path_cache = prog_path_cache;
 	if (prog_flows_max && bpf_map__set_max_entries(progs->maps.flows, prog_flows_max))
 		err(1, "make the flow table small");
 	if (nkctl_bpf__load(progs))
 		err(1, "load the programs");
 }
 
+/* To the CPU that it runs on: paths are kept for each CPU. */
+static void cpu_pin(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		err(1, "stay on a CPU");
+}
+
 void prog_setup(enum net_device device)
 {
+	cpu_pin();
 	net_create(device);
 	progs_load();
 	endpoint_create(SENDER, sender_mac, SENDER_V4, SENDER_V6);
@@ -195,6 +220,11 @@ static size_t bss_offset(const char *name, size_t size)
 	return 0;
 }
 
+void prog_paths_forget(void)
+{
+	progs->data_generation->generation++;
+}
+
 void prog_next_hops_forget(void)
 {
 	size_t size = NEXT_HOPS * sizeof(struct next_hop), offset = bss_offset("next_hops", size);
@@ -203,6 +233,7 @@ void prog_next_hops_forget(void)
 	bss_read(bss);
 	memset(bss + offset, 0, size);
 	bss_write(bss);
+	prog_paths_forget();
 }
 
 uint64_t prog_answers_count(void)
@@ -224,6 +255,21 @@ void prog_answers_set(uint64_t count)
 	bss_write(bss);
 }
 
+static void paths_age(void)
+{
+	static struct path paths[CPUS_MAX];
+	int fd = bpf_map__fd(progs->maps.paths), cpus = libbpf_num_possible_cpus();
+
+	assert_in_range(cpus, 1, CPUS_MAX);
+	assert_int_equal(bpf_map__value_size(progs->maps.paths), sizeof(*paths));
+	for (uint32_t i = 0; i < bpf_map__max_entries(progs->maps.paths); i++) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &i, paths), 0);
+		for (int cpu = 0; cpu < cpus; cpu++)
+			paths[cpu].since_jiffies -= REFRESH_JIFFIES;
+		assert_int_equal(bpf_map_update_elem(fd, &i, paths, BPF_EXIST), 0);
+	}
+}
+
 void prog_next_hops_age(void)
 {
 	struct next_hop hops[NEXT_HOPS];
@@ -237,6 +283,7 @@ void prog_next_hops_age(void)
 			hops[i].used_jiffies -= REFRESH_JIFFIES;
 	memcpy(bss + offset, hops, sizeof(hops));
 	bss_write(bss);
+	paths_age();
 }
 
 void prog_assert_packet(const struct packet *packet, const struct packet *expected)

@@ -53,6 +53,9 @@ extern bool prog_stack_forwards_ipv6;
 /* prog_nat - whether the programs translate; false unless a test sets it before prog_setup(). */
 extern bool prog_nat;
 
+/* prog_path_cache - whether they keep paths; true unless a test sets it before prog_setup(). */
+extern bool prog_path_cache;
+
 /* prog_flows_max - entries of their flow table, if not as many as ever. */
 extern uint32_t prog_flows_max;
 
@@ -88,6 +91,9 @@ void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint);
 
 /* prog_next_hops_forget() - as if no packet had ever been forwarded. */
 void prog_next_hops_forget(void);
+
+/* prog_paths_forget() - as if something on the host had changed. */
+void prog_paths_forget(void);
 
 /* prog_answers_count() - ICMPv6 errors that were due in the jiffy of the last one. */
 uint64_t prog_answers_count(void);

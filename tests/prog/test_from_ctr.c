@@ -427,6 +427,16 @@ static void case_build(const struct from_ctr_case *test, struct prog_run *run)
 	packet_set_all(&run->packet, test->set);
 }
 
+/* A packet of the sender's own to the same destination, with nothing that stops it on its way. */
+static void plain_build(const struct from_ctr_case *test, struct prog_run *run)
+{
+	bool is_ipv4 = test->build == packet_ipv4;
+
+	memset(run, 0, sizeof(*run));
+	run->ifindex = (int)if_nametoindex(SENDER);
+	test->build(&run->packet, is_ipv4 ? SENDER_V4 : SENDER_V6, test->daddr, test->protocol, 40);
+}
+
 /* The packet as it is to come out. */
 static struct packet case_expect(const struct from_ctr_case *test, const struct packet *packet)
 {
@@ -454,23 +464,51 @@ static int case_verdict(const struct from_ctr_case *test)
 	}
 }
 
-static void case_check(const struct from_ctr_case *test, const struct bpf_program *program)
+static void case_run(const struct from_ctr_case *test, const struct bpf_program *program)
 {
 	static struct prog_run run;
 	struct packet expected;
 
-	prog_next_hops_forget();
 	case_build(test, &run);
 	expected = case_expect(test, &run.packet);
-	if (test->primed) {
-		struct prog_run first = run;
-
-		prog_run(program, &first);
-	}
 	prog_run(program, &run);
 	assert_int_equal(run.verdict, case_verdict(test));
 	prog_assert_drops(&run, test->outcome == OUT_DROP ? test->reason : NO_DROP);
 	prog_assert_packet(&run.packet, &expected);
+}
+
+static void plain_run(const struct from_ctr_case *test, const struct bpf_program *program)
+{
+	static struct prog_run run;
+
+	plain_build(test, &run);
+	prog_run(program, &run);
+}
+
+static void check_unknown(const struct from_ctr_case *test, const struct bpf_program *program)
+{
+	prog_next_hops_forget();
+	if (test->primed) {
+		plain_run(test, program);
+		prog_paths_forget();
+	}
+	case_run(test, program);
+}
+
+/* The same behind plain packets of the same flow, whose path is known then. */
+static void check_known(const struct from_ctr_case *test, const struct bpf_program *program)
+{
+	prog_next_hops_forget();
+	plain_run(test, program);
+	plain_run(test, program); /* the first may have gone by the neighbour table */
+	case_run(test, program);
+}
+
+static void case_check(const struct from_ctr_case *test, const struct bpf_program *program)
+{
+	check_unknown(test, program);
+	if (test->outcome != OUT_NEIGH)
+		check_known(test, program);
 }
 
 static void test_netkit(void **state)
