@@ -161,6 +161,17 @@ eventually() # WORDS COMMAND...
 	done
 }
 
+# Notes what a function prints, to compare it later.
+note() # FUNCTION
+{
+	"$1" >"$BATS_TEST_TMPDIR/$1"
+}
+
+expect_as_noted() # WORDS FUNCTION
+{
+	expect "$1" diff "$BATS_TEST_TMPDIR/$2" <("$2")
+}
+
 ## nkctl
 
 nkctl() { "$NKCTL_PROGRAM" "$@"; }

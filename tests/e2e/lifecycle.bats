@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The end of an endpoint, of a namespace, of all of nkctl, and of nkctl itself in the midst of its
-# work: that nothing is left. And what goes on meanwhile: traffic during an upgrade, other
-# programs, other devices.
+# The end of an endpoint, of a namespace, of all of nkctl: that nothing is left. And what goes on
+# meanwhile: traffic during an upgrade, other programs, other devices.
 
 load lib
 
@@ -25,17 +24,6 @@ whole_state()
 	nft list ruleset
 	find /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf -type f -not -name stable_secret \
 		-exec grep . {} +
-}
-
-# Notes what a function prints, to compare it later.
-note() # FUNCTION
-{
-	"$1" >"$BATS_TEST_TMPDIR/$1"
-}
-
-expect_as_noted() # WORDS FUNCTION
-{
-	expect "$1" diff "$BATS_TEST_TMPDIR/$2" <("$2")
 }
 
 # Prints "prog ID", "map ID" and "link ID" of what nkctl has pinned.
@@ -149,189 +137,6 @@ objects_are_gone() # FILE
 	expect_same "accept_ra" 2 "$(</proc/sys/net/ipv6/conf/eth0/accept_ra)"
 }
 
-## Killed in the midst of it
-
-# The system calls that change something. What is between two of them leaves the same.
-readonly CHANGING='^(bpf|sendto|sendmsg|write|mkdir|mkdirat|rename|unlink|unlinkat|rmdir|flock|exit_group)$'
-
-# Prints "CALL N" for each changing system call of a command from the first one on whose line
-# matches: the N-th of its name. They come in a scattered order, always the same.
-points_of() # REGEX COMMAND...
-{
-	strace -o "$BATS_TEST_TMPDIR/calls" "${@:2}" >/dev/null 2>&1
-	awk -v from="$1" -v changing="$CHANGING" '
-		$0 ~ from { found = 1 }
-		{ call = $0; sub(/\(.*/, "", call); seen[call]++ }
-		found && call ~ changing { points[count++] = call " " seen[call] }
-		END { for (i = 0; i < count; i++) print points[(i * 7919) % count] }
-	' "$BATS_TEST_TMPDIR/calls"
-}
-
-# Kills a command at one point after the other, from the call on that matches, and has a function
-# look at what the INDEX-th death has left. It is called once before, for the command that was
-# looked at. At least MIN points are tried, and more while there is time: guests are slow.
-for_each_death() # MIN FUNCTION REGEX COMMAND...
-{
-	local end=$((SECONDS + 20)) index=0 call n points
-	[[ $E2E_DEVICE != netkit ]] || end=$SECONDS
-	points=$(points_of "${@:3}")
-	"$2" 0
-	while read -r call n; do
-		((index < $1 || SECONDS < end)) || break
-		echo "killed at $call $n:"
-		killed_at "$call" "$n" "${@:4}"
-		"$2" $index
-		((index += 1))
-	done <<<"$points"
-	echo "# killed ${*:5} at $index of $(wc -l <<<"$points") changes" >&3
-}
-
-# What an endpoint or a load has outside of the maps.
-traces()
-{
-	ip -o link show
-	ip -o address show dev lo
-	ip route show
-	ip -6 route show
-	ip -n c1 -o link show type "$E2E_DEVICE"
-	find /sys/fs/bpf -name 'nk*' -prune
-	grep . /proc/sys/net/ipv[46]/conf/eth0/forwarding
-	hook query tcx/ingress eth0
-	published
-}
-
-published()
-{
-	local map
-	for map in /sys/fs/bpf/nkctl*/maps/published; do
-		[[ ! -e $map ]] || bpftool -j map dump pinned "$map" | jq '"\(length) ports are published"'
-	done
-}
-
-# What was killed may have been before its first change, or after its last.
-attach_once()
-{
-	local result=0
-	nkctl attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80 2>/dev/null || result=$?
-	((result == 0)) || return $((result != 4))
-	expect_same "its port is published" 'c1 8080:80' "$(nkctl publish list | awk 'NR > 1 { print $2, $4 }')"
-}
-detach_once() { nkctl detach --ns c1 2>/dev/null || (($? == 3)); }
-
-# Two of three are attached anew; all are detached.
-attach_and_detach() # INDEX
-{
-	if (($1 % 3 < 2)); then
-		attach_once
-		expect_same "attached anew" ok "$(shown c1 state)"
-	fi
-	detach_once
-	expect_as_noted "after the detach" traces
-}
-
-owners() { bpftool -j map dump pinned /sys/fs/bpf/nkctl*/maps/owners | jq length; }
-
-@test "an attach killed at any point is finished by the next one, or removed by a detach" {
-	containers c2
-	ip netns add c1
-	note traces
-	for_each_death 12 attach_and_detach 'locks/' \
-		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
-	expect_same "c2 alone is listed" $'ID STATE\nc2 ok' "$(nkctl list | awk '{ print $2, $NF }')"
-	expect "c2 goes on" at c2 ping -c 1 -W 5 $REMOTE4
-	expect_same "c2 alone has addresses" 1 "$(owners)"
-}
-
-# One of two is detached anew; all are attached again.
-detach_and_attach() # INDEX
-{
-	if (($1 % 2)); then
-		detach_once
-		expect_as_noted "detached anew" traces
-	fi
-	attach_once
-}
-
-@test "a detach killed at any point is finished by the next one" {
-	containers c2
-	ip netns add c1
-	note traces
-	attach_once
-	for_each_death 3 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
-	nkctl detach --ns c1
-	expect_as_noted "in the end" traces
-	expect_same "c2 alone has addresses" 1 "$(owners)"
-}
-
-# Anew, whatever the death has left: all of the ports, or none.
-publish_and_withdraw() # INDEX
-{
-	expect_match "none is half published" '^"(0|20) ports' "$(published)"
-	nkctl publish add c1 80-89:80-89
-	expect_same "published anew" '"20 ports are published"' "$(published)"
-	nkctl publish remove c1 80-89:80-89
-	expect_as_noted "withdrawn" traces
-}
-
-withdraw_and_publish() # INDEX
-{
-	expect_match "none is half withdrawn" '^"(0|20) ports' "$(published)"
-	nkctl publish add c1 80-89:80-89
-	expect_same "published again" '"20 ports are published"' "$(published)"
-}
-
-@test "publishing killed at any point has done all or nothing, and so has withdrawing" {
-	ip netns add c1
-	attach c1
-	note traces
-	for_each_death 3 publish_and_withdraw 'locks/' \
-		"$NKCTL_PROGRAM" publish add c1 80-89:80-89
-	nkctl publish add c1 80-89:80-89
-	for_each_death 3 withdraw_and_publish 'locks/' \
-		"$NKCTL_PROGRAM" publish remove c1 80-89:80-89
-	nkctl publish remove c1 80-89:80-89
-	expect_as_noted "in the end" traces
-}
-
-attach_and_down() # INDEX
-{
-	if (($1 % 2)); then
-		attach_once
-		expect_same "attached anew" ok "$(shown c1 state)"
-	fi
-	nkctl down
-	expect_as_noted "after down" traces
-}
-
-@test "the first attach killed at any point of the load is finished by the next one, or by down" {
-	ip netns add c1
-	note traces
-	note host_state
-	for_each_death 3 attach_and_down 'mkdir' \
-		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
-	expect_as_noted "the host is as before" host_state
-}
-
-down_and_attach() # INDEX
-{
-	if (($1 % 2)); then
-		nkctl down
-		expect_as_noted "after down" traces
-	fi
-	attach_once
-	expect_same "attached" ok "$(shown c1 state)"
-}
-
-@test "a down killed at any point is finished by the next one, and hinders no attach" {
-	ip netns add c1
-	note traces
-	note host_state
-	attach c1
-	for_each_death 3 down_and_attach 'LOCK_EX' "$NKCTL_PROGRAM" down
-	nkctl down
-	expect_as_noted "the host is as before" host_state
-}
-
 ## Upgrade
 
 # Prints the ids of the programs on the endpoints' devices and on the uplink.
@@ -342,10 +147,12 @@ program_ids()
 	hook query tcx/ingress eth0
 }
 
+readonly PINGS=1000
+
 # Pings an address every 10 ms, until all that it sends have had their answer or are lost.
 ping_long() # NAME FROM ADDRESS
 {
-	start "$1" "$2" ping -q -i 0.01 -c 200 -W 10 "$3"
+	start "$1" "$2" ping -q -i 0.01 -c $PINGS -W 10 "$3"
 }
 
 @test "an upgrade under traffic loses no packet, and keeps counters and addresses" {
@@ -371,49 +178,12 @@ ping_long() # NAME FROM ADDRESS
 	for name in out in across host; do
 		finish $name
 		expect_match "$name: every packet is answered" \
-			'200 packets transmitted, 200 received, 0% packet loss' "$(<"$(output_of $name)")"
+			"$PINGS packets transmitted, $PINGS received, 0% packet loss" "$(<"$(output_of $name)")"
 	done
 	expect_same "the counters" 'source 3' "$(drops)"
 	expect_same "the addresses" "$addresses" "$(shown c1 addresses)"
 	eventually "the first programs are gone" \
 		eval "! bpftool prog show id ${before%%$'\n'*} && ! bpftool prog show id ${before##*$'\n'}"
-}
-
-reaches_published() { expect "its published port works" flow -c 8080 -l 80 tcp remote c1 $HOST4; }
-
-# The first published port of a host has all programs replaced by ones that translate.
-publish_first() # INDEX
-{
-	nkctl publish add c1 8080:80
-	reaches_published
-	nkctl down
-	attach c1 --no-masquerade
-}
-
-@test "publishing the first port, killed at any point of the load, is finished by the next one" {
-	ip netns add c1
-	attach c1 --no-masquerade
-	for_each_death 3 publish_first 'progs/' "$NKCTL_PROGRAM" publish add c1 8080:80
-}
-
-pinned_id() # PROGRAM
-{
-	bpftool -j prog show pinned "$(echo /sys/fs/bpf/nkctl*/progs)/$1" | jq .id
-}
-
-upgrade_again() # INDEX
-{
-	reaches_published
-	nkctl upgrade
-	expect_same "the uplink has the program that is pinned" "$(pinned_id nk_uplink)" \
-		"$(hook query tcx/ingress eth0)"
-	reaches_published
-}
-
-@test "an upgrade killed at any point leaves what works, and the next one finishes it" {
-	containers c1
-	nkctl publish add c1 8080:80
-	for_each_death 3 upgrade_again 'LOCK_EX' "$NKCTL_PROGRAM" upgrade
 }
 
 @test "an upgrade loads nothing where nothing is loaded" {
