@@ -350,10 +350,10 @@ host_listens() # PROTOCOL PORT...
 	hold_open tcp tcp c1 remote $REMOTE4
 	hold_open udp udp c1 remote $REMOTE4
 	hold_pause tcp udp
-	flows_age 290
+	flows_age 270
 	hold_resume tcp udp
-	expect_goes_on "TCP after nearly five minutes" tcp
-	expect_goes_on "UDP after nearly five minutes" udp
+	expect_goes_on "TCP after four and a half minutes" tcp
+	expect_goes_on "UDP after four and a half minutes" udp
 	hold_pause tcp udp
 	expect_same "both are flows" 'tcp udp' "$(flow_protocols)"
 	flows_age 310

@@ -25,14 +25,13 @@ static int config_parse(const char *keys, struct parsed *parsed, struct error *e
 	return cni_config_parse(&parsed->request, &parsed->config, err);
 }
 
-static struct parsed config_of(const char *keys)
+/* In place: a configuration points into itself. */
+static void parse(const char *keys, struct parsed *ret_parsed)
 {
 	struct error err = { 0 };
-	struct parsed parsed;
 
-	if (config_parse(keys, &parsed, &err))
+	if (config_parse(keys, ret_parsed, &err))
 		fail_msg("%s: %s", keys, err.message);
-	return parsed;
 }
 
 static void parsed_free(struct parsed *parsed)
@@ -53,10 +52,11 @@ static void check_refused(const char *keys, int code, const char *part)
 
 static void test_defaults(void **state)
 {
-	struct parsed parsed = config_of("");
+	struct parsed parsed;
 	struct nk_network network;
 
 	(void)state;
+	parse("", &parsed);
 	network_default(&network);
 	assert_memory_equal(&parsed.config.network, &network, sizeof(network));
 	assert_null(parsed.config.ipam_type);
@@ -68,17 +68,19 @@ static void test_defaults(void **state)
 
 static void test_simple_keys(void **state)
 {
-	struct parsed parsed = config_of("\"mtu\":1400,\"ipMasq\":true,\"device\":\"veth\","
-					 "\"mode\":\"l2\",\"isDefaultGateway\":true");
+	struct parsed parsed;
 
 	(void)state;
+	parse("\"mtu\":1400,\"ipMasq\":true,\"device\":\"veth\","
+	      "\"mode\":\"l2\",\"isDefaultGateway\":true",
+	      &parsed);
 	assert_int_equal(parsed.config.network.mtu, 1400);
 	assert_int_equal(parsed.config.network.masquerade, NK_MASQUERADE_ON);
 	assert_int_equal(parsed.config.network.device, NK_DEVICE_VETH);
 	assert_int_equal(parsed.config.network.mode, NK_MODE_L2);
 	assert_true(parsed.config.is_default_gateway && parsed.config.is_gateway);
 	parsed_free(&parsed);
-	parsed = config_of("\"mtu\":0,\"ipMasq\":false,\"device\":null,\"isGateway\":null");
+	parse("\"mtu\":0,\"ipMasq\":false,\"device\":null,\"isGateway\":null", &parsed);
 	assert_int_equal(parsed.config.network.masquerade, NK_MASQUERADE_OFF);
 	assert_false(parsed.config.is_gateway);
 	parsed_free(&parsed);
@@ -86,14 +88,16 @@ static void test_simple_keys(void **state)
 
 static void test_subnets_and_ranges(void **state)
 {
-	struct parsed parsed = config_of(
-		"\"subnets\":[\"10.1.0.0/24\",{\"subnet\":\"10.2.0.0/24\",\"rangeStart\":"
-		"\"10.2.0.10\",\"rangeEnd\":\"10.2.0.20\",\"gateway\":\"10.2.0.1\",\"exclude\":["
-		"\"10.2.0.11\",\"10.2.0.16/30\"]},{\"subnet\":\"fd00::/64\",\"exclude\":[\"fd00::/"
-		"96\"]}]");
-	const struct pool_limits *limits = parsed.config.limits;
+	struct parsed parsed;
+	const struct pool_limits *limits;
 
 	(void)state;
+	parse("\"subnets\":[\"10.1.0.0/24\",{\"subnet\":\"10.2.0.0/24\",\"rangeStart\":"
+	      "\"10.2.0.10\",\"rangeEnd\":\"10.2.0.20\",\"gateway\":\"10.2.0.1\",\"exclude\":["
+	      "\"10.2.0.11\",\"10.2.0.16/30\"]},{\"subnet\":\"fd00::/64\",\"exclude\":[\"fd00::/"
+	      "96\"]}]",
+	      &parsed);
+	limits = parsed.config.limits;
 	assert_int_equal(parsed.config.network.subnet_count, 3);
 	assert_int_equal(limits[0].first.family, 0);
 	assert_int_equal(limits[0].excluded_count, 0);
@@ -108,12 +112,14 @@ static void test_subnets_and_ranges(void **state)
 
 static void test_ranges_of_the_runtime(void **state)
 {
-	struct parsed parsed =
-		config_of("\"subnets\":[\"10.1.0.0/24\"],\"runtimeConfig\":{\"ipRanges\":"
-			  "[[{\"subnet\":\"10.9.0.0/24\"}],[{\"subnet\":\"fd09::/64\"}]]}");
-	struct prefix first = subnet_prefix(&parsed.config.network.subnets[0]);
+	struct parsed parsed;
+	struct prefix first;
 
 	(void)state;
+	parse("\"subnets\":[\"10.1.0.0/24\"],\"runtimeConfig\":{\"ipRanges\":"
+	      "[[{\"subnet\":\"10.9.0.0/24\"}],[{\"subnet\":\"fd09::/64\"}]]}",
+	      &parsed);
+	first = subnet_prefix(&parsed.config.network.subnets[0]);
 	assert_int_equal(parsed.config.network.subnet_count, 2);
 	assert_string_equal(prefix_format(&first).text, "10.9.0.0/24");
 	parsed_free(&parsed);
@@ -121,17 +127,19 @@ static void test_ranges_of_the_runtime(void **state)
 
 static void test_ports_as_containerd_and_podman_write_them(void **state)
 {
-	struct parsed parsed = config_of(
-		"\"runtimeConfig\":{\"portMappings\":["
-		"{\"HostPort\":8080,\"ContainerPort\":80,\"Protocol\":\"TCP\",\"HostIP\":\"\"},"
-		"{\"hostPort\":8080,\"containerPort\":80},"
-		"{\"hostPort\":53,\"containerPort\":5353,\"protocol\":\"udp\",\"hostIP\":\"::1\"},"
-		"{\"hostPort\":9,\"containerPort\":9.0,\"protocol\":\"sctp\",\"hostIP\":\"0.0.0."
-		"0\"},"
-		"{\"hostPort\":0,\"containerPort\":80}]}");
-	const struct publish_list *ports = &parsed.config.ports;
+	struct parsed parsed;
+	const struct publish_list *ports;
 
 	(void)state;
+	parse("\"runtimeConfig\":{\"portMappings\":["
+	      "{\"HostPort\":8080,\"ContainerPort\":80,\"Protocol\":\"TCP\",\"HostIP\":\"\"},"
+	      "{\"hostPort\":8080,\"containerPort\":80},"
+	      "{\"hostPort\":53,\"containerPort\":5353,\"protocol\":\"udp\",\"hostIP\":\"::1\"},"
+	      "{\"hostPort\":9,\"containerPort\":9.0,\"protocol\":\"sctp\",\"hostIP\":\"0.0.0."
+	      "0\"},"
+	      "{\"hostPort\":0,\"containerPort\":80}]}",
+	      &parsed);
+	ports = &parsed.config.ports;
 	assert_int_equal(ports->count, 3); /* one stood there twice, and one asks for nothing */
 	assert_string_equal(publish_format(&ports->specs[0]).text, "8080:80");
 	assert_string_equal(publish_format(&ports->specs[1]).text, "[::1]:53:5353/udp");
@@ -141,19 +149,20 @@ static void test_ports_as_containerd_and_podman_write_them(void **state)
 
 static void test_addresses_that_are_asked_for(void **state)
 {
-	struct parsed parsed =
-		config_of("\"runtimeConfig\":{\"ips\":[\"10.88.0.7\",\"fd00:88::7/64\"]},"
-			  "\"args\":{\"cni\":{\"ips\":[\"10.88.0.9\"]}}");
+	struct parsed parsed;
 
 	(void)state;
+	parse("\"runtimeConfig\":{\"ips\":[\"10.88.0.7\",\"fd00:88::7/64\"]},"
+	      "\"args\":{\"cni\":{\"ips\":[\"10.88.0.9\"]}}",
+	      &parsed);
 	assert_int_equal(parsed.config.address_count, 2);
 	assert_string_equal(prefix_format(&parsed.config.addresses[0]).text, "10.88.0.7/32");
 	assert_string_equal(prefix_format(&parsed.config.addresses[1]).text, "fd00:88::7/64");
 	parsed_free(&parsed);
-	parsed = config_of("\"args\":{\"cni\":{\"ips\":[\"10.88.0.9\"]}}");
+	parse("\"args\":{\"cni\":{\"ips\":[\"10.88.0.9\"]}}", &parsed);
 	assert_int_equal(parsed.config.address_count, 1);
 	parsed_free(&parsed);
-	parsed = config_of("\"ipam\":{\"type\":\"static\"},\"args\":{\"cni\":{\"ips\":[\"x\"]}}");
+	parse("\"ipam\":{\"type\":\"static\"},\"args\":{\"cni\":{\"ips\":[\"x\"]}}", &parsed);
 	assert_int_equal(parsed.config.address_count, 0); /* the plugin's business */
 	assert_string_equal(parsed.config.ipam_type, "static");
 	parsed_free(&parsed);
@@ -161,12 +170,14 @@ static void test_addresses_that_are_asked_for(void **state)
 
 static void test_resolvers(void **state)
 {
-	struct parsed parsed = config_of(
-		"\"dns\":{\"nameservers\":[\"192.0.2.1\"],\"search\":[\"a\"],"
-		"\"domain\":\"d\"},\"runtimeConfig\":{\"dns\":{\"servers\":[\"192.0.2.2\"]}}");
-	const json_t *dns = parsed.config.dns;
+	struct parsed parsed;
+	const json_t *dns;
 
 	(void)state;
+	parse("\"dns\":{\"nameservers\":[\"192.0.2.1\"],\"search\":[\"a\"],"
+	      "\"domain\":\"d\"},\"runtimeConfig\":{\"dns\":{\"servers\":[\"192.0.2.2\"]}}",
+	      &parsed);
+	dns = parsed.config.dns;
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(dns, "nameservers"), 0)),
 		"192.0.2.2");
@@ -194,8 +205,9 @@ static void test_what_may_stand_there(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		struct parsed parsed = config_of(keys[i]);
+		struct parsed parsed;
 
+		parse(keys[i], &parsed);
 		parsed_free(&parsed);
 	}
 }
