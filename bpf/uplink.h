@@ -36,7 +36,9 @@ static __always_inline bool uplink_port_is_watched(struct nk_linear linear, cons
 	return protocol == IPPROTO_SCTP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
-/* Whether translation has to look at a packet. Seldom are fragments, which don't show their port.
+/*
+ * Whether translation has to look at a packet: at each fragment, too. A later one doesn't show its
+ * port; the first one, though of no flow, ends what an earlier packet's identifier led to.
  */
 static __always_inline bool uplink_nat_concerns_v4(struct __sk_buff *skb, enum nk_hook hook)
 {
@@ -44,7 +46,7 @@ static __always_inline bool uplink_nat_concerns_v4(struct __sk_buff *skb, enum n
 	const struct iphdr *ip = linear.data + l3_offset(hook);
 
 	return (void *)(ip + 1) <= linear.end && *(__u8 *)ip == NK_IPV4_PLAIN &&
-	       (unlikely(ipv4_is_later_fragment(ip)) ||
+	       (unlikely(ipv4_is_fragment(ip)) ||
 		uplink_port_is_watched(linear, ip + 1, ip->protocol)) &&
 	       uplink_frame_is_ours(skb);
 }

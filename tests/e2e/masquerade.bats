@@ -509,3 +509,16 @@ other_make()
 	expect_same "a route's preferred source" 192.0.3.77 "$(flow -b tcp c2 other $FAR4)"
 	expect_no_drops "nothing was dropped"
 }
+
+@test "a flow whose route leads to another uplink begins anew, with that one's address" {
+	other_make
+	expect_same "by the first wire" $HOST4 "$(flow -s 7100 -a -b udp c1 remote $FAR4)"
+	expect_same "by the first wire" $HOST6 "$(flow -s 7100 -a -b udp c1 remote $FAR6)"
+	ip route add $FAR4/32 via 192.0.3.2
+	defer ip route delete $FAR4/32
+	ip -6 route add $FAR6/128 via 2001:db8:3::2
+	defer ip -6 route delete $FAR6/128
+	expect_same "by the second" 192.0.3.1 "$(flow -s 7100 -a -b udp c1 other $FAR4)"
+	expect_same "by the second" 2001:db8:3::1 "$(flow -s 7100 -a -b udp c1 other $FAR6)"
+	expect_no_drops "nothing was dropped"
+}

@@ -124,12 +124,30 @@ static void test_fragment_without_first(void **state)
 	nat_assert_no_flows();
 }
 
+/* An identifier comes round again: later fragments are of the packet whose first came last. */
+static void test_fragment_identifier_again(void **state)
+{
+	struct datagram datagram, reply, first, later;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	fragments_check(PLACE_WORLD, PLACE_SENDER, &reply, 100);
+	reply.dport = SERVER_PORT; /* of the host's own */
+	first = fragment_first(&reply, 100);
+	later = fragment_later(&reply, 100);
+	nat_assert_stack(PLACE_WORLD, &first);
+	nat_assert_stack(PLACE_WORLD, &later);
+}
+
 static const struct nat_test tests[] = {
 	{ "fragments: masqueraded", test_fragments },
 	{ "fragments: published", test_fragments_published },
 	{ "fragments: hairpin", test_fragments_hairpin },
 	{ "fragments: hairpin, nobody masquerades", test_fragments_hairpin_plain },
 	{ "fragments: without the first", test_fragment_without_first },
+	{ "fragments: an identifier comes again", test_fragment_identifier_again },
 };
 
 int main(void)
