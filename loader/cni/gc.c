@@ -40,7 +40,9 @@ static bool is_valid(const struct valid *valid, const struct identity *identity)
 	return false;
 }
 
-/* By their aliases, each with its lock: what is being attached just now is named at the very end.
+/*
+ * By their aliases, each with its lock: what is being attached just now is named at the very end.
+ * What a person attached to the network of that name isn't the runtime's: it knows nothing of it.
  */
 static int invalid_detach(struct node *node, const char *network, const struct valid *valid,
 			  struct error *err)
@@ -53,7 +55,8 @@ static int invalid_detach(struct node *node, const char *network, const struct v
 		struct identity identity;
 
 		if (identity_from_alias(links.links[i].alias, &identity) ||
-		    strcmp(identity.network, network) != 0 || is_valid(valid, &identity))
+		    identity.maker != IDENTITY_BY_CNI || strcmp(identity.network, network) != 0 ||
+		    is_valid(valid, &identity))
 			continue;
 		one = endpoint_detach(node, &identity, &one_err);
 		error_keep(&ret, err, one == -ENODEV ? 0 : one, &one_err);

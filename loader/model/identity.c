@@ -10,12 +10,18 @@
 
 #include "core/cleanup.h"
 
-#define ALIAS_PREFIX "nkctl:"
+/* All of one length, so that names may be as long whoever attaches. */
+#define ALIAS_PREFIX_LEN ((size_t)6)
+
+static const char *const alias_prefixes[] = {
+	[IDENTITY_BY_COMMAND] = "nkctl:",
+	[IDENTITY_BY_CNI] = "nkcni:",
+};
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 /* What is left of an alias for the three names: without the prefix, two slashes and the zero. */
-#define NAMES_LEN_MAX (IDENTITY_ALIAS_SIZE - (sizeof(ALIAS_PREFIX) - 1) - 2 - 1)
+#define NAMES_LEN_MAX (IDENTITY_ALIAS_SIZE - ALIAS_PREFIX_LEN - 2 - 1)
 
 _Static_assert(NAMES_LEN_MAX < IDENTITY_NETWORK_SIZE, "a network that fits an alias fits");
 _Static_assert(NAMES_LEN_MAX < IDENTITY_ID_SIZE, "an id that fits an alias fits");
@@ -92,27 +98,44 @@ int identity_init(struct identity *ret_identity, const char *network, const char
 
 void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE])
 {
-	int len = snprintf(ret_alias, IDENTITY_ALIAS_SIZE, ALIAS_PREFIX "%s/%s/%s",
-			   identity->network, identity->id, identity->ifname);
+	int len = snprintf(ret_alias, IDENTITY_ALIAS_SIZE, "%s%s/%s/%s",
+			   alias_prefixes[identity->maker], identity->network, identity->id,
+			   identity->ifname);
 
 	assert(len < IDENTITY_ALIAS_SIZE); /* identity_init() has seen to it */
+}
+
+static int alias_maker(const char *alias, enum identity_maker *ret_maker)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(alias_prefixes); i++) {
+		if (!strncmp(alias, alias_prefixes[i], ALIAS_PREFIX_LEN)) {
+			*ret_maker = (enum identity_maker)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 int identity_from_alias(const char *alias, struct identity *ret_identity)
 {
 	char copy[IDENTITY_ALIAS_SIZE];
 	char *network = copy, *id, *ifname;
+	enum identity_maker maker;
+	int ret;
 
-	if (strncmp(alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) || strlen(alias) >= sizeof(copy))
+	if (strlen(alias) >= sizeof(copy) || alias_maker(alias, &maker))
 		return -EINVAL;
-	(void)strcpy(copy, alias + strlen(ALIAS_PREFIX));
+	(void)strcpy(copy, alias + ALIAS_PREFIX_LEN);
 	id = strchr(copy, '/');
 	ifname = id ? strchr(id + 1, '/') : NULL;
 	if (!ifname)
 		return -EINVAL;
 	*id++ = '\0';
 	*ifname++ = '\0';
-	return identity_init(ret_identity, network, id, ifname, NULL);
+	ret = identity_init(ret_identity, network, id, ifname, NULL);
+	if (!ret)
+		ret_identity->maker = maker;
+	return ret;
 }
 
 /* The digits of N in "pid:N" and "/proc/N/ns/net". Return: how many; 0: it is neither. */
@@ -164,16 +187,24 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 	       !strcmp(a->ifname, b->ifname);
 }
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/: plenty where a collision is told anyway. */
+static uint64_t hash_add(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	return hash;
+}
+
+/*
+ * FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/: plenty where a collision is told anyway. It
+ * is that of the alias, but for its prefix: who makes an endpoint is no part of what it is.
+ */
 uint64_t identity_hash(const struct identity *identity)
 {
-	uint64_t hash = 0xcbf29ce484222325;
 	char alias[IDENTITY_ALIAS_SIZE];
 
 	identity_alias(identity, alias);
-	for (const char *c = alias; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	return hash;
+	return hash_add(hash_add(0xcbf29ce484222325, alias_prefixes[IDENTITY_BY_COMMAND]),
+			alias + ALIAS_PREFIX_LEN);
 }
 
 void identity_device_name(const struct identity *identity, char ret_name[IF_NAMESIZE])

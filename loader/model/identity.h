@@ -23,7 +23,12 @@
 #define DEFAULT_NETWORK "default"
 #define DEFAULT_IFNAME  "eth0"
 
+/* Who made an endpoint: a command of a person's (or of netavark's), or a runtime by CNI. */
+enum identity_maker { IDENTITY_BY_COMMAND, IDENTITY_BY_CNI };
+
+/* struct identity - the three names; @maker goes with them, and is no part of what they name. */
 struct identity {
+	enum identity_maker maker;
 	char network[IDENTITY_NETWORK_SIZE];
 	char id[IDENTITY_ID_SIZE];
 	char ifname[IF_NAMESIZE];
@@ -64,7 +69,7 @@ void identity_device_name(const struct identity *identity, char ret_name[IF_NAME
  */
 int identity_device_hash(const char *name, uint64_t *ret_hash);
 
-/* identity_alias() - "nkctl:network/id/ifname". */
+/* identity_alias() - "nkctl:network/id/ifname", or, made by CNI, "nkcni:network/id/ifname". */
 void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE]);
 
 /* identity_from_alias() - Return: 0; -EINVAL where @alias isn't one of ours. */
@@ -78,6 +83,7 @@ int identity_from_alias(const char *alias, struct identity *ret_identity);
  */
 int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct error *err);
 
+/* identity_equal() - whether they are the same names, whoever made them. */
 bool identity_equal(const struct identity *a, const struct identity *b);
 
 /**

@@ -126,6 +126,23 @@ static void test_alias_is_the_identity_in_full(void **state)
 	(void)state;
 	identity_alias(&identity, alias);
 	assert_string_equal(alias, "nkctl:lab/web.1/net0");
+	identity.maker = IDENTITY_BY_CNI;
+	identity_alias(&identity, alias);
+	assert_string_equal(alias, "nkcni:lab/web.1/net0");
+}
+
+static void test_the_maker_is_no_part_of_the_name(void **state)
+{
+	struct identity person = identity_of("lab", "web.1", "net0"), runtime = person, read;
+	char alias[IDENTITY_ALIAS_SIZE];
+
+	(void)state;
+	runtime.maker = IDENTITY_BY_CNI;
+	assert_true(identity_equal(&person, &runtime));
+	assert_true(identity_hash(&person) == identity_hash(&runtime));
+	identity_alias(&runtime, alias);
+	assert_int_equal(identity_from_alias(alias, &read), 0);
+	assert_int_equal(read.maker, IDENTITY_BY_CNI);
 }
 
 static void test_alias_round_trip(void **state)
@@ -352,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_a_primarys_name_has_the_hash),
 		cmocka_unit_test(test_rejects_every_invalid_ifname),
 		cmocka_unit_test(test_alias_is_the_identity_in_full),
+		cmocka_unit_test(test_the_maker_is_no_part_of_the_name),
 		cmocka_unit_test(test_alias_round_trip),
 		cmocka_unit_test(test_foreign_aliases_are_rejected),
 		cmocka_unit_test(test_equal_looks_at_all_three_names),
