@@ -234,10 +234,8 @@ static int add_delegated(struct add *add, json_t **ret_answer, struct error *err
 	ret = request_take_ipam(add, err);
 	if (!ret)
 		ret = endpoint_add(add, ret_answer, err);
-	/* Of two ADDs of one attachment at a time, which no runtime makes, the other has been
-	 * quicker. */
-	if (ret && !attachment_check_absent(&add->request->identity, NULL))
-		(void)ipam_run(add->request, type, "DEL", NULL); /* @ret tells more */
+	if (ret)
+		ipam_give_back(add->request, type);
 	return ret;
 }
 

@@ -29,14 +29,16 @@ static int interface_find(const struct cni_request *request, struct expected *ex
 	const struct cni_result *previous = &expected->previous;
 
 	for (size_t i = 0; i < previous->interface_count; i++) {
-		if (previous->interfaces[i].sandbox &&
+		const char *sandbox = previous->interfaces[i].sandbox;
+
+		if (sandbox && !strcmp(sandbox, request->environment->netns) &&
 		    !strcmp(previous->interfaces[i].name, request->identity.ifname)) {
 			expected->index = (int)i;
 			return 0;
 		}
 	}
-	return cni_error(err, CNI_CHECK_FAILED, "prevResult has no interface %s of the container",
-			 request->identity.ifname);
+	return cni_error(err, CNI_CHECK_FAILED, "prevResult has no interface %s in %s",
+			 request->identity.ifname, request->environment->netns);
 }
 
 static int addresses_take(struct expected *expected, struct error *err)

@@ -195,13 +195,30 @@ static int addresses_parse(struct cni_config *config, const struct field *list, 
 	return ret;
 }
 
-static int arg_address_parse(struct cni_config *config, const char *text, struct error *err)
+static int arg_address_add(struct cni_config *config, const char *text, struct error *err)
 {
-	if (!*text)
-		return 0;
+	if (config->address_count == NK_ENDPOINT_ADDRESSES_MAX)
+		return cni_error(err, CNI_INVALID_ENVIRONMENT,
+				 "CNI_ARGS: IP: more than %d addresses", NK_ENDPOINT_ADDRESSES_MAX);
 	if (!prefix_parse(text, &config->addresses[config->address_count++]))
 		return 0;
 	return cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_ARGS: IP '%s' is no address", text);
+}
+
+static int arg_addresses_parse(struct cni_config *config, const char *list, struct error *err)
+{
+	int ret = 0;
+
+	while (!ret && *list) {
+		char text[sizeof(((struct cni_request *)0)->arg_ip)];
+		size_t len = strcspn(list, ",");
+
+		memcpy(text, list, len);
+		text[len] = '\0';
+		ret = arg_address_add(config, text, err);
+		list += len + (list[len] == ',');
+	}
+	return ret;
 }
 
 /*
@@ -225,7 +242,7 @@ static int config_parse_addresses(struct cni_config *config, const struct cni_re
 	if (ret || config->ipam_type)
 		return ret;
 	return list.value ? addresses_parse(config, &list, err)
-			  : arg_address_parse(config, request->arg_ip, err);
+			  : arg_addresses_parse(config, request->arg_ip, err);
 }
 
 static int config_parse_mac(struct cni_config *config, const struct cni_request *request,
@@ -523,6 +540,27 @@ static int config_parse_runtime(struct cni_config *config, const struct cni_requ
 	return ret ? ret : config_parse_dns(config, document, &runtime, err);
 }
 
+/*
+ * DHCP needs an interface before there is an address, and a server in its broadcast domain: an
+ * endpoint is a network of its own, and sends from nothing but its own addresses.
+ */
+static int ipam_type_check(const struct field *document, const char *type, struct error *err)
+{
+	struct field ipam, field;
+	int ret;
+
+	if (!type || strcmp(type, "dhcp") != 0)
+		return 0;
+	ret = field_get(document, "ipam", JSON_OBJECT, &ipam, err);
+	if (!ret)
+		ret = field_get(&ipam, "type", JSON_STRING, &field, err);
+	return ret ? ret
+		   : unsupported(&field, type,
+				 "a container is routed to, and shares no Ethernet with a DHCP "
+				 "server: use another IPAM plugin, or \"subnets\"",
+				 err);
+}
+
 int cni_config_parse(const struct cni_request *request, struct cni_config *ret_config,
 		     struct error *err)
 {
@@ -531,6 +569,8 @@ int cni_config_parse(const struct cni_request *request, struct cni_config *ret_c
 
 	*ret_config = (struct cni_config){ 0 };
 	ret = cni_config_parse_ipam(request, &ret_config->ipam_type, err);
+	if (!ret)
+		ret = ipam_type_check(&document, ret_config->ipam_type, err);
 	if (!ret)
 		ret = config_parse_own(ret_config, &document, err);
 	return ret ? ret : config_parse_runtime(ret_config, request, &document, err);

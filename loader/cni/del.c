@@ -4,14 +4,18 @@
 #include "cni/ipam.h"
 #include "cni/verbs.h"
 
-/* First the endpoint, so that its addresses are nobody's when they are given back. */
+/*
+ * First the endpoint, so that its addresses are nobody's when they are given back. Nothing that may
+ * be wrong with the configuration keeps it: "plugins should always complete a DEL action without
+ * error to the fullest extent possible" (CNI spec 1.1.0, section 2, DEL).
+ */
 int cni_del(const struct cni_request *request, struct error *err)
 {
 	const char *ipam_type;
-	int ret = cni_config_parse_ipam(request, &ipam_type, err);
+	int ret = attachment_remove(&request->identity, err);
 
 	if (!ret)
-		ret = attachment_remove(&request->identity, err);
+		ret = cni_config_parse_ipam(request, &ipam_type, err);
 	if (!ret && ipam_type)
 		ret = ipam_run(request, ipam_type, "DEL", err);
 	return ret;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cni/attachment.h"
 #include "cni/code.h"
 #include "core/cleanup.h"
 
@@ -170,6 +171,17 @@ int ipam_run(const struct cni_request *request, const char *type, const char *co
 	return plugin_run(request, type, command, &output, &len, err);
 }
 
+/*
+ * "If, on ADD, a delegated plugin fails, the upper plugin should execute again with DEL before
+ * returning failure" (CNI spec 1.1.0, section 4). Of two ADDs of one attachment at a time, which no
+ * runtime makes, the other may have been quicker: the addresses are that one's.
+ */
+void ipam_give_back(const struct cni_request *request, const char *type)
+{
+	if (!attachment_check_absent(&request->identity, NULL))
+		(void)ipam_run(request, type, "DEL", NULL); /* the failure before it tells more */
+}
+
 static int answer_parse(const char *type, json_t *answer, struct cni_result *ret_result,
 			struct error *err)
 {
@@ -185,8 +197,9 @@ static int answer_parse(const char *type, json_t *answer, struct cni_result *ret
 	return 0;
 }
 
-int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
-	     struct cni_result *ret_result, struct error *err)
+/* Return: as ipam_add(), which gives back what the plugin may have given before it failed. */
+static int answer_get(const struct cni_request *request, const char *type, json_t **ret_answer,
+		      struct cni_result *ret_result, struct error *err)
 {
 	_cleanup_free_ char *output = NULL;
 	size_t len = 0;
@@ -201,11 +214,19 @@ int ipam_add(const struct cni_request *request, const char *type, json_t **ret_a
 	else
 		ret = cni_error(err, CNI_DECODE_FAILURE,
 				"answer of the ipam plugin %s: no JSON object", type);
-	if (ret) {
+	if (ret)
 		json_decref(answer);
-		(void)ipam_run(request, type, "DEL", NULL); /* @ret tells more */
-		return ret;
-	}
-	*ret_answer = answer;
-	return 0;
+	else
+		*ret_answer = answer;
+	return ret;
+}
+
+int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
+	     struct cni_result *ret_result, struct error *err)
+{
+	int ret = answer_get(request, type, ret_answer, ret_result, err);
+
+	if (ret)
+		ipam_give_back(request, type);
+	return ret;
 }

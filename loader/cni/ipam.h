@@ -31,11 +31,16 @@ int ipam_run(const struct cni_request *request, const char *type, const char *co
 	     struct error *err);
 
 /**
- * ipam_add() - the same for ADD, with what it answers.
+ * ipam_add() - the same for ADD, with what it answers. Where it fails, the plugin has had a DEL,
+ * too.
  * @ret_answer: a new reference
  * @ret_result: borrows from it; has an address at least
  */
 int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
 	     struct cni_result *ret_result, struct error *err);
+
+/* ipam_give_back() - the plugin's DEL after an ADD that failed, unless another ADD has succeeded.
+ */
+void ipam_give_back(const struct cni_request *request, const char *type);
 
 #endif

@@ -79,7 +79,18 @@ static int variable_check(const char *name, const char *value, struct error *err
 	return cni_error(err, CNI_INVALID_ENVIRONMENT, "%s is missing", name);
 }
 
-/* Keys of CNI_ARGS: those of Kubernetes' runtimes are for other plugins. */
+/* What Kubernetes' runtimes tell is for other plugins, and what "static" reads for that one. */
+static bool arg_is_known(const char *key, size_t len)
+{
+	static const char *const names[] = { "IgnoreUnknown", "GATEWAY" };
+	static const char kubernetes[] = "K8S_";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == len && !strncmp(names[i], key, len))
+			return true;
+	return len >= sizeof(kubernetes) && !strncmp(key, kubernetes, sizeof(kubernetes) - 1);
+}
+
 static int arg_take(struct cni_request *request, const char *key, size_t key_len, const char *value,
 		    size_t value_len, bool *ret_known)
 {
@@ -88,22 +99,15 @@ static int arg_take(struct cni_request *request, const char *key, size_t key_len
 		char *to;
 		size_t size;
 	} keys[] = {
-		{ "IgnoreUnknown", NULL, 0 },
-		{ "K8S_POD_NAMESPACE", NULL, 0 },
-		{ "K8S_POD_NAME", NULL, 0 },
-		{ "K8S_POD_INFRA_CONTAINER_ID", NULL, 0 },
-		{ "K8S_POD_UID", NULL, 0 },
 		{ "IP", request->arg_ip, sizeof(request->arg_ip) },
 		{ "MAC", request->arg_mac, sizeof(request->arg_mac) },
 	};
 
-	*ret_known = false;
+	*ret_known = arg_is_known(key, key_len);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strlen(keys[i].key) != key_len || strncmp(keys[i].key, key, key_len) != 0)
 			continue;
 		*ret_known = true;
-		if (!keys[i].to)
-			return 0;
 		if (value_len >= keys[i].size)
 			return -EINVAL;
 		memcpy(keys[i].to, value, value_len);
@@ -112,17 +116,20 @@ static int arg_take(struct cni_request *request, const char *key, size_t key_len
 	return 0;
 }
 
+/* Truth as libcni reads it: pkg/types/args.go, UnmarshallableBool. */
 static bool args_ignore_unknown(const char *args)
 {
 	static const char key[] = "IgnoreUnknown=";
 	const char *found = args;
+	size_t len;
 
 	while ((found = strstr(found, key)) && found != args && found[-1] != ';')
 		found++;
 	if (!found)
 		return false;
 	found += strlen(key);
-	return *found == '1' || !strncasecmp(found, "true", 4);
+	len = strcspn(found, ";");
+	return (len == 1 && *found == '1') || (len == 4 && !strncasecmp(found, "true", 4));
 }
 
 /* "Alphanumeric key-value pairs separated by semicolons; for example, FOO=BAR;ABC=123" */
@@ -185,18 +192,21 @@ static int environment_parse(struct cni_request *request, struct error *err)
 	if (!ret && needs & NEEDS_NETNS && !strchr(environment->netns, '/'))
 		ret = cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_NETNS '%s' is no path",
 				environment->netns);
-	if (!ret && request->command != CNI_VERSION && environment->args)
+	if (!ret && needs & NEEDS_NETNS && environment->args)
 		ret = args_parse(request, environment->args, err);
 	return ret;
 }
 
 /* The document --------------------------------------------------------------------------------- */
 
-/* A version that is worth repeating in an answer: digits and dots. */
+#define DIGITS  "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* What is worth repeating in an answer: the characters of a version (semver.org). */
 static bool version_is_plausible(const char *text)
 {
 	return text && *text && strlen(text) < CNI_VERSION_TEXT_SIZE &&
-	       strspn(text, "0123456789.") == strlen(text);
+	       strspn(text, DIGITS LETTERS ".-+") == strlen(text);
 }
 
 static void version_note(struct cni_request *request)
@@ -274,10 +284,13 @@ static int identity_parse(struct cni_request *request, struct error *err)
 {
 	const struct cni_environment *environment = request->environment;
 
-	if (!(commands[request->command].needs & NEEDS_ATTACHMENT) ||
-	    !identity_init(&request->identity, request->network, environment->container_id,
-			   environment->ifname, err))
+	if (!(commands[request->command].needs & NEEDS_ATTACHMENT))
 		return 0;
+	if (!identity_init(&request->identity, request->network, environment->container_id,
+			   environment->ifname, err)) {
+		request->identity.maker = IDENTITY_BY_CNI;
+		return 0;
+	}
 	if (strlen(environment->container_id) < strlen(request->network))
 		return cni_recode(err, CNI_INVALID_CONFIG);
 	(void)error_prefix(err, "CNI_CONTAINERID");

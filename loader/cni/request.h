@@ -51,7 +51,7 @@ struct cni_environment cni_environment_read(void);
 /* More than any real list of attachments for GC needs. */
 #define CNI_INPUT_MAX (8 << 20)
 
-#define CNI_VERSION_TEXT_SIZE 16
+#define CNI_VERSION_TEXT_SIZE 32
 
 /**
  * struct cni_request - a checked request.
@@ -61,7 +61,8 @@ struct cni_environment cni_environment_read(void);
  * @version_text: the version that the answer carries: the request's, where it has one
  * @network: the network's name; borrowed from @config
  * @identity: of an attachment; empty in GC, STATUS and VERSION
- * @arg_ip, @arg_mac: from CNI_ARGS; empty: not given
+ * @arg_ip, @arg_mac: from CNI_ARGS, which are read where something is attached or looked at; empty:
+ *	not given. The first may be a list, as "static" takes it
  */
 struct cni_request {
 	enum cni_command command;
@@ -73,7 +74,7 @@ struct cni_request {
 	char version_text[CNI_VERSION_TEXT_SIZE];
 	const char *network;
 	struct identity identity;
-	char arg_ip[64], arg_mac[32];
+	char arg_ip[256], arg_mac[32];
 };
 
 /**

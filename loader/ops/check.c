@@ -113,6 +113,15 @@ static int check_forwarding(struct check *check, struct error *err)
 
 /* Addresses ------------------------------------------------------------------------------------ */
 
+/* Where packets are sent to: what changes the address behind our back cuts the container off. */
+static bool claim_has_mac(const struct nk_endpoint *claim, const struct link_info *peer)
+{
+	static const uint8_t none[NK_ETH_ALEN];
+
+	return !memcmp(claim->mac, none, NK_ETH_ALEN) ||
+	       !memcmp(claim->mac, peer->mac, NK_ETH_ALEN);
+}
+
 static int check_claim(struct check *check, const struct addr *addr, struct error *err)
 {
 	struct nk_endpoint claim;
@@ -124,6 +133,11 @@ static int check_claim(struct check *check, const struct addr *addr, struct erro
 	if (!ret && claim.mtu != check->primary.mtu)
 		return error_set(err, ESTALE, "%s has the MTU %u, and was attached with %u",
 				 check->primary.name, check->primary.mtu, claim.mtu);
+	if (!ret && !claim_has_mac(&claim, &check->peer))
+		return error_set(err, ESTALE,
+				 "the container's %s has another MAC address than it was attached "
+				 "with: packets don't reach it",
+				 check->peer.name);
 	return ret;
 }
 

@@ -95,6 +95,8 @@ static void test_refuses_bad_variables(void **state)
 		{ { "ADD", "c1", "/n", "eth0", "X=1", NULL }, "CNI_ARGS: unknown key X" },
 		{ { "ADD", "c1", "/n", "eth0", "X=1;IgnoreUnknown=0", NULL }, "CNI_ARGS" },
 		{ { "ADD", "c1", "/n", "eth0", "XIgnoreUnknown=1;X=1", NULL }, "CNI_ARGS" },
+		{ { "ADD", "c1", "/n", "eth0", "X=1;IgnoreUnknown=12", NULL }, "CNI_ARGS" },
+		{ { "CHECK", "c1", "/n", "eth0", "K8S_=1", NULL }, "CNI_ARGS: unknown key K8S_" },
 	};
 
 	(void)state;
@@ -112,6 +114,7 @@ static void test_takes_arguments(void **state)
 		"IgnoreUnknown=true;X=1;Y=",
 		"X=1;;IgnoreUnknown=1",
 		"K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_INFRA_CONTAINER_ID=c;K8S_POD_UID=d",
+		"K8S_POD_ANY=a;GATEWAY=10.0.0.1",
 	};
 	struct cni_environment environment = add_environment;
 	struct cni_request request;
@@ -189,8 +192,9 @@ static void test_version_of_the_answer(void **state)
 	} cases[] = {
 		{ "{\"cniVersion\":\"0.4.0\"}", "0.4.0" },
 		{ "{\"cniVersion\":\"9.9.9\"}", "9.9.9" },
-		{ "{\"cniVersion\":\"1.0.0-rc1\"}", "1.1.0" },
-		{ "{\"cniVersion\":\"1111111111111111\"}", "1.1.0" },
+		{ "{\"cniVersion\":\"1.0.0-rc1\"}", "1.0.0-rc1" },
+		{ "{\"cniVersion\":\"1.0.0 \\u00e4\"}", "1.1.0" },
+		{ "{\"cniVersion\":\"11111111111111111111111111111111\"}", "1.1.0" },
 		{ "{\"cniVersion\":\"\"}", "1.1.0" },
 		{ "{\"cniVersion\":3}", "1.1.0" },
 		{ "x", "1.1.0" },
