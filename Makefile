@@ -6,6 +6,7 @@
 # make check      formatters and analysers
 # make bench      instructions per transaction against host networking (K=7.3: on that kernel)
 # make bench-check  the same, and fails where they have become more
+# make bench-cni  the CNI plugin's ADD and DEL against the reference plugins', on this machine
 # make install    to PREFIX (/usr/local), below DESTDIR; make uninstall
 # make clean
 #
@@ -24,7 +25,7 @@ STRIP   ?= strip
 .SUFFIXES:
 .PRECIOUS: build/%.bpf.o
 .PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
-	bench-setup unit-programs prog-programs e2e-programs
+	bench-cni bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build, before anything else of this file is looked at: make reads
@@ -146,8 +147,14 @@ $(BUILD)/bench/insns.so: bench/insns.c Makefile | bench-setup
 	@mkdir -p $(@D)
 	$(COMPILE) -DQEMU_PLUGIN_VERSION=$(QEMU_PLUGIN_VERSION) -fPIC -shared -o $@ $<
 
+$(BUILD)/bench/calls: bench/calls.c Makefile | $(SETUP_STAMP)
+	@mkdir -p $(@D)
+	$(COMPILE) $(if $(STATIC),-static) -o $@ $<
+
 bench-setup:
 	@tools/setup.sh bench
+bench-cni: $(BUILD)/nkctl $(BUILD)/bench/calls bench-setup
+	bench/cni
 bench bench-check: $(BENCH_PROGRAMS) bench-setup
 	bench/run --kernel $(K) $(if $(filter bench-check,$@),--check)
 
