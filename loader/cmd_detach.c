@@ -42,7 +42,7 @@ static int detach(const struct identity *identity, struct error *err)
 	int ret = node_open_loaded(&node, PINS_SHARED, err);
 
 	if (!ret)
-		ret = endpoint_detach(&node, identity, err);
+		ret = endpoint_detach(&node, identity, true, err);
 	if (ret == -ENODEV || ret == -ENOENT)
 		return error_set(err, ENODEV, "%s isn't attached to network %s (%s)", identity->id,
 				 identity->network, identity->ifname);

@@ -26,7 +26,7 @@ static int device_remove(struct node *node, const struct identity *identity, str
 
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
-	return ret ? ret : link_delete(node->nl, link.ifindex, err);
+	return ret ? ret : link_unlist(node->nl, link.ifindex, err);
 }
 
 /*
@@ -41,7 +41,7 @@ int attachment_remove(const struct identity *identity, struct error *err)
 	if (ret == -ENOENT)
 		ret = device_remove(&node, identity, err);
 	else if (!ret)
-		ret = endpoint_detach(&node, identity, err);
+		ret = endpoint_detach(&node, identity, false, err);
 	return ret == -ENODEV || ret == -EEXIST ? 0 : ret;
 }
 

@@ -58,7 +58,7 @@ static int invalid_detach(struct node *node, const char *network, const struct v
 		    identity.maker != IDENTITY_BY_CNI || strcmp(identity.network, network) != 0 ||
 		    is_valid(valid, &identity))
 			continue;
-		one = endpoint_detach(node, &identity, &one_err);
+		one = endpoint_detach(node, &identity, true, &one_err);
 		error_keep(&ret, err, one == -ENODEV ? 0 : one, &one_err);
 	}
 	return ret;

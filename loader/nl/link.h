@@ -94,6 +94,16 @@ int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct err
 /* link_delete() - delete a device, and with it its peer. Return: 0; -ENODEV: it was gone. */
 int link_delete(struct nlsock *nl, int ifindex, struct error *err);
 
+/**
+ * link_unlist() - delete a device without waiting until the kernel has freed it: when this returns
+ * it is closed, and nobody finds it any more (see link_unlist.c).
+ *
+ * A child process may outlive the caller by some 20 ms.
+ *
+ * Return: 0, also where it was gone.
+ */
+int link_unlist(struct nlsock *nl, int ifindex, struct error *err);
+
 /* netns_id() - the id by which this namespace knows another one; -1: it has none. */
 int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err);
 

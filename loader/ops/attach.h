@@ -84,12 +84,14 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 /**
  * endpoint_detach() - detach a container: its ports and addresses first, then the pair with all
  * that hangs on it. Works whether its namespace is still there or not.
+ * @wait: until the kernel has freed the pair; otherwise, until nobody finds it (link_unlist())
  *
  * Return: 0; -ENODEV where it isn't attached.
  */
-int endpoint_detach(struct node *node, const struct identity *identity, struct error *err);
+int endpoint_detach(struct node *node, const struct identity *identity, bool wait,
+		    struct error *err);
 
-/* endpoint_remove() - the same for a primary at hand, finished or not. */
+/* endpoint_remove() - the same for a primary at hand, finished or not; waits. */
 int endpoint_remove(struct node *node, int ifindex, struct error *err);
 
 #endif

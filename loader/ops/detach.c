@@ -14,7 +14,7 @@
  * next detach ends the work. Flows go last, when no packet can make another one; the collector has
  * been quicker, where the kernel has it.
  */
-int endpoint_remove(struct node *node, int ifindex, struct error *err)
+static int endpoint_take_down(struct node *node, int ifindex, bool wait, struct error *err)
 {
 	int ret = publish_release(node, ifindex, err);
 
@@ -23,7 +23,7 @@ int endpoint_remove(struct node *node, int ifindex, struct error *err)
 	log_step("claims_release");
 	if (ret)
 		return ret;
-	ret = link_delete(node->nl, ifindex, err);
+	ret = wait ? link_delete(node->nl, ifindex, err) : link_unlist(node->nl, ifindex, err);
 	log_step("link_delete");
 	if (ret && ret != -ENODEV)
 		return error_prefix(err, "delete the device pair");
@@ -32,7 +32,13 @@ int endpoint_remove(struct node *node, int ifindex, struct error *err)
 	return ret;
 }
 
-int endpoint_detach(struct node *node, const struct identity *identity, struct error *err)
+int endpoint_remove(struct node *node, int ifindex, struct error *err)
+{
+	return endpoint_take_down(node, ifindex, true, err);
+}
+
+int endpoint_detach(struct node *node, const struct identity *identity, bool wait,
+		    struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
 	struct link_info link;
@@ -42,5 +48,5 @@ int endpoint_detach(struct node *node, const struct identity *identity, struct e
 				 err);
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
-	return ret ? ret : endpoint_remove(node, link.ifindex, err);
+	return ret ? ret : endpoint_take_down(node, link.ifindex, wait, err);
 }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Theory of operation
+ *
+ * Early in its deletion a device is closed and taken off the lists of its namespace, and with it
+ * its peer: nobody finds it by name or index any more, and no packet goes through it. What follows
+ * is waiting, 20 ms and more: for an RCU grace period on behalf of the program at its hook
+ * (tcx_uninstall(), kernel/bpf/tcx.c; netkit_release_all(), drivers/net/netkit.c), and for the RCU
+ * callbacks of everybody (netdev_run_todo(), net/core/dev.c). Nothing of that can fail, and nobody
+ * can do anything about it, so a child waits instead of who wants the device gone. It is there for
+ * that one system call, has no file open, and is done when the kernel is.
+ *
+ * The child may be killed before it has asked the kernel: its end with the device still there
+ * is when the deletion is made again, by ourselves.
+ */
+#include <errno.h>
+#include <linux/close_range.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nl/link.h"
+
+/* How often to look: the kernel takes some 500 us, or waits until others let go of its lock. */
+#define POLL_FIRST_US 100
+#define POLL_MOST_US  2000
+
+static bool device_is_listed(int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	/* SIOCGIFNAME needs no lock, while a request to rtnetlink would wait for the deletion. */
+	return if_indextoname((unsigned int)ifindex, name) || errno != ENXIO;
+}
+
+/* Whoever waits for our output to end, or for a lock that we hold, waits for nothing else. */
+static void child_run(int ifindex)
+{
+	struct nlsock *nl;
+
+	if (syscall(SYS_close_range, 0, ~0U, 0) || nlsock_open(&nl, NULL))
+		_exit(EXIT_FAILURE);
+	_exit(link_delete(nl, ifindex, NULL) ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Until the device is unlisted or the child has ended. */
+static void child_watch(pid_t child, int ifindex)
+{
+	long poll_us = POLL_FIRST_US;
+
+	while (device_is_listed(ifindex) && !waitpid(child, NULL, WNOHANG)) {
+		const struct timespec pause = { .tv_nsec = poll_us * 1000 };
+
+		(void)nanosleep(&pause, NULL); /* woken early only polls early */
+		poll_us = poll_us * 5 / 4 < POLL_MOST_US ? poll_us * 5 / 4 : POLL_MOST_US;
+	}
+}
+
+int link_unlist(struct nlsock *nl, int ifindex, struct error *err)
+{
+	pid_t child = fork();
+
+	if (!child)
+		child_run(ifindex);
+	if (child > 0)
+		child_watch(child, ifindex);
+	return device_is_listed(ifindex) ? link_delete(nl, ifindex, err) : 0;
+}
