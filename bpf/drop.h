@@ -3,7 +3,15 @@
 #ifndef NKCTL_BPF_DROP_H
 #define NKCTL_BPF_DROP_H
 
-#include "maps.h"
+#include "compat.h"
+#include <nkctl/drop_reason.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NK_DROP_REASONS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
 
 /* What a check returns when it finds no reason to drop the packet. */
 #define NK_KEEP NK_DROP_REASON_COUNT

@@ -51,8 +51,9 @@ static __always_inline struct ethhdr *frame_push(struct __sk_buff *skb)
  * endpoint_redirect - send a packet, of which TTL and size are settled, into a container.
  *
  * bpf_redirect_peer() puts it into the container's namespace at once, but only from tc ingress
- * (skb_do_redirect() in net/core/filter.c); from netkit it's transmitted by the primary. Pointers
- * into the packet are invalid afterwards.
+ * (skb_do_redirect() in net/core/filter.c); from netkit it's transmitted by the primary, and so it
+ * is where that paces what goes into the container (pace.bpf.c). Pointers into the packet are
+ * invalid afterwards.
  */
 static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 					     struct __sk_buff *skb, void *data, enum nk_hook hook)
@@ -62,7 +63,7 @@ static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 	if (hook == NK_HOOK_TCX_L3 && !eth)
 		return NK_STACK; /* no memory: the stack may have some, and takes another hop */
 	mac_pair_copy(eth, endpoint->mac);
-	if (hook == NK_HOOK_NETKIT)
+	if (hook == NK_HOOK_NETKIT || unlikely(endpoint->flags & NK_ENDPOINT_PACED))
 		return bpf_redirect(endpoint->ifindex, 0);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }

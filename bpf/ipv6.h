@@ -4,6 +4,7 @@
 #define NKCTL_BPF_IPV6_H
 
 #include "drop.h"
+#include "maps.h"
 #include "parse.h"
 
 #define NK_IPV6_HEADERS_LEN (sizeof(struct ipv6hdr) + NK_UPPER_LEN)

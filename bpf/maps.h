@@ -9,19 +9,11 @@
 #include "host_addresses.h"
 #include "published_maps.h"
 #include <nkctl/config.h>
-#include <nkctl/drop_reason.h>
 #include <nkctl/maps.h>
 #include <nkctl/nat.h>
 
 /* In a section of its own, so that its map holds this and nothing the compiler adds. */
 SEC(".rodata.config") const volatile struct nk_config nk_config = { 0 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, NK_DROP_REASONS_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} drops SEC(".maps");
 
 /* Flows that were evicted alive, by their reply's key. */
 struct {

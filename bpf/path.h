@@ -45,10 +45,11 @@ union nk_fib {
 /**
  * enum nk_path_kind - where a path leads to.
  * @NK_PATH_ENDPOINT: to a container of this node
+ * @NK_PATH_PACED: the same, by its primary alone (NK_ENDPOINT_PACED)
  * @NK_PATH_OUT: to another host, with the packet's own address
  * @NK_PATH_NAT: the same, for packets that translation has to look at first
  */
-enum nk_path_kind { NK_PATH_ENDPOINT, NK_PATH_OUT, NK_PATH_NAT };
+enum nk_path_kind { NK_PATH_ENDPOINT, NK_PATH_PACED, NK_PATH_OUT, NK_PATH_NAT };
 
 /**
  * struct nk_path - a question, and how its packets leave.
@@ -156,7 +157,7 @@ static __always_inline void path_keep_endpoint(struct nk_path *path,
 {
 	if (!path)
 		return;
-	path->kind = NK_PATH_ENDPOINT;
+	path->kind = endpoint->flags & NK_ENDPOINT_PACED ? NK_PATH_PACED : NK_PATH_ENDPOINT;
 	path->ifindex = endpoint->ifindex;
 	path->mtu = endpoint->mtu;
 	path->since_jiffies = bpf_jiffies64();
@@ -164,14 +165,14 @@ static __always_inline void path_keep_endpoint(struct nk_path *path,
 	path_keep(path);
 }
 
-/* path_redirect_out - send a packet, of which the rest is settled, to another host. */
+/* path_redirect_out - send a packet, of which the rest is settled, by the path's device. */
 static __always_inline int path_redirect_out(const struct nk_path *path, struct ethhdr *eth)
 {
 	mac_pair_copy(eth, path->macs);
 	return bpf_redirect(path->ifindex, 0);
 }
 
-/* path_redirect - the same, or to an endpoint: see endpoint_redirect(). */
+/* path_redirect - the same, or straight into an endpoint: see endpoint_redirect(). */
 static __always_inline int path_redirect(const struct nk_path *path, struct ethhdr *eth,
 					 enum nk_hook hook)
 {

@@ -20,6 +20,11 @@ static const struct cli_option options[] = {
 	{ 'd', "device", "auto|netkit|veth",
 	  "kind of device pair (auto: netkit where the kernel has it)" },
 	{ 'p', "publish", "SPEC", "[HOSTIP:]HOSTPORT[-END]:PORT[-END][/tcp|udp|sctp], repeatable" },
+	{ 'r', "ingress-rate", "RATE", "limit into the container, in bits per second: 10M, 500k" },
+	{ 'b', "ingress-burst", "BITS",
+	  "what may go in at once after a rest (5 ms of it, or 64 KiB)" },
+	{ 'R', "egress-rate", "RATE", "limit out of the container" },
+	{ 'B', "egress-burst", "BITS", "what may come out at once" },
 	{ 'q', "masquerade", NULL, "reach the world with the host's addresses (the network's)" },
 	{ 'Q', "no-masquerade", NULL, "with its own, private ones too" },
 	{ 0 },
@@ -66,6 +71,34 @@ static int port_add(struct attach_request *request, const char *text, struct err
 	return ret ? ret : publish_list_add(&request->ports, &spec, err);
 }
 
+/* A limit of nothing isn't what anybody wants who names it. */
+static int bits_take(const char *what, const char *text, uint64_t *ret_bits, struct error *err)
+{
+	uint64_t bits;
+
+	if (bandwidth_parse(text, &bits) || !bits)
+		return error_set(
+			err, EINVAL,
+			"%s '%s' is no number of bits, perhaps with the suffix k, M, G or T", what,
+			text);
+	*ret_bits = bits;
+	return 0;
+}
+
+static int limit_take(int id, const char *value, struct bandwidth *bandwidth, struct error *err)
+{
+	switch (id) {
+	case 'r':
+		return bits_take("ingress rate", value, &bandwidth->ingress.rate_bps, err);
+	case 'b':
+		return bits_take("ingress burst", value, &bandwidth->ingress.burst_bits, err);
+	case 'R':
+		return bits_take("egress rate", value, &bandwidth->egress.rate_bps, err);
+	default:
+		return bits_take("egress burst", value, &bandwidth->egress.burst_bits, err);
+	}
+}
+
 static int option_take(int id, const char *value, struct words *words,
 		       struct attach_request *request, struct error *err)
 {
@@ -103,6 +136,8 @@ static int option_take(int id, const char *value, struct words *words,
 	case 'q':
 	case 'Q':
 		return cli_take_masquerade(id == 'q', &request->masquerade, err);
+	default:
+		return limit_take(id, value, &request->bandwidth, err);
 	}
 	return ret;
 }
@@ -149,6 +184,15 @@ static void warnings_print(const struct attach_result *result)
 			    result->endpoint.identity.id);
 }
 
+static void limits_print(const struct endpoint *endpoint)
+{
+	char limits[LIMITS_TEXT_SIZE];
+
+	endpoint_limits_text(endpoint, limits);
+	if (*limits)
+		(void)printf("%s: limited to %s bits per second\n", endpoint->identity.id, limits);
+}
+
 static int result_print(const struct cli *cli, const struct attach_result *result,
 			struct error *err)
 {
@@ -166,6 +210,7 @@ static int result_print(const struct cli *cli, const struct attach_result *resul
 	for (size_t i = 0; i < endpoint->published.count; i++)
 		(void)printf("%s: %s published\n", endpoint->identity.id,
 			     publish_format(&endpoint->published.specs[i]).text);
+	limits_print(endpoint);
 	return 0;
 }
 
@@ -217,6 +262,7 @@ const struct cli_command command_attach = {
 		"  nkctl attach --ns ctr1 --ip 10.88.0.7 --ip fd00:88::7\n"
 		"  nkctl attach --ns ctr1 --publish 8080:80 --publish 127.0.0.1:53:53/udp\n"
 		"  nkctl attach --ns /proc/4711/ns/net --id web --ifname net0\n"
+		"  nkctl attach --ns ctr2 --ingress-rate 100M --egress-rate 20M\n"
 		"  nkctl attach --ns vm1 --mode l2 --network lab",
 	.options = options,
 	.run = attach_run,

@@ -22,9 +22,10 @@ static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
 static void endpoint_add_row(struct table *table, const struct endpoint *endpoint)
 {
 	_cleanup_free_ char *published = published_text(&endpoint->published);
-	char addresses[ADDRESSES_TEXT_SIZE], mtu[16];
+	char addresses[ADDRESSES_TEXT_SIZE], limits[LIMITS_TEXT_SIZE], mtu[16];
 
 	endpoint_addresses_text(endpoint, addresses);
+	endpoint_limits_text(endpoint, limits);
 	(void)snprintf(mtu, sizeof(mtu), "%u", endpoint->link.mtu);
 	table_add_row(table,
 		      (const char *const[]){
@@ -32,7 +33,7 @@ static void endpoint_add_row(struct table *table, const struct endpoint *endpoin
 			      or_dash(endpoint->identity.ifname), endpoint->link.name,
 			      device_name(endpoint->kind), mode_name(endpoint->mode), mtu,
 			      or_dash(addresses), published ? or_dash(published) : "?",
-			      endpoint_state_name(endpoint->state) });
+			      or_dash(limits), endpoint_state_name(endpoint->state) });
 }
 
 static int list_print_json(const struct endpoint_list *list, struct error *err)
@@ -46,11 +47,11 @@ static int list_print_json(const struct endpoint_list *list, struct error *err)
 
 static void list_print_table(const struct endpoint_list *list)
 {
-	struct table table = { .columns = 10 };
+	struct table table = { .columns = 11 };
 
-	table_add_row(&table,
-		      (const char *const[]){ "NETWORK", "ID", "IFNAME", "HOST DEVICE", "DEVICE",
-					     "MODE", "MTU", "ADDRESSES", "PUBLISHED", "STATE" });
+	table_add_row(&table, (const char *const[]){ "NETWORK", "ID", "IFNAME", "HOST DEVICE",
+						     "DEVICE", "MODE", "MTU", "ADDRESSES",
+						     "PUBLISHED", "LIMITS", "STATE" });
 	for (size_t i = 0; i < list->count; i++)
 		endpoint_add_row(&table, &list->endpoints[i]);
 	table_print(&table);
@@ -94,9 +95,10 @@ static const struct cli_option show_options[] = {
 static void endpoint_print(const struct endpoint *endpoint)
 {
 	struct table table = { .columns = 2 };
-	char addresses[ADDRESSES_TEXT_SIZE], device[64], program[16];
+	char addresses[ADDRESSES_TEXT_SIZE], limits[LIMITS_TEXT_SIZE], device[64], program[16];
 
 	endpoint_addresses_text(endpoint, addresses);
+	endpoint_limits_text(endpoint, limits);
 	(void)snprintf(device, sizeof(device), "%s, %s, mtu %u", device_name(endpoint->kind),
 		       mode_name(endpoint->mode), endpoint->link.mtu);
 	(void)snprintf(program, sizeof(program), "%u", endpoint->program_id);
@@ -113,6 +115,8 @@ static void endpoint_print(const struct endpoint *endpoint)
 	ROW("masquerade", endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no");
 	for (size_t i = 0; i < endpoint->published.count; i++)
 		ROW("published", publish_format(&endpoint->published.specs[i]).text);
+	if (*limits)
+		ROW("limits", limits);
 	ROW("program", program);
 	ROW("state", endpoint_state_name(endpoint->state));
 	ROW("", endpoint_state_explanation(endpoint->state));

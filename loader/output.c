@@ -109,9 +109,22 @@ void publish_report_print(const struct publish_report *report, const char *id)
 			    id, report->host.message);
 }
 
+static json_t *bits_or_null(uint64_t bits)
+{
+	return bits ? json_integer((json_int_t)bits) : json_null();
+}
+
+static json_t *bandwidth_to_json(const struct bandwidth *bandwidth)
+{
+	return json_pack("{so so so so}", "ingress_rate", bits_or_null(bandwidth->ingress.rate_bps),
+			 "ingress_burst", bits_or_null(bandwidth->ingress.burst_bits),
+			 "egress_rate", bits_or_null(bandwidth->egress.rate_bps), "egress_burst",
+			 bits_or_null(bandwidth->egress.burst_bits));
+}
+
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
-	return json_pack("{so so so so ss ss ss si si so so so sb so si ss}", "network",
+	return json_pack("{so so so so ss ss ss si si so so so sb so so si ss}", "network",
 			 text_or_null(endpoint->identity.network), "id",
 			 text_or_null(endpoint->identity.id), "ifname",
 			 text_or_null(endpoint->identity.ifname), "netns",
@@ -121,7 +134,8 @@ json_t *endpoint_to_json(const struct endpoint *endpoint)
 			 "mac", mac_or_null(endpoint->mac), "addresses",
 			 addresses_to_json(endpoint), "gateways", gateways_to_json(endpoint),
 			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "published",
-			 published_to_json(&endpoint->published), "program_id",
+			 published_to_json(&endpoint->published), "bandwidth",
+			 bandwidth_to_json(&endpoint->bandwidth), "program_id",
 			 (int)endpoint->program_id, "state", endpoint_state_name(endpoint->state));
 }
 
@@ -133,6 +147,16 @@ void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSE
 	for (size_t i = 0; i < endpoint->address_count; i++)
 		used += (size_t)snprintf(text + used, ADDRESSES_TEXT_SIZE - used, "%s%s",
 					 i ? " " : "", addr_format(&endpoint->addresses[i]).text);
+}
+
+void endpoint_limits_text(const struct endpoint *endpoint, char text[LIMITS_TEXT_SIZE])
+{
+	const uint64_t in = endpoint->bandwidth.ingress.rate_bps;
+	const uint64_t out = endpoint->bandwidth.egress.rate_bps;
+
+	(void)snprintf(text, LIMITS_TEXT_SIZE, "%s%s%s%s%s", in ? "in " : "",
+		       in ? bandwidth_format(in).text : "", in && out ? ", " : "",
+		       out ? "out " : "", out ? bandwidth_format(out).text : "");
 }
 
 const char *or_dash(const char *text)

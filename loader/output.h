@@ -31,6 +31,10 @@ struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN]);
 #define ADDRESSES_TEXT_SIZE ((size_t)NK_ENDPOINT_ADDRESSES_MAX * ADDR_TEXT_SIZE)
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE]);
 
+/* endpoint_limits_text() - "in RATE, out RATE", or what of it there is. */
+#define LIMITS_TEXT_SIZE 64
+void endpoint_limits_text(const struct endpoint *endpoint, char text[LIMITS_TEXT_SIZE]);
+
 /* published_to_json() - an array of ranges; a new reference. */
 json_t *published_to_json(const struct publish_list *published);
 

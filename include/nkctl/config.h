@@ -23,6 +23,7 @@
  * @nat: somebody masquerades or publishes ports; without, the programs have no code for it
  * @version: that build's version, zero-terminated
  * @path_cache: paths are kept (bpf/path.h), since the kernel tells when they change
+ * @paces: they know of NK_ENDPOINT_PACED; those of an earlier build didn't
  */
 struct nk_config {
 	__u32 abi_version;
@@ -31,6 +32,7 @@ struct nk_config {
 	__u32 nat;
 	char version[NK_VERSION_SIZE];
 	__u32 path_cache;
+	__u32 paces;
 };
 
 #endif

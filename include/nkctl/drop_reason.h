@@ -34,7 +34,9 @@
 	X(NAT_FRAGMENT, "nat-fragment",                                                            \
 	  "a later fragment of a packet to be translated, whose first one wasn't seen")            \
 	X(NAT_NO_FLOW, "nat-no-flow",                                                              \
-	  "belongs to a translated flow that was evicted, until the container's next packet")
+	  "belongs to a translated flow that was evicted, until the container's next packet")      \
+	X(INGRESS_RATE, "ingress-rate", "more for a container than its limit lets in")             \
+	X(EGRESS_RATE, "egress-rate", "more from a container than its limit lets out")
 
 #define X(identifier, name, explanation) NK_DROP_##identifier,
 enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };

@@ -9,37 +9,42 @@
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 
-static enum bpf_attach_type hook_type(enum datapath_program program)
+static struct hook_place place_of(enum datapath_program program)
 {
-	return (enum bpf_attach_type)(program == PROGRAM_FROM_CTR ? NK_BPF_NETKIT_PEER
-								  : NK_BPF_TCX_INGRESS);
-}
-
-static const char *hook_name(enum datapath_program program)
-{
-	return program == PROGRAM_FROM_CTR ? "netkit" : "tcx";
+	return (struct hook_place){ program == PROGRAM_FROM_CTR ? NK_BPF_NETKIT_PEER
+								: NK_BPF_TCX_INGRESS,
+				    datapath_program_name(program) };
 }
 
 /* EINVAL is what a kernel without the hook answers; ours passes no other invalid argument. */
-static int hook_error(int code, enum datapath_program program, const char *action, int ifindex,
+static int hook_error(int code, const struct hook_place *place, const char *action, int ifindex,
 		      struct error *err)
 {
+	bool netkit = place->hook == NK_BPF_NETKIT_PEER;
+
 	if (code == -EINVAL)
 		return error_set(err, EOPNOTSUPP, "this kernel has no %s hook: %s is needed",
-				 hook_name(program), program == PROGRAM_FROM_CTR ? "6.7" : "6.6");
-	return error_sys(err, code, "%s %s at the %s hook of device %d", action,
-			 datapath_program_name(program), hook_name(program), ifindex);
+				 netkit ? "netkit" : "tcx", netkit ? "6.7" : "6.6");
+	return error_sys(err, code, "%s %s at the %s hook of device %d", action, place->program,
+			 netkit ? "netkit" : "tcx", ifindex);
+}
+
+int hook_place_attach(const struct hook_place *place, int fd, int ifindex, bool first,
+		      struct error *err)
+{
+	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = first ? NK_BPF_F_BEFORE : 0);
+	int ret = bpf_prog_attach_opts(fd, ifindex, (enum bpf_attach_type)place->hook, &opts);
+
+	return ret ? hook_error(ret, place, "attach", ifindex, err) : 0;
 }
 
 int hook_attach(struct datapath *datapath, enum datapath_program program, int ifindex,
 		struct error *err)
 {
-	int fd = datapath_program_need(datapath, program, err), ret;
+	const struct hook_place place = place_of(program);
+	int fd = datapath_program_need(datapath, program, err);
 
-	if (fd < 0)
-		return fd;
-	ret = bpf_prog_attach_opts(fd, ifindex, hook_type(program), NULL);
-	return ret ? hook_error(ret, program, "attach", ifindex, err) : 0;
+	return fd < 0 ? fd : hook_place_attach(&place, fd, ifindex, false, err);
 }
 
 static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *err)
@@ -63,24 +68,32 @@ static void entry_read(uint32_t id, struct hook_entry *entry)
 		memcpy(entry->name, info.name, sizeof(entry->name));
 }
 
-int hook_read(enum datapath_program program, int ifindex,
-	      struct hook_entry entries[HOOK_PROGRAMS_MAX], size_t *ret_count, struct error *err)
+static int place_read(const struct hook_place *place, int ifindex,
+		      struct hook_entry entries[HOOK_PROGRAMS_MAX], size_t *ret_count,
+		      struct error *err)
 {
 	uint32_t ids[HOOK_PROGRAMS_MAX];
 	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids, .prog_cnt = HOOK_PROGRAMS_MAX);
-	int ret = bpf_prog_query_opts(ifindex, hook_type(program), &opts);
+	int ret = bpf_prog_query_opts(ifindex, (enum bpf_attach_type)place->hook, &opts);
 
 	if (ret == -ENOENT)
 		opts.prog_cnt = 0;
 	else if (ret)
-		return hook_error(ret, program, "look for", ifindex, err);
+		return hook_error(ret, place, "look for", ifindex, err);
 	for (uint32_t i = 0; i < opts.prog_cnt; i++) {
 		entry_read(ids[i], &entries[i]);
-		entries[i].ours = !strncmp(entries[i].name, datapath_program_name(program),
-					   BPF_OBJ_NAME_LEN - 1);
+		entries[i].ours = !strncmp(entries[i].name, place->program, BPF_OBJ_NAME_LEN - 1);
 	}
 	*ret_count = opts.prog_cnt;
 	return 0;
+}
+
+int hook_read(enum datapath_program program, int ifindex,
+	      struct hook_entry entries[HOOK_PROGRAMS_MAX], size_t *ret_count, struct error *err)
+{
+	const struct hook_place place = place_of(program);
+
+	return place_read(&place, ifindex, entries, ret_count, err);
 }
 
 int hook_read_xdp(int ifindex, struct hook_entry *ret_entry, struct error *err)
@@ -96,13 +109,13 @@ int hook_read_xdp(int ifindex, struct hook_entry *ret_entry, struct error *err)
 	return 0;
 }
 
-int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint32_t *ret_others,
-	      struct error *err)
+int hook_place_find(const struct hook_place *place, int ifindex, uint32_t *ret_id,
+		    uint32_t *ret_others, struct error *err)
 {
 	struct hook_entry entries[HOOK_PROGRAMS_MAX];
 	uint32_t found = 0, others = 0;
 	size_t count;
-	int ret = hook_read(program, ifindex, entries, &count, err);
+	int ret = place_read(place, ifindex, entries, &count, err);
 
 	if (ret)
 		return ret;
@@ -118,30 +131,46 @@ int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint
 	return 0;
 }
 
-int hook_replace(struct datapath *datapath, enum datapath_program program, int ifindex,
-		 uint32_t old_id, struct error *err)
+int hook_find(enum datapath_program program, int ifindex, uint32_t *ret_id, uint32_t *ret_others,
+	      struct error *err)
+{
+	const struct hook_place place = place_of(program);
+
+	return hook_place_find(&place, ifindex, ret_id, ret_others, err);
+}
+
+int hook_place_replace(const struct hook_place *place, int fd, int ifindex, uint32_t old_id,
+		       struct error *err)
 {
 	_cleanup_close_ int old_fd = bpf_prog_get_fd_by_id(old_id);
 	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = BPF_F_REPLACE, .replace_prog_fd = old_fd);
-	int fd = datapath_program_fd(datapath, program, err), ret;
+	int ret;
 
-	if (fd < 0)
-		return fd;
 	if (old_fd < 0)
 		return error_sys(err, old_fd, "open the eBPF program %u", old_id);
-	ret = bpf_prog_attach_opts(fd, ifindex, hook_type(program), &opts);
-	return ret ? hook_error(ret, program, "replace", ifindex, err) : 0;
+	ret = bpf_prog_attach_opts(fd, ifindex, (enum bpf_attach_type)place->hook, &opts);
+	return ret ? hook_error(ret, place, "replace", ifindex, err) : 0;
+}
+
+int hook_replace(struct datapath *datapath, enum datapath_program program, int ifindex,
+		 uint32_t old_id, struct error *err)
+{
+	const struct hook_place place = place_of(program);
+	int fd = datapath_program_fd(datapath, program, err);
+
+	return fd < 0 ? fd : hook_place_replace(&place, fd, ifindex, old_id, err);
 }
 
 int hook_detach(enum datapath_program program, int ifindex, uint32_t id, struct error *err)
 {
+	const struct hook_place place = place_of(program);
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	int ret;
 
 	if (fd < 0)
 		return error_sys(err, fd, "open the eBPF program %u", id);
-	ret = bpf_prog_detach_opts(fd, ifindex, hook_type(program), NULL);
-	return ret ? hook_error(ret, program, "detach", ifindex, err) : 0;
+	ret = bpf_prog_detach_opts(fd, ifindex, (enum bpf_attach_type)place.hook, NULL);
+	return ret ? hook_error(ret, &place, "detach", ifindex, err) : 0;
 }
 
 int program_id(struct datapath *datapath, enum datapath_program program, uint32_t *ret_id,

@@ -26,6 +26,29 @@ int hook_attach(struct datapath *datapath, enum datapath_program program, int if
 		struct error *err);
 
 /**
+ * struct hook_place - where a program belongs that isn't one of the datapath's.
+ * @hook: as bpf(2) numbers it (bpf/uapi.h)
+ * @program: its name
+ */
+struct hook_place {
+	unsigned int hook;
+	const char *program;
+};
+
+/**
+ * hook_place_attach() - attach a program by its descriptor, behind the others or before them.
+ * @ifindex: of a device in this process's network namespace
+ */
+int hook_place_attach(const struct hook_place *place, int fd, int ifindex, bool first,
+		      struct error *err);
+
+/* hook_place_find(), hook_place_replace() - see hook_find() and hook_replace(). */
+int hook_place_find(const struct hook_place *place, int ifindex, uint32_t *ret_id,
+		    uint32_t *ret_others, struct error *err);
+int hook_place_replace(const struct hook_place *place, int fd, int ifindex, uint32_t old_id,
+		       struct error *err);
+
+/**
  * struct hook_entry - a program on a hook.
  * @name: empty where the kernel doesn't tell
  * @ours: it bears the name of the one of ours that the hook is made for

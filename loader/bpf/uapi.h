@@ -8,6 +8,7 @@
 
 enum {
 	NK_BPF_TCX_INGRESS = 46,    /* 6.6 */
+	NK_BPF_TCX_EGRESS = 47,     /* 6.6 */
 	NK_BPF_NETKIT_PRIMARY = 54, /* 6.7 */
 	NK_BPF_NETKIT_PEER = 55,    /* 6.7 */
 };
@@ -18,6 +19,9 @@ enum {
 	NK_BPF_FIB_LOOKUP_SRC = 1 << 4,  /* 6.7 */
 	NK_BPF_FIB_LOOKUP_MARK = 1 << 5, /* 6.10 */
 };
+
+/* Flag of BPF_PROG_ATTACH: before the other programs. */
+enum { NK_BPF_F_BEFORE = 1 << 3 }; /* 6.6 */
 
 /* Flag of bpf_redirect_peer(): out by the peer, instead of in at it. */
 enum { NK_BPF_F_EGRESS = 1 << 1 }; /* 7.x */

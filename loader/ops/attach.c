@@ -13,9 +13,10 @@
  *  3. the ports are published, that is, claimed in the same way
  *  4. the uplinks are looked after, now that nobody else can refuse the attach
  *  5. the program is attached: the one step that waits for an RCU grace period
- *  6. the host's side is set up: forwarding, up, routes
- *  7. the container's side is set up: up, addresses, routes
- *  8. the alias is written. It is the commit: a device of our group without one, whose lock
+ *  6. limits of bandwidth are set, if there are any
+ *  7. the host's side is set up: forwarding, up, routes
+ *  8. the container's side is set up: up, addresses, routes
+ *  9. the alias is written. It is the commit: a device of our group without one, whose lock
  *     nobody holds, is the remains of an attach that was killed, and the next attach of that
  *     identity, or its detach, removes it
  *
@@ -35,6 +36,7 @@
 #include "core/log.h"
 #include "core/netns.h"
 #include "model/pool.h"
+#include "ops/bandwidth.h"
 #include "ops/collect.h"
 #include "ops/lifecycle.h"
 #include "ops/nat.h"
@@ -52,6 +54,7 @@
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH, or NK_DEVICE_AUTO until the pair is made
  * @addresses: planned ones, of which the first @claimed are in the endpoint maps
  * @routes: that the container got
+ * @bandwidth: the wanted limits, complete
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  */
 struct attach {
@@ -66,6 +69,7 @@ struct attach {
 	size_t claimed;
 	int ifindex, peer_ifindex;
 	struct endpoint_routes routes;
+	struct bandwidth bandwidth;
 	bool no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 };
@@ -216,11 +220,26 @@ static int network_plan(struct attach *attach, struct error *err)
 	return 0;
 }
 
-static int attach_plan(struct attach *attach, struct error *err)
+static int bandwidth_plan(struct attach *attach, struct error *err)
 {
+	struct bandwidth *bandwidth = &attach->bandwidth;
 	int ret;
 
-	ret = netns_open(attach->request->ns, &attach->netns_fd, err);
+	*bandwidth = attach->request->bandwidth;
+	ret = bandwidth_check(&bandwidth->ingress, err);
+	if (!ret)
+		ret = bandwidth_check(&bandwidth->egress, err);
+	bandwidth_complete(&bandwidth->ingress);
+	bandwidth_complete(&bandwidth->egress);
+	return ret;
+}
+
+static int attach_plan(struct attach *attach, struct error *err)
+{
+	int ret = bandwidth_plan(attach, err);
+
+	if (!ret)
+		ret = netns_open(attach->request->ns, &attach->netns_fd, err);
 	if (!ret)
 		ret = network_plan(attach, err);
 	if (!ret)
@@ -318,7 +337,8 @@ static struct nk_endpoint claim_value(const struct attach *attach)
 
 static uint32_t claim_flags(const struct attach *attach, const struct addr *addr)
 {
-	return masquerade_applies(attach_masquerade(attach), addr) ? NK_ENDPOINT_MASQUERADE : 0;
+	return (masquerade_applies(attach_masquerade(attach), addr) ? NK_ENDPOINT_MASQUERADE : 0) |
+	       bandwidth_flags(&attach->bandwidth);
 }
 
 /* What is claimed, and @next, which is about to be, goes down in the kernel first. */
@@ -466,6 +486,20 @@ static int program_attach(struct attach *attach, struct error *err)
 	return ret;
 }
 
+static int limits_apply(struct attach *attach, struct error *err)
+{
+	const struct bandwidth_pair pair = { .container = attach->container,
+					     .netns_fd = attach->netns_fd,
+					     .ifindex = attach->ifindex,
+					     .peer_ifindex = attach->peer_ifindex,
+					     .netkit = attach->kind == NK_DEVICE_NETKIT,
+					     .mtu = attach->pair.mtu };
+
+	if (!bandwidth_flags(&attach->bandwidth))
+		return 0;
+	return bandwidth_apply(attach->node, &pair, &attach->bandwidth, err);
+}
+
 static int uplinks_ready(struct attach *attach, struct error *err)
 {
 	int ret = uplinks_sync(attach->node, err);
@@ -551,8 +585,8 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,     addresses_claim,      ports_publish, uplinks_ready,
-		program_attach, host_side_setup, container_side_setup, attach_commit,
+		remains_remove, pair_create,  addresses_claim, ports_publish,        uplinks_ready,
+		program_attach, limits_apply, host_side_setup, container_side_setup, attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;
@@ -647,6 +681,7 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 		.endpoint = { .identity = attach->request->identity,
 			      .kind = attach->kind,
 			      .mode = attach->pair.mode,
+			      .bandwidth = attach->bandwidth,
 			      .state = ENDPOINT_OK },
 		.no_uplink = attach->no_uplink,
 		.veth_instead = attach->veth_instead,

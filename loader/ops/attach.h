@@ -7,6 +7,7 @@
 
 #include "core/addr.h"
 #include "core/error.h"
+#include "model/bandwidth.h"
 #include "model/pool.h"
 #include "ops/endpoint.h"
 #include "ops/publish.h"
@@ -32,6 +33,7 @@
  * @masquerade: enum nk_masquerade, or ATTACH_UNSET
  * @mac: of the container's end, in mode l2; all zero: one that is made of the identity
  * @ports: to be published
+ * @bandwidth: limits, with or without a burst
  */
 struct attach_request {
 	const char *ns;
@@ -48,6 +50,7 @@ struct attach_request {
 	int masquerade;
 	uint8_t mac[NK_ETH_ALEN];
 	struct publish_list ports;
+	struct bandwidth bandwidth;
 };
 
 /**

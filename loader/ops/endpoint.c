@@ -8,6 +8,7 @@
 #include "bpf/hook.h"
 #include "core/cleanup.h"
 #include "nl/observe.h"
+#include "ops/bandwidth.h"
 #include "ops/publish.h"
 
 static const struct {
@@ -157,6 +158,10 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 	if (ret)
 		return ret;
 	endpoint_take_claims(node, endpoint, claims);
+	ret = bandwidth_read(link->ifindex, endpoint->kind == NK_DEVICE_NETKIT, endpoint->flags,
+			     &endpoint->bandwidth, err);
+	if (ret)
+		return ret;
 	endpoint->state = endpoint_state(endpoint);
 	return 0;
 }

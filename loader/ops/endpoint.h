@@ -11,6 +11,7 @@
 #include "core/addr.h"
 #include "core/error.h"
 #include "core/netns.h"
+#include "model/bandwidth.h"
 #include "model/identity.h"
 #include "model/publish.h"
 #include "nl/link.h"
@@ -44,6 +45,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
  * @mac: of the container's end; zero: it has none
  * @flags: enum nk_endpoint_flags that some of its addresses have
  * @published: ports of the host that lead to it, joined to ranges
+ * @bandwidth: limits that are kept
  * @program_id: of the attached program; 0: none
  */
 struct endpoint {
@@ -59,6 +61,7 @@ struct endpoint {
 	size_t gateway_count;
 	uint32_t flags;
 	struct publish_list published;
+	struct bandwidth bandwidth;
 	uint32_t program_id;
 	enum endpoint_state state;
 };

@@ -6,8 +6,11 @@
 
 #include "bpf/hook.h"
 #include "bpf/sockets.h"
+#include "core/cleanup.h"
+#include "core/netns.h"
 #include "model/identity.h"
 #include "nl/observe.h"
+#include "ops/bandwidth.h"
 #include "ops/endpoint.h"
 #include "ops/sockets.h"
 #include "ops/uplink.h"
@@ -29,14 +32,38 @@ static int endpoint_upgrade(struct node *node, const struct link_info *link, siz
 	return ret;
 }
 
+static int endpoint_upgrade_limits(struct node *node, const struct link_info *link,
+				   const struct netns_name_list *names, struct error *err)
+{
+	const char *netns = netns_name_find(names, link->peer_netnsid);
+	_cleanup_close_ int netns_fd = -1;
+	struct bandwidth_pair pair = { .ifindex = link->ifindex,
+				       .peer_ifindex = link->peer_ifindex,
+				       .netkit = endpoint_program(link) == PROGRAM_FROM_CTR };
+	uint32_t flags;
+	int ret = owner_flags(&node->datapath, link->ifindex, &flags, err);
+
+	if (ret || !(flags & (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED)))
+		return ret;
+	if (netns)
+		(void)netns_open(netns, &netns_fd, NULL); /* then it isn't known */
+	pair.netns_fd = netns_fd;
+	return bandwidth_upgrade(node, &pair, err);
+}
+
 static int endpoints_upgrade(struct node *node, size_t *ret_replaced, struct error *err)
 {
+	_cleanup_netns_name_list_ struct netns_name_list names = { 0 };
 	_cleanup_link_list_ struct link_list links = { 0 };
 	size_t replaced = 0;
 	int ret = link_list_read(NK_LINK_GROUP, &links, err);
 
+	if (!ret)
+		ret = netns_name_list_read(node->nl, &names, err);
 	for (size_t i = 0; !ret && i < links.count; i++) {
 		ret = endpoint_upgrade(node, &links.links[i], &replaced, err);
+		if (!ret)
+			ret = endpoint_upgrade_limits(node, &links.links[i], &names, err);
 		if (ret &&
 		    !if_indextoname((unsigned int)links.links[i].ifindex, (char[IF_NAMESIZE]){ 0 }))
 			ret = 0; /* its namespace died meanwhile */

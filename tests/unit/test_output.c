@@ -102,6 +102,7 @@ static struct endpoint endpoint_of_ctr1(void)
 		.gateway_count = 2,
 		.flags = NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED,
 		.published = { published, ARRAY_SIZE(published) },
+		.bandwidth = { .ingress = { 10000000, 524288 } },
 		.program_id = 42,
 		.state = ENDPOINT_OK,
 	};
@@ -124,6 +125,8 @@ static void test_endpoint_as_json(void **state)
 		"\"port\":80,\"port_end\":80,\"protocol\":\"tcp\"},"
 		"{\"host_ip\":\"2001:db8::1\",\"host_port\":5000,\"host_port_end\":5099,"
 		"\"port\":6000,\"port_end\":6099,\"protocol\":\"udp\"}],"
+		"\"bandwidth\":{\"ingress_rate\":10000000,\"ingress_burst\":524288,"
+		"\"egress_rate\":null,\"egress_burst\":null},"
 		"\"program_id\":42,\"state\":\"ok\"}";
 	struct endpoint endpoint = endpoint_of_ctr1();
 	json_t *json = endpoint_to_json(&endpoint);
