@@ -148,12 +148,12 @@ static char *config_text(const struct places *places)
 
 	if (!network.subnet_count)
 		network_default_subnets(&network);
-	config = json_pack("{ss s[sss] ss s[{ss so s{sb sb sb sb sb}}]}", "cniVersion", "1.0.0",
+	config = json_pack("{ss s[sss] ss s[{ss so s{sb sb sb sb sb sb}}]}", "cniVersion", "1.0.0",
 			   "cniVersions", "0.4.0", "1.0.0", "1.1.0", "name",
 			   places->name ? places->name : NETWORK_NAME, "plugins", "type",
 			   PLUGIN_NAME, "subnets", subnets_to_json(&network), "capabilities",
-			   "portMappings", true, "ips", true, "ipRanges", true, "dns", true,
-			   "aliases", true);
+			   "portMappings", true, "bandwidth", true, "ips", true, "ipRanges", true,
+			   "dns", true, "aliases", true);
 	text = config ? json_dumps(config, JSON_INDENT(2)) : NULL;
 	json_decref(config);
 	if (text && asprintf(&line, "%s\n", text) < 0)

@@ -67,6 +67,7 @@ static void request_take_config(struct add *add)
 		.device = ATTACH_UNSET,
 		.masquerade = ATTACH_UNSET,
 		.ports = config->ports,
+		.bandwidth = config->bandwidth,
 	};
 	memcpy(attach->addresses, config->addresses, sizeof(attach->addresses));
 	memcpy(attach->mac, config->mac, sizeof(attach->mac));

@@ -108,6 +108,7 @@ static int endpoint_compare(const struct cni_request *request, const struct cni_
 		.mac = interface->has_mac ? interface->mac : NULL,
 		.mtu = interface->mtu,
 		.ports = &config->ports,
+		.bandwidth = &config->bandwidth,
 	};
 	int ret = cni_netns_open(request, &netns_fd, err);
 

@@ -368,31 +368,64 @@ static int config_parse_ports(struct cni_config *config, const struct field *run
 	return ret;
 }
 
-/* Other keys ----------------------------------------------------------------------------------- */
+/* Bandwidth ------------------------------------------------------------------------------------ */
 
-static int config_parse_bandwidth(const struct field *runtime, struct error *err)
+/*
+ * A runtime that was asked for a rate alone says the largest number for the burst: MaxInt32
+ * (containerd, pkg/cri/server/podsandbox/sandbox_run.go) or MaxUint32. It means that it has no
+ * wish.
+ */
+#define BURST_WITHOUT_WISH INT32_MAX
+
+static int limit_parse_keys(const struct field *object, const char *rate_key, const char *burst_key,
+			    struct bandwidth_limit *limit, struct error *err)
 {
-	static const char *const keys[] = { "ingressRate", "ingressBurst", "egressRate",
-					    "egressBurst" };
-	struct field bandwidth, rate;
-	int ret = field_get(runtime, "bandwidth", JSON_OBJECT, &bandwidth, err);
+	uint64_t rate_bps = 0, burst_bits = 0;
+	struct field field;
+	int ret = field_get_number(object, rate_key, INT64_MAX, &rate_bps, err);
 
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(keys); i++) {
-		uint64_t bits = 0;
-		char text[24];
+	if (!ret)
+		ret = field_get_number(object, burst_key, INT64_MAX, &burst_bits, err);
+	if (!ret)
+		ret = field_get(object, rate_bps ? rate_key : burst_key, JSON_INTEGER, &field, err);
+	if (ret)
+		return ret;
+	limit->rate_bps = rate_bps;
+	limit->burst_bits = burst_bits < BURST_WITHOUT_WISH ? burst_bits : 0;
+	return bandwidth_check(limit, err) ? blame(&field, err) : 0;
+}
 
-		ret = field_get_number(&bandwidth, keys[i], INT64_MAX, &bits, err);
-		if (ret || !bits)
-			continue;
-		ret = field_get(&bandwidth, keys[i], JSON_INTEGER, &rate, err);
-		(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)bits);
-		return ret ? ret
-			   : unsupported(&rate, text,
-					 "put the bandwidth plugin behind this one in the list",
-					 err);
-	}
+static int limits_parse(const struct field *object, struct bandwidth *bandwidth, struct error *err)
+{
+	int ret = limit_parse_keys(object, "ingressRate", "ingressBurst", &bandwidth->ingress, err);
+
+	return ret ? ret
+		   : limit_parse_keys(object, "egressRate", "egressBurst", &bandwidth->egress, err);
+}
+
+/*
+ * The keys of the reference plugin: its configuration's own come before the capability's
+ * (getBandwidth() of plugins/meta/bandwidth/main.go). Here that is by direction.
+ */
+static int config_parse_bandwidth(struct cni_config *config, const struct field *document,
+				  const struct field *runtime, struct error *err)
+{
+	struct bandwidth *bandwidth = &config->bandwidth, own = { 0 };
+	struct field capability;
+	int ret = limits_parse(document, &own, err);
+
+	if (!ret)
+		ret = field_get(runtime, "bandwidth", JSON_OBJECT, &capability, err);
+	if (!ret)
+		ret = limits_parse(&capability, bandwidth, err);
+	if (own.ingress.rate_bps)
+		bandwidth->ingress = own.ingress;
+	if (own.egress.rate_bps)
+		bandwidth->egress = own.egress;
 	return ret;
 }
+
+/* Other keys ----------------------------------------------------------------------------------- */
 
 /* The names that a list has in a result, and in the capability. */
 static int dns_take_list(const struct field *from, const char *key, json_t *dns,
@@ -536,7 +569,7 @@ static int config_parse_runtime(struct cni_config *config, const struct cni_requ
 	if (!ret)
 		ret = config_parse_ports(config, &runtime, err);
 	if (!ret)
-		ret = config_parse_bandwidth(&runtime, err);
+		ret = config_parse_bandwidth(config, document, &runtime, err);
 	return ret ? ret : config_parse_dns(config, document, &runtime, err);
 }
 

@@ -12,6 +12,7 @@
 #include "cni/result.h"
 #include "core/addr.h"
 #include "core/error.h"
+#include "model/bandwidth.h"
 #include "model/network.h"
 #include "model/pool.h"
 #include "model/publish.h"
@@ -43,6 +44,7 @@ struct cni_config {
 	size_t address_count;
 	uint8_t mac[NK_ETH_ALEN];
 	struct publish_list ports;
+	struct bandwidth bandwidth;
 	json_t *dns;
 	struct field previous;
 };

@@ -11,6 +11,7 @@
 #include "nl/address.h"
 #include "nl/inet.h"
 #include "nl/link.h"
+#include "ops/bandwidth.h"
 #include "ops/endpoint.h"
 #include "ops/publish.h"
 
@@ -243,12 +244,33 @@ static int check_ports(struct check *check, struct error *err)
 	return ret;
 }
 
+static int check_bandwidth(struct check *check, struct error *err)
+{
+	const struct endpoint_expectation *expectation = check->expectation;
+	struct bandwidth bandwidth = *expectation->bandwidth;
+	const struct bandwidth_pair pair = { .container = check->container,
+					     .netns_fd = expectation->netns_fd,
+					     .ifindex = check->primary.ifindex,
+					     .peer_ifindex = check->peer.ifindex,
+					     .netkit = endpoint_program(&check->primary) ==
+						       PROGRAM_FROM_CTR };
+	uint32_t flags;
+	int ret = owner_flags(&check->node->datapath, check->primary.ifindex, &flags, err);
+
+	if (ret)
+		return ret;
+	bandwidth_complete(&bandwidth.ingress);
+	bandwidth_complete(&bandwidth.egress);
+	return bandwidth_verify(check->node, &pair, flags, &bandwidth, err);
+}
+
 int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
 		   struct error *err)
 {
 	static int (*const steps[])(struct check *, struct error *) = {
-		check_primary,    check_peer,      check_peer_settings, check_program,
-		check_forwarding, check_addresses, check_routes,        check_ports,
+		check_primary, check_peer,       check_peer_settings,
+		check_program, check_forwarding, check_addresses,
+		check_routes,  check_ports,      check_bandwidth,
 	};
 	struct check check = { .node = node, .expectation = expectation };
 	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);

@@ -8,6 +8,7 @@
 
 #include "core/addr.h"
 #include "core/error.h"
+#include "model/bandwidth.h"
 #include "model/identity.h"
 #include "model/publish.h"
 #include "ops/node.h"
@@ -21,6 +22,7 @@
  * @mac: of the container's end; NULL: any
  * @mtu: of the container's end, in bytes; 0: that of the host's
  * @ports: that are published
+ * @bandwidth: limits that are kept, with or without a burst
  */
 struct endpoint_expectation {
 	const struct identity *identity;
@@ -31,6 +33,7 @@ struct endpoint_expectation {
 	const uint8_t *mac;
 	uint32_t mtu;
 	const struct publish_list *ports;
+	const struct bandwidth *bandwidth;
 };
 
 /**

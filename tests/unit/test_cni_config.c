@@ -66,6 +66,29 @@ static void test_defaults(void **state)
 	parsed_free(&parsed);
 }
 
+static void check_bandwidth(const char *keys, const struct bandwidth *expected)
+{
+	struct parsed parsed;
+
+	parse(keys, &parsed);
+	assert_memory_equal(&parsed.config.bandwidth, expected, sizeof(*expected));
+	parsed_free(&parsed);
+}
+
+static void test_bandwidth(void **state)
+{
+	(void)state;
+	check_bandwidth("\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":10000000,"
+			"\"ingressBurst\":2147483647,\"egressRate\":5000,\"egressBurst\":9000}}",
+			&(struct bandwidth){ { 10000000, 0 }, { 5000, 9000 } });
+	check_bandwidth("\"egressRate\":1000,\"egressBurst\":4294967295",
+			&(struct bandwidth){ .egress = { 1000, 0 } });
+	check_bandwidth("\"egressRate\":1000,\"runtimeConfig\":{\"bandwidth\":{"
+			"\"ingressRate\":2000,\"egressRate\":3000,\"egressBurst\":4000}}",
+			&(struct bandwidth){ { 2000, 0 }, { 1000, 0 } });
+	check_bandwidth("", &(struct bandwidth){ 0 });
+}
+
 static void test_simple_keys(void **state)
 {
 	struct parsed parsed;
@@ -196,6 +219,7 @@ static void test_what_may_stand_there(void **state)
 		"\"capabilities\":{\"portMappings\":true}",
 		"\"runtimeConfig\":{\"aliases\":{\"x\":[]}}",
 		"\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":0,\"egressBurst\":0}}",
+		"\"runtimeConfig\":{\"bandwidth\":{\"ingressBurst\":4294967295}}",
 		"\"runtimeConfig\":{\"bandwidth\":null,\"portMappings\":null,\"mac\":\"\"}",
 		"\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"06:AA:bb:00:00:01\"}",
 		"\"prevResult\":{\"ips\":[]}",
@@ -258,6 +282,15 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"06:00:00:00:00:0x\"}", "mac: " },
 		{ "\"runtimeConfig\":{\"bandwidth\":{\"egressRate\":-1}}",
 		  "bandwidth.egressRate: " },
+		{ "\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":\"1M\"}}",
+		  "bandwidth.ingressRate: must be a" },
+		{ "\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":1.5}"
+		  "}",
+		  "bandwidth.ingressBurst: must be a" },
+		{ "\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":999}}",
+		  "bandwidth.ingressRate: a rate of 999" },
+		{ "\"egressRate\":7", "egressRate: a rate of 7" },
+		{ "\"egressBurst\":1000", "egressBurst: a burst of 1k bits needs a rate" },
 		{ "\"prevResult\":7", "prevResult: must be an object" },
 	};
 
@@ -269,8 +302,6 @@ static void test_wrong_values_are_refused_by_name(void **state)
 static void test_what_is_not_supported_is_told_with_its_value(void **state)
 {
 	(void)state;
-	check_refused("\"runtimeConfig\":{\"bandwidth\":{\"egressRate\":1000}}",
-		      CNI_UNSUPPORTED_FIELD, "runtimeConfig.bandwidth.egressRate: '1000'");
 	check_refused("\"runtimeConfig\":{\"mac\":\"06:00:00:00:00:01\"}", CNI_UNSUPPORTED_FIELD,
 		      "runtimeConfig.mac: '06:00:00:00:00:01'");
 	check_refused("\"subnets\":[{\"subnet\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.254\"}]",
@@ -336,11 +367,12 @@ static void test_bad_attachments(void **state)
 
 /* Values of every type, at every key that is known and a few that aren't. */
 static const char *const known_keys[] = {
-	"mtu",           "ipMasq",  "device",     "mode",         "isGateway", "subnets",
-	"subnet",        "ipam",    "type",       "dns",          "search",    "nameservers",
-	"runtimeConfig", "ips",     "ipRanges",   "portMappings", "hostPort",  "containerPort",
-	"protocol",      "hostIP",  "mac",        "bandwidth",    "args",      "cni",
-	"prevResult",    "exclude", "rangeStart", "rangeEnd",     "gateway",   "unknown",
+	"mtu",           "ipMasq",      "device",     "mode",         "isGateway",  "subnets",
+	"subnet",        "ipam",        "type",       "dns",          "search",     "nameservers",
+	"runtimeConfig", "ips",         "ipRanges",   "portMappings", "hostPort",   "containerPort",
+	"protocol",      "hostIP",      "mac",        "bandwidth",    "args",       "cni",
+	"ingressRate",   "egressBurst", "prevResult", "exclude",      "rangeStart", "rangeEnd",
+	"gateway",       "unknown",
 };
 
 static const char *const known_values[] = {
@@ -418,6 +450,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_simple_keys),
 		cmocka_unit_test(test_subnets_and_ranges),
 		cmocka_unit_test(test_ranges_of_the_runtime),
