@@ -1,0 +1,229 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Limits of bandwidth: that what is measured is what was set, wherever the data come from and go to;
+# that nobody else pays; and that a container can't get more.
+
+load lib
+load cni
+
+
+# Into and out of c1, in bits per second. c2 has no limit.
+readonly IN_BPS=10000000 OUT_BPS=6000000
+
+setup_file()
+{
+	ip netns add c1
+	attach c1 --ingress-rate 10M --egress-rate 6000k
+	containers c2
+}
+
+setup()
+{
+	trace_test_only
+	drops_note
+}
+
+teardown() { clean_up; }
+
+# TCP takes a moment to find the rate; datagrams just come.
+rate_measure() # tcp|udp FROM TO ADDRESS
+{
+	case $1 in
+	tcp) rate -w 1000 -t 1500 "$1" "$2" "$3" "$4" ;;
+	udp) rate -w 500 -t 800 "$1" "$2" "$3" "$4" ;;
+	esac
+}
+
+# What arrives is within a tenth of what was set. Data are 94% of TCP's frames.
+expect_rate() # tcp|udp FROM TO ADDRESS RATE
+{
+	local measured
+	measured=$(rate_measure "$@")
+	expect "by $1 from $2 to $3 ($4) goes what was set: $5, and not $measured" \
+		test "$measured" -ge $(($5 * 9 / 10)) -a "$measured" -le $(($5 * 11 / 10))
+}
+
+# No more than that arrives. How much less is up to what TCP makes of losses.
+expect_no_more() # tcp|udp FROM TO ADDRESS RATE
+{
+	local measured
+	measured=$(rate_measure "$@")
+	expect "by $1 from $2 to $3 ($4) goes no more than $5: $measured" \
+		test "$measured" -gt 0 -a "$measured" -le $(($5 * 11 / 10))
+}
+
+# The programs and the qdisc of a place's device.
+programs_at() # PLACE HOOK DEVICE
+{
+	at "$1" hook query "$2" "$3" | tr '\n' ' '
+}
+
+qdisc_at() # PLACE DEVICE
+{
+	at "$1" tc qdisc show dev "$2" root
+}
+
+# Where the host sees what comes out of a container.
+host_hook()
+{
+	if [[ $(shown "$1" device) == netkit* ]]; then echo netkit/peer; else echo tcx/ingress; fi
+}
+
+# bats test_tags=core
+@test "to and from another host" {
+	expect_rate tcp remote c1 10.88.0.2 $IN_BPS
+	expect_rate udp remote c1 fd00:88::2 $IN_BPS
+	drops_note
+	expect_rate tcp c1 remote $REMOTE6 $OUT_BPS
+	expect_rate udp c1 remote $REMOTE4 $OUT_BPS
+	expect_no_drops "the container's sockets are stopped before anything is dropped"
+}
+
+@test "between containers of the node" {
+	expect_rate tcp c2 c1 fd00:88::2 $IN_BPS
+	expect_rate udp c2 c1 10.88.0.2 $IN_BPS
+	expect_rate tcp c1 c2 10.88.0.3 $OUT_BPS
+	expect_rate udp c1 c2 fd00:88::3 $OUT_BPS
+}
+
+@test "between host and container" {
+	expect_rate tcp host c1 10.88.0.2 $IN_BPS
+	expect_rate udp host c1 fd00:88::2 $IN_BPS
+	expect_rate tcp c1 host $GATEWAY6 $OUT_BPS
+	expect_rate udp c1 host $GATEWAY4 $OUT_BPS
+}
+
+@test "what is too much is dropped, and counted under its reason" {
+	rate -w 0 -t 300 udp remote c1 10.88.0.2
+	expect_match "into the container" '^ingress-rate [0-9]+$' "$(drops_since)"
+}
+
+@test "who has no limit isn't slowed by who has one" {
+	local measured
+	start flood host rate -t 2000 udp remote c1 10.88.0.2
+	measured=$(rate -w 500 -t 1000 tcp remote c2 10.88.0.3)
+	expect "into c2 goes ten times as much as into c1: $measured" \
+		test "$measured" -ge $((IN_BPS * 10))
+	measured=$(rate -w 500 -t 1000 tcp c2 remote $REMOTE4)
+	expect "and out of it: $measured" test "$measured" -ge $((IN_BPS * 10))
+	finish flood
+}
+
+@test "root of a container gets no more for what it removes" {
+	ip netns add c3
+	attach c3 --egress-rate 6M --ip 10.88.9.9
+	defer ip netns delete c3
+	defer nkctl detach --ns c3
+	at c3 tc qdisc delete dev eth0 root
+	expect_no_more udp c3 remote $REMOTE4 $OUT_BPS
+	at c3 hook detach tcx/egress eth0 "$(at c3 hook query tcx/egress eth0)"
+	drops_note
+	expect_no_more udp c3 remote $REMOTE4 $OUT_BPS
+	expect_no_more tcp c3 remote $REMOTE4 $OUT_BPS
+	expect_match "the host's end drops the rest" '^egress-rate [0-9]+$' "$(drops_since)"
+}
+
+@test "limits are shown" {
+	expect_match "in the list" 'in 10M, out 6M  *ok' "$(nkctl list)"
+	expect_same "of one" 'in 10M, out 6M' "$(shown c1 limits)"
+	expect_same "of one that has none" '' "$(shown c2 limits)"
+	expect_same "as JSON" '[10000000,524288,6000000,524288]' \
+		"$(endpoint c1 '[.bandwidth | .ingress_rate, .ingress_burst, .egress_rate, .egress_burst] | tojson')"
+	expect_same "as JSON, without" '[null]' "$(endpoint c2 '[.bandwidth[]] | unique | tojson')"
+}
+
+@test "an upgrade keeps them" {
+	local primary before
+	primary=$(primary_of c1)
+	before="$(programs_at host tcx/egress "$primary")$(programs_at c1 tcx/egress eth0)"
+	before+=$(programs_at host "$(host_hook c1)" "$primary")
+	nkctl upgrade
+	for id in $before; do
+		expect_no_match "program $id was replaced" " $id " \
+			" $(programs_at host tcx/egress "$primary")$(programs_at c1 tcx/egress \
+				eth0)$(programs_at host "$(host_hook c1)" "$primary")"
+	done
+	expect_same "the limits" 'in 10M, out 6M' "$(shown c1 limits)"
+	expect_rate udp remote c1 10.88.0.2 $IN_BPS
+	expect_rate udp c1 remote $REMOTE4 $OUT_BPS
+}
+
+@test "what can't be a limit is refused, and nothing is changed" {
+	local words before
+	ip netns add c4
+	defer ip netns delete c4
+	before=$(host_state)
+	while read -r words; do
+		# shellcheck disable=SC2086 # a list of options
+		expect_refusal "$words" 2 'attach' attach --ns c4 $words
+	done <<-'OPTIONS'
+		--ingress-rate 0
+		--ingress-rate 10Mbit
+		--ingress-rate -5M
+		--ingress-rate 999
+		--egress-rate 1001T
+		--egress-rate 18446744073709551616
+		--ingress-burst 8k
+		--egress-burst 8k --ingress-rate 10M
+		--egress-rate 1M --egress-burst 18G
+		--egress-rate
+	OPTIONS
+	expect_same "nothing is changed" "$before" "$(host_state)"
+}
+
+# Attaches c5 with limits, and expects CHECK to find what a command does to it.
+expect_found() # WORDS REGEX COMMAND...
+{
+	local config
+	config=$(cni_config "$BUILT_IN" | jq -c '. + {runtimeConfig: {bandwidth: {
+		ingressRate: 10000000, ingressBurst: 2147483647, egressRate: 6000000}}}')
+	expect_cni "attached" ADD c5 "$config"
+	config=$(with_previous "$config")
+	expect_cni "all is well" CHECK c5 "$config"
+	primary=$(jq -r '.prevResult.interfaces[0].name' <<<"$config")
+	"${@:3}"
+	expect_cni_error "$1" 106 "$2" CHECK c5 "$config"
+	expect_cni "detached" DEL c5 "$config"
+}
+
+police_detach()
+{
+	local ids
+	read -ra ids <<<"$(programs_at host "$(host_hook c5)" "$primary")"
+	hook detach "$(host_hook c5)" "$primary" "${ids[0]}"
+}
+
+pace_detach() # PLACE DEVICE
+{
+	at "$1" hook detach tcx/egress "$2" "$(at "$1" hook query tcx/egress "$2")"
+}
+
+qdisc_other() { tc qdisc replace dev "$primary" root tbf rate 20mbit burst 64kb latency 50ms; }
+
+@test "CHECK finds a limit that is lost" {
+	ip netns add c5
+	defer ip netns delete c5
+	# shellcheck disable=SC2016 # of the primary that there will be
+	expect_found "the host's qdisc" "qdisc .* host's end" eval 'tc qdisc delete dev $primary root'
+	expect_found "the container's qdisc" "qdisc .* container's end" \
+		at c5 tc qdisc delete dev eth0 root
+	expect_found "another rate" "qdisc .* other rate|another rate" qdisc_other
+	# shellcheck disable=SC2016
+	expect_found "the host's program" "program .* host's end" eval 'pace_detach host $primary'
+	expect_found "the container's program" "program .* container's end" pace_detach c5 eth0
+	expect_found "the program that polices" "program .* host's end" police_detach
+}
+
+@test "with the endpoint goes all of it" {
+	local before
+	ip netns add c6
+	defer ip netns delete c6
+	before=$(host_state; bpftool prog show | grep -c nk_pol; bpftool map show | grep -c rodata.pace)
+	attach c6 --ip 10.88.9.10 --ingress-rate 1M --egress-rate 1M
+	expect_not "there are more programs" test "$before" == \
+		"$(host_state; bpftool prog show | grep -c nk_pol; bpftool map show | grep -c rodata.pace)"
+	nkctl detach --ns c6
+	expect_same "nothing is left" "$before" \
+		"$(host_state; bpftool prog show | grep -c nk_pol; bpftool map show | grep -c rodata.pace)"
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * rate: how fast data comes from one network namespace to another.
+ *
+ *	rate [OPTION]... tcp|udp FROM TO ADDRESS
+ *
+ * FROM and TO are names of namespaces, or "host" for this one; ADDRESS is one of TO's, or one that
+ * leads to it. The sender sends what it can. Prints how many bits of data have arrived in a second,
+ * once whatever goes at once has gone.
+ *
+ *   -o BITS  the sender of datagrams offers no more than that in a second: 20000000
+ *   -d SIZE  of a datagram: 1400
+ *   -w MS    what arrives in the first milliseconds doesn't count: 1000
+ *   -t MS    how long is counted: 2000
+ */
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "place.h"
+
+#define NS_PER_S     INT64_C(1000000000)
+#define NS_PER_MS    INT64_C(1000000)
+#define DATAGRAM_MAX 65507
+
+static struct {
+	uint64_t offered_bps;
+	size_t datagram;
+	int64_t warm_up_ns, count_ns;
+} options = { 20000000, 1400, 1000 * NS_PER_MS, 2000 * NS_PER_MS };
+
+static uint8_t buffer[DATAGRAM_MAX];
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* The far end closes when it has counted enough. */
+static void stream_send(int fd)
+{
+	while (send(fd, buffer, sizeof(buffer), MSG_NOSIGNAL) > 0)
+		;
+}
+
+/* A millisecond's at a time. What a full queue refuses is gone, as it is in an application. */
+static void datagrams_send(int fd)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_MS };
+	int64_t begin_ns = now_ns();
+
+	for (uint64_t sent = 0;;) {
+		uint64_t due = (uint64_t)((now_ns() - begin_ns) / NS_PER_MS) *
+			       (options.offered_bps / 8000);
+
+		for (; sent < due; sent += options.datagram)
+			(void)send(fd, buffer, options.datagram, 0);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* In a process of its own, that doesn't outlive this one's work. */
+static pid_t sender_start(const struct transport *transport, int fd)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(2, "fork");
+	if (pid)
+		return pid;
+	if (transport->type == SOCK_STREAM)
+		stream_send(fd);
+	else
+		datagrams_send(fd);
+	_exit(0);
+}
+
+static uint64_t receive_until(int fd, int64_t end_ns)
+{
+	struct timeval wait = { .tv_usec = 20000 };
+	uint64_t bytes = 0;
+	ssize_t received;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)))
+		err(2, "SO_RCVTIMEO");
+	while (now_ns() < end_ns) {
+		received = recv(fd, buffer, sizeof(buffer), 0);
+		if (received > 0)
+			bytes += (uint64_t)received;
+		else if (!received || errno != EAGAIN)
+			err(1, "receive");
+	}
+	return bytes;
+}
+
+static void options_parse(int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "o:d:w:t:")) != -1) {
+		switch (option) {
+		case 'o':
+			options.offered_bps = strtoull(optarg, NULL, 10);
+			break;
+		case 'd':
+			options.datagram = strtoul(optarg, NULL, 10);
+			break;
+		case 'w':
+			options.warm_up_ns = atoi(optarg) * NS_PER_MS;
+			break;
+		case 't':
+			options.count_ns = atoi(optarg) * NS_PER_MS;
+			break;
+		default:
+			exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct transport *transport;
+	int receiver, sender, listener;
+	int64_t begin_ns, end_ns;
+	uint64_t bytes;
+	in_port_t port;
+	pid_t pid;
+
+	options_parse(argc, argv);
+	argv += optind;
+	if (argc - optind != 4 || options.datagram > DATAGRAM_MAX)
+		errx(2, "see the head of its source");
+	transport = transport_find(argv[0]);
+	listener = place_listen(argv[2], address_family(argv[3]), transport, NULL, 0, &port);
+	sender = place_connect(argv[1], transport, argv[3], port, 0);
+	receiver = transport->type == SOCK_STREAM ? accept(listener, NULL, NULL) : listener;
+	if (receiver < 0)
+		err(1, "accept");
+	pid = sender_start(transport, sender);
+	(void)close(sender);
+	(void)receive_until(receiver, now_ns() + options.warm_up_ns);
+	begin_ns = now_ns();
+	bytes = receive_until(receiver, begin_ns + options.count_ns);
+	end_ns = now_ns();
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	(void)printf("%" PRIu64 "\n",
+		     bytes * 8 * (uint64_t)NS_PER_S / (uint64_t)(end_ns - begin_ns));
+	return 0;
+}
