@@ -124,7 +124,7 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	containers c1 c2
 	run -0 nkctl list
 	expect_match "a head" '^NETWORK +ID +IFNAME +HOST DEVICE +DEVICE +MODE +MTU' "${lines[0]}"
-	expect_match "c1" "^default +c1 +eth0 .*$E2E_DEVICE +$E2E_MODE .*10.88.0.2 fd00:88::2 +- +ok" \
+	expect_match "c1" "^default +c1 +eth0 .*$E2E_DEVICE +$E2E_MODE .*10.88.0.2 fd00:88::2 +- +- +ok" \
 		"${lines[1]}"
 	expect_match "c2" '^default +c2 ' "${lines[2]}"
 	expect_match "show tells the state's meaning" 'attached, with its program' "$(nkctl show c1)"

@@ -52,7 +52,7 @@ setup() { help=$(nkctl help --json); }
 		expect_offers "--json --verbose --help $options" $verb --
 	done < <(jq -r '.[] | .name + ":" + ([.options[].name | "--" + .] | join(" "))' <<<"$help")
 	expect_offers '--subnet' network add net1 --s
-	expect_offers '--ip --id --ifname' attach --ns web2 --i
+	expect_offers '--id --ifname --ingress-burst --ingress-rate --ip' attach --ns web2 --i
 }
 
 @test "values are offered" {
