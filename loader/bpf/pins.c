@@ -276,6 +276,11 @@ int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err)
 	return lock_open(pins, "locks/node", true, ret_fd, err);
 }
 
+int pins_lock_attach(const struct pins *pins, int *ret_fd, struct error *err)
+{
+	return lock_open(pins, "locks", true, ret_fd, err);
+}
+
 /* bpffs is two levels deep here, and knows nothing but directories and pins. */
 static int directory_empty(int parent_fd, const char *name, struct error *err)
 {

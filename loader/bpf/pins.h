@@ -98,6 +98,17 @@ int pins_lock_endpoint(const struct pins *pins, uint64_t hash, bool wait, int *r
  */
 int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err);
 
+/**
+ * pins_lock_attach() - lock the making of endpoints, after the lock of one's own: one at a time
+ * comes through.
+ *
+ * The kernel makes them wait for each other anyway, with the lock of all devices held for an RCU
+ * grace period each. Who writes a device's IPv6 forwarding meanwhile doesn't sleep, but has the
+ * system call restarted until that lock is free (addrconf_fixup_forwarding(), net/ipv6/addrconf.c):
+ * a hundred that did so would leave no processor to anybody.
+ */
+int pins_lock_attach(const struct pins *pins, int *ret_fd, struct error *err);
+
 /* pins_delete() - unpin. Return: 0, also where nothing was pinned. */
 int pins_delete(const struct pins *pins, const char *dir, const char *name, struct error *err);
 

@@ -663,10 +663,13 @@ static int datapath_ready(struct attach *attach, struct error *err)
 static int attach_locked(struct attach *attach, struct error *err)
 {
 	const struct identity *identity = &attach->request->identity;
-	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_endpoint(&attach->node->datapath.pins, identity_hash(identity), true,
-				     &lock_fd, err);
+	const struct pins *pins = &attach->node->datapath.pins;
+	_cleanup_close_ int lock_fd = -1, turn_fd = -1;
+	int ret = pins_lock_endpoint(pins, identity_hash(identity), true, &lock_fd, err);
 
+	if (!ret)
+		ret = pins_lock_attach(pins, &turn_fd, err);
+	log_step("locks");
 	return ret ? ret : attach_do(attach, err);
 }
 

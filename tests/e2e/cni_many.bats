@@ -21,7 +21,7 @@ load cni
 
 @test "100 containers are attached at once" {
 	local config pids=() i failed=0
-	config=$(cni_config '{"subnets": ["10.94.0.0/24"]}')
+	config=$(cni_config '{"subnets": ["10.94.0.0/24", "fd00:94::/64"]}')
 	for i in {1..100}; do ip netns add "p$i"; done
 	for i in {1..100}; do
 		env -i PATH="$PATH" CNI_COMMAND=ADD CNI_CONTAINERID="p$i" CNI_IFNAME=eth0 \
