@@ -288,11 +288,16 @@ static int mapping_parse(const struct field *mapping, struct publish_list *ports
 	return protocols_add(mapping, spec, ports, err);
 }
 
+/*
+ * podman binds the ports itself, to keep others from them: version 5 before it calls netavark,
+ * version 4 after it (bindPorts() in libpod).
+ */
 static int ports_parse(const struct field *document, struct publish_list *ports, struct error *err)
 {
 	struct field list, one;
 	int ret = field_get(document, "port_mappings", JSON_ARRAY, &list, err);
 
+	ports->reserved = true;
 	for (size_t i = 0; !ret && i < field_count(&list); i++) {
 		ret = field_at(&list, i, JSON_OBJECT, &one, err);
 		if (!ret)

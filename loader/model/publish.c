@@ -290,7 +290,8 @@ int publish_list_add(struct publish_list *list, const struct publish_spec *spec,
 int publish_list_copy(const struct publish_list *list, struct publish_list *ret_list,
 		      struct error *err)
 {
-	struct publish_list copy = { calloc(list->count + 1, sizeof(*copy.specs)), list->count };
+	struct publish_list copy = { .specs = calloc(list->count + 1, sizeof(*copy.specs)),
+				     .count = list->count };
 
 	*ret_list = (struct publish_list){ 0 };
 	if (!copy.specs)

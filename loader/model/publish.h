@@ -30,9 +30,15 @@ struct publish_spec {
 	uint8_t protocol;
 };
 
+/**
+ * struct publish_list - ports to be published.
+ * @reserved: whoever asks for them has sockets of the host's own on these ports, and so has made
+ *sure that no other process has
+ */
 struct publish_list {
 	struct publish_spec *specs;
 	size_t count;
+	bool reserved;
 };
 
 /**

@@ -48,6 +48,7 @@ struct publication {
 	struct node *node;
 	int ifindex;
 	const struct identity *identity;
+	bool reserved;
 	struct published_list all;
 	struct published_entry *wanted;
 	size_t wanted_count;
@@ -558,7 +559,7 @@ static int add_locked(struct publication *publication, struct publish_report *re
 			      : unowned_mark_gone(publication, err);
 	for (size_t i = 0; !ret && i < publication->wanted_count; i++)
 		ret = entry_check(publication, &publication->wanted[i], err);
-	if (!ret)
+	if (!ret && !publication->reserved)
 		ret = sockets_check(publication, report, err);
 	if (!ret)
 		ret = ports_delete(publication, err);
@@ -577,9 +578,9 @@ int publish_add(struct node *node, int ifindex, const struct identity *identity,
 		const struct publish_list *ports, struct publish_report *ret_report,
 		struct error *err)
 {
-	_cleanup_publication_ struct publication publication = { .node = node,
-								 .ifindex = ifindex,
-								 .identity = identity };
+	_cleanup_publication_ struct publication publication = {
+		.node = node, .ifindex = ifindex, .identity = identity, .reserved = ports->reserved
+	};
 	struct publish_report report = { 0 };
 	_cleanup_close_ int lock_fd = -1;
 	int ret = ports_expand(&publication, ports, err);
@@ -700,7 +701,7 @@ int publish_collect(struct node *node, struct error *err)
 int publish_ports_of(const struct published_list *all, int ifindex, bool dual,
 		     struct publish_list *ret_ports, struct error *err)
 {
-	struct publish_list ports = { calloc(all->count + 1, sizeof(*ports.specs)), 0 };
+	struct publish_list ports = { .specs = calloc(all->count + 1, sizeof(*ports.specs)) };
 
 	if (!ports.specs)
 		return error_sys(err, ENOMEM, "read the published ports");

@@ -24,8 +24,9 @@ struct publish_report {
  * publish_add() - publish ports of an endpoint, all or none.
  *
  * Without an address a port is published for each family that the endpoint has an address of; it
- * leads to the first of that family. What is published just so already stays. The caller holds the
- * endpoint's lock, and has called nat_enable() before.
+ * leads to the first of that family. What is published just so already stays. Processes of the host
+ * don't matter where @ports are reserved. The caller holds the endpoint's lock, and has called
+ * nat_enable() before.
  *
  * @ifindex: the primary, with its addresses claimed
  *

@@ -128,6 +128,20 @@ create() { expect_plugin 'a network is created' "$NETWORK" create; network=$answ
 	expect_same 'nothing is left' '[]' "$(nkctl list --json)"
 }
 
+@test "a port that podman has bound to keep it is published" {
+	create
+	start podman host socat TCP-LISTEN:8080,fork EXEC:'echo podman'
+	start server c1 socat TCP6-LISTEN:80,ipv6only=0,fork EXEC:'echo container'
+	eventually 'podman listens' at remote socat -u "TCP:$HOST4:8080" -
+	expect_plugin 'set up' "$(request c1 '{"port_mappings": [{"host_ip": "", "host_port": 8080,
+		"container_port": 80, "protocol": "tcp", "range": 1}]}')" setup /run/netns/c1
+	expect_same 'the world reaches the container' container "$(at remote socat -u "TCP:$HOST4:8080" -)"
+	expect_same 'so does the host' container "$(socat -u "TCP:$HOST4:8080" -)"
+	expect_plugin_error 'it is taken for another container' '8080' "$(request c2 '{"port_mappings":
+		[{"host_ip": "", "host_port": 8080, "container_port": 80, "protocol": "tcp", "range": 1}]}')" \
+		setup /run/netns/c2
+}
+
 @test "setup refuses what can't be, and leaves nothing" {
 	create
 	expect_plugin_error 'no JSON' 'JSON' '' setup /run/netns/c1
