@@ -4,7 +4,7 @@
 #
 # Checks that what is written about nkctl is what it does: the command table (`nkctl help --json`)
 # against the man page, the bash completion and the README; exit statuses, drop reasons and
-# doctor's checks against the man page.
+# doctor's checks against the man page; the commands of tools/cni/*.md against the tests that run them.
 #
 # Each list is made twice, one item a line, and compared.
 
@@ -140,6 +140,24 @@ completion_common_options()
 # shellcheck disable=SC2016 # no expansion: these are Markdown's
 readme_usages() { sed -n 's/^| `nkctl \([^`]*\)` |.*/\1/p' "$top/README.md"; }
 
+## What the pages for container runtimes say
+
+# The sections that have commands, as "PAGE TITLE".
+page_sections()
+{
+	local page
+	for page in "$here"/cni/*.md; do
+		sed -n '/^## /h; /^```sh$/{x; s/^## //; p; x}' "$page" | sort -u |
+			sed "s/^/${page##*/} /"
+	done
+}
+followed_sections()
+{
+	sed -nE "s/^\s*follow ([a-z0-9-]+\.md) '?([^']*)'?\$/\1 \2/p" "$top"/tests/e2e/*.bats | sort -u
+}
+pages() { (cd -- "$here/cni" && printf '%s\n' *.md); }
+readme_pages() { grep -o 'tools/cni/[a-z0-9-]*\.md' "$top/README.md" | sed 's,.*/,,' | sort -u; }
+
 # shellcheck source=tools/completion/nkctl
 . "$completion"
 compare 'nkctl(8): verbs' table_verbs man_verbs
@@ -153,4 +171,6 @@ compare 'completion: verbs' table_verbs completion_verbs
 compare 'completion: options' table_options completion_options
 compare 'completion: options of every verb' common_options completion_common_options
 compare 'README.md: verbs' table_usages readme_usages
+compare "README.md: container runtimes' pages" pages readme_pages
+compare 'tests/e2e: commands of tools/cni that a test follows' page_sections followed_sections
 exit $status

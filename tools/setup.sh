@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Makes a Debian 12 or 13 machine able to build, check and test nkctl: installs the packages that
-# are missing and keeps the stock kernels for vmtest/ in a cache. Where all is there it only looks,
+# are missing and keeps the stock kernels for vmtest/ and the container runtimes in a cache. Where all is there it only looks,
 # in a few hundredths of a second.
 
 set -euo pipefail
@@ -15,6 +15,8 @@ cache=${NKCTL_CACHE:-/var/cache/nkctl}
 . "$here/apt.sh"
 # shellcheck source=tools/kernels.sh
 . "$here/kernels.sh"
+# shellcheck source=tools/runtimes.sh
+. "$here/runtimes.sh"
 
 # The first libbpf that knows netkit (bpf_program__attach_netkit, BPF_NETKIT_PEER).
 readonly LIBBPF_MIN=1.3
@@ -28,6 +30,7 @@ readonly PACKAGES_CHECK=(clang-format clang-tidy cppcheck shellcheck mandoc)
 readonly PACKAGES_TEST=(
 	bats libcmocka-dev containernetworking-plugins jq procps strace util-linux bash-completion
 	iproute2 iputils-ping iputils-arping traceroute iperf3 tcpdump ethtool socat nftables
+	runc crun conmon busybox-static python3-h2
 )
 readonly PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils zstd)
 
@@ -45,8 +48,8 @@ usage()
 	  all     all of these
 
 	Packages come from the Debian mirror in this machine's apt configuration, or from
-	NKCTL_MIRROR. Stock kernels are kept in $cache (NKCTL_CACHE); remove that
-	directory to have the newest ones fetched.
+	NKCTL_MIRROR. Stock kernels and container runtimes are kept in $cache
+	(NKCTL_CACHE); remove that directory to have the newest ones fetched.
 	USAGE
 }
 
@@ -143,7 +146,7 @@ prepare_cache()
 main()
 {
 	local -A purposes=()
-	local packages=() missing=() kernels=() version
+	local packages=() missing=() kernels=() runtimes=() version runtime
 
 	case ${1:-} in
 	'')          usage >&2; exit 2 ;;
@@ -152,9 +155,13 @@ main()
 	collect "$@"
 	check_machine
 
+	if [[ -n ${purposes[test]:-} ]]; then
+		mapfile -t -O ${#packages[@]} packages < <(runtimes_libraries)
+		mapfile -t runtimes < <(runtimes_missing)
+	fi
 	mapfile -t missing < <(missing_packages "${packages[@]}")
 	if [[ -n ${purposes[vm]:-} ]]; then mapfile -t kernels < <(kernels_missing); fi
-	if ((${#missing[@]} + ${#kernels[@]} == 0)) &&
+	if ((${#missing[@]} + ${#kernels[@]} + ${#runtimes[@]} == 0)) &&
 	   ! { [[ -n ${purposes[build]:-} ]] && libmnl_archive_missing; }; then
 		return
 	fi
@@ -162,6 +169,9 @@ main()
 	prepare_cache "$@"
 	if ((${#missing[@]})); then apt_install "${missing[@]}"; fi
 	if [[ -n ${purposes[build]:-} ]] && libmnl_archive_missing; then fetch_libmnl_archive; fi
+	for runtime in "${runtimes[@]}"; do
+		if [[ ! -e $cache/$runtime ]]; then runtimes_fetch "$runtime"; fi
+	done
 	for version in "${kernels[@]}"; do
 		if kernel_missing "$version"; then kernel_install "$version"; fi
 	done
