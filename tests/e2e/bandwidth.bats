@@ -9,12 +9,12 @@ load cni
 
 
 # Into and out of c1, in bits per second. c2 has no limit.
-readonly IN_BPS=10000000 OUT_BPS=6000000
+readonly IN_BPS=12000000 OUT_BPS=10000000
 
 setup_file()
 {
 	ip netns add c1
-	attach c1 --ingress-rate 10M --egress-rate 6000k
+	attach c1 --ingress-rate 12M --egress-rate 10000k --ingress-burst 120k --egress-burst 120000 --publish 8080:80
 	containers c2
 }
 
@@ -26,20 +26,23 @@ setup()
 
 teardown() { clean_up; }
 
-# TCP takes a moment to find the rate; datagrams just come.
-rate_measure() # tcp|udp FROM TO ADDRESS
+# TCP takes a moment to find the rate; datagrams just come, twice as many as go on.
+measure() # tcp|udp FROM TO ADDRESS RATE [OPTION-OF-RATE]...
 {
 	case $1 in
-	tcp) rate -w 1000 -t 1500 "$1" "$2" "$3" "$4" ;;
-	udp) rate -w 500 -t 800 "$1" "$2" "$3" "$4" ;;
+	tcp) rate -w 800 -t 1500 "${@:6}" "${@:1:4}" ;;
+	udp) rate -w 400 -t 600 -o $(($5 * 2)) "${@:6}" "${@:1:4}" ;;
 	esac
 }
 
-# What arrives is within a tenth of what was set. Data are 94% of TCP's frames.
-expect_rate() # tcp|udp FROM TO ADDRESS RATE
+# What arrives is within a tenth of what was set. A machine that has too much to do may be late, for which
+# it gets more tries; there is never too much.
+expect_rate() # tcp|udp FROM TO ADDRESS RATE [OPTION-OF-RATE]...
 {
-	local measured
-	measured=$(rate_measure "$@")
+	local try measured=0
+	for ((try = 0; try < 5 && measured < $5 * 9 / 10; try++)); do
+		measured=$(measure "$@")
+	done
 	expect "by $1 from $2 to $3 ($4) goes what was set: $5, and not $measured" \
 		test "$measured" -ge $(($5 * 9 / 10)) -a "$measured" -le $(($5 * 11 / 10))
 }
@@ -48,7 +51,7 @@ expect_rate() # tcp|udp FROM TO ADDRESS RATE
 expect_no_more() # tcp|udp FROM TO ADDRESS RATE
 {
 	local measured
-	measured=$(rate_measure "$@")
+	measured=$(measure "$@")
 	expect "by $1 from $2 to $3 ($4) goes no more than $5: $measured" \
 		test "$measured" -gt 0 -a "$measured" -le $(($5 * 11 / 10))
 }
@@ -87,6 +90,11 @@ host_hook()
 	expect_rate udp c1 c2 fd00:88::3 $OUT_BPS
 }
 
+@test "by a published port" {
+	expect_rate tcp remote c1 $HOST6 $IN_BPS -l 80 -c 8080
+	expect_rate tcp c2 c1 $HOST4 $IN_BPS -l 80 -c 8080
+}
+
 @test "between host and container" {
 	expect_rate tcp host c1 10.88.0.2 $IN_BPS
 	expect_rate udp host c1 fd00:88::2 $IN_BPS
@@ -101,7 +109,7 @@ host_hook()
 
 @test "who has no limit isn't slowed by who has one" {
 	local measured
-	start flood host rate -t 2000 udp remote c1 10.88.0.2
+	start flood host rate -t 2000 -o 24000000 udp remote c1 10.88.0.2
 	measured=$(rate -w 500 -t 1000 tcp remote c2 10.88.0.3)
 	expect "into c2 goes ten times as much as into c1: $measured" \
 		test "$measured" -ge $((IN_BPS * 10))
@@ -112,7 +120,7 @@ host_hook()
 
 @test "root of a container gets no more for what it removes" {
 	ip netns add c3
-	attach c3 --egress-rate 6M --ip 10.88.9.9
+	attach c3 --egress-rate 10M --ip 10.88.9.9
 	defer ip netns delete c3
 	defer nkctl detach --ns c3
 	at c3 tc qdisc delete dev eth0 root
@@ -125,10 +133,10 @@ host_hook()
 }
 
 @test "limits are shown" {
-	expect_match "in the list" 'in 10M, out 6M  *ok' "$(nkctl list)"
-	expect_same "of one" 'in 10M, out 6M' "$(shown c1 limits)"
+	expect_match "in the list" 'in 12M, out 10M  *ok' "$(nkctl list)"
+	expect_same "of one" 'in 12M, out 10M' "$(shown c1 limits)"
 	expect_same "of one that has none" '' "$(shown c2 limits)"
-	expect_same "as JSON" '[10000000,524288,6000000,524288]' \
+	expect_same "as JSON" '[12000000,120000,10000000,120000]' \
 		"$(endpoint c1 '[.bandwidth | .ingress_rate, .ingress_burst, .egress_rate, .egress_burst] | tojson')"
 	expect_same "as JSON, without" '[null]' "$(endpoint c2 '[.bandwidth[]] | unique | tojson')"
 }
@@ -144,7 +152,7 @@ host_hook()
 			" $(programs_at host tcx/egress "$primary")$(programs_at c1 tcx/egress \
 				eth0)$(programs_at host "$(host_hook c1)" "$primary")"
 	done
-	expect_same "the limits" 'in 10M, out 6M' "$(shown c1 limits)"
+	expect_same "the limits" 'in 12M, out 10M' "$(shown c1 limits)"
 	expect_rate udp remote c1 10.88.0.2 $IN_BPS
 	expect_rate udp c1 remote $REMOTE4 $OUT_BPS
 }
