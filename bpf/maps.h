@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "endpoint_maps.h"
 #include "flow_maps.h"
+#include "forwarded.h"
 #include "host_addresses.h"
 #include "published_maps.h"
 #include <nkctl/config.h>

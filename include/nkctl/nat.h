@@ -37,6 +37,9 @@
 /* Flows that are remembered to have been evicted alive. */
 #define NK_EVICTED_MAX 8192
 
+/* Flows that others' translation has led to containers: their answers are the stack's. */
+#define NK_FORWARDED_MAX 16384
+
 /* How long later fragments belong to the first one: ip_frag_time in net/ipv4/ip_fragment.c. */
 #define NK_FRAGMENT_LIFETIME 30
 

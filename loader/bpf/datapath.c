@@ -15,6 +15,7 @@
 #include "bpf/nat.h"
 #include "bpf/probe.h"
 #include "bpf/uapi.h"
+#include "bpf/witness.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "nkctl.skel.h"
@@ -34,6 +35,8 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_FLOW_RINGS] = "flow_rings",
 	[MAP_FRAGMENTS] = "fragments",
 	[MAP_EVICTED] = "evicted",
+	[MAP_FORWARDED] = "forwarded",
+	[MAP_FORWARDED_ANY] = "forwarded_any",
 	[MAP_PUBLISHED] = "published",
 	[MAP_EXEMPT] = "exempt",
 	[MAP_NAT] = "nat",
@@ -253,6 +256,8 @@ int datapath_load(struct datapath *datapath, struct error *err)
 		ret = skeleton_pin_programs(datapath, skeleton, err);
 	if (!ret)
 		(void)collector_load(&datapath->pins, NULL); /* without it, commands collect */
+	if (!ret)
+		(void)witness_load(&datapath->pins, NULL); /* without it, answers go straight */
 	if (!ret)
 		ret = config_take(datapath, skeleton, err);
 	nkctl_bpf__destroy(skeleton);

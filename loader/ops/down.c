@@ -12,6 +12,7 @@
 #include "bpf/invalidator.h"
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
+#include "bpf/witness.h"
 #include "model/identity.h"
 #include "nl/observe.h"
 #include "ops/network.h"
@@ -79,12 +80,13 @@ static int subnets_remove(struct node *node, struct error *err)
 }
 
 /* Every program of ours: those that are attached to devices, the collector, the tracker, those on
- * sockets, the invalidator's. */
+ * sockets, the invalidator's, the witness's. */
 #define PROGRAM_COLLECTOR   PROGRAM_COUNT
 #define PROGRAM_TRACKER     (PROGRAM_COLLECTOR + 1)
 #define PROGRAM_SOCKETS     (PROGRAM_TRACKER + 1)
 #define PROGRAM_INVALIDATOR (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
-#define PROGRAMS_ALL        (PROGRAM_INVALIDATOR + INVALIDATOR_PROGRAMS)
+#define PROGRAM_WITNESS     (PROGRAM_INVALIDATOR + INVALIDATOR_PROGRAMS)
+#define PROGRAMS_ALL        (PROGRAM_WITNESS + WITNESS_PROGRAMS)
 
 /* Ids of the pinned programs; 0 where one was never loaded. */
 static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
@@ -99,6 +101,7 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 		ids[PROGRAM_TRACKER] = 0;
 	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
 	invalidator_program_ids(&node->datapath.pins, &ids[PROGRAM_INVALIDATOR]);
+	witness_program_ids(&node->datapath.pins, &ids[PROGRAM_WITNESS]);
 }
 
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)

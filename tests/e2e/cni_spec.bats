@@ -8,12 +8,12 @@
 load lib
 load cni
 
-# Expects the last answer to be an error object and nothing else.
-expect_error_object() # WORDS VERSION CODE
+# Expects the last answer to be an error object and nothing else. In a guest jq takes longer than all else.
+expect_error_object() # WORDS VERSION CODE [REGEX]
 {
-	expect_same "$1: an error object" "[\"cniVersion\",\"code\",\"msg\"] $2 $3" \
-		"$(jq -rc '(keys | tostring) + " " + .cniVersion + " " + (.code | tostring)' <<<"$answer")"
-	expect_match "$1: the message is one line" '^[^'$'\n'']+$' "$(answered .msg)"
+	expect_match "$1: an error object" \
+		"^\{\s*\"cniVersion\": \"${2//./\\.}\",\s*\"code\": $3,\s*\"msg\": \"[^"$'\n'"]+\"\s*\}\$" "$answer"
+	expect_match "$1: its words" "${4:-}" "$answer"
 	expect_same "$1: nothing on stderr" '' "$beside"
 }
 
@@ -44,14 +44,15 @@ call_c1() # COMMAND INPUT [VARIABLE=VALUE]...
 
 @test "1: names of networks and of plugins that can be files' names alone" {
 	local name
-	for name in . .. -x _x .x 'a b' 'a/b' 'a\\b' 'ä' $'a\nb' '*'; do
-		expect_not "the network '$name'" call_c1 ADD "$(cni_config '{}' 1.1.0 "$name")"
+	for name in . .. -x _x .x 'a b' 'a/b' 'a\\b' 'ä' 'a\nb' '*'; do
+		expect_not "the network '$name'" call_c1 ADD "{\"cniVersion\": \"1.1.0\", \"name\": \"$name\"}"
 		expect_error_object "the network '$name'" 1.1.0 7
 	done
 	expect_not 'an empty one' call_c1 ADD '{"cniVersion": "1.1.0", "name": ""}'
 	expect_error_object 'an empty one' 1.1.0 7
 	for name in . .. a/b /bin/true; do
-		expect_not "the plugin '$name'" call_c1 ADD "$(cni_config "{\"ipam\": {\"type\": \"$name\"}}")"
+		expect_not "the plugin '$name'" call_c1 ADD \
+			"{\"cniVersion\": \"1.1.0\", \"name\": \"pods\", \"ipam\": {\"type\": \"$name\"}}"
 		expect_error_object "the plugin '$name'" 1.1.0 7
 	done
 	expect 'odd, but allowed' call_c1 ADD "$(cni_config '{}' 1.1.0 0.a_b-c.)"
@@ -60,49 +61,49 @@ call_c1() # COMMAND INPUT [VARIABLE=VALUE]...
 ## Section 2: parameters
 
 @test "2: container ids that are allowed, and that are not" {
-	local id long
+	local id long config
 	long=$(printf 'x%.0s' {1..300})
+	config=$(cni_config)
 	for id in .. . -x _x a/b ../../x 'a b' 'a;b' 'ä' $'a\nb' '$(id)' "$long"; do
-		expect_not "'$id'" call_c1 ADD "$(cni_config)" CNI_CONTAINERID="$id"
-		expect_error_object "'$id'" 1.1.0 4
-		expect_match "'$id': it is named" CNI_CONTAINERID "$(answered .msg)"
-		expect_not "'$id' to DEL" call_c1 DEL "$(cni_config)" CNI_CONTAINERID="$id"
-		expect_error_object "'$id' to DEL" 1.1.0 4
+		expect_not "'$id'" call_c1 ADD "$config" CNI_CONTAINERID="$id"
+		expect_error_object "'$id'" 1.1.0 4 CNI_CONTAINERID
 	done
-	for id in a 0 A..b_-. "${long:0:200}"; do
-		expect "'$id'" call_c1 ADD "$(cni_config)" CNI_CONTAINERID="$id"
-		expect "'$id' is detached" call_c1 DEL "$(cni_config)" CNI_CONTAINERID="$id" CNI_NETNS=
+	for id in 0 A..b_-. "${long:0:200}"; do
+		expect "'$id'" call_c1 ADD "$config" CNI_CONTAINERID="$id"
+		expect "'$id' is detached" call_c1 DEL "$config" CNI_CONTAINERID="$id" CNI_NETNS=
 	done
+	expect_not "a bad one to DEL" call_c1 DEL "$config" CNI_CONTAINERID=..
+	expect_error_object "a bad one to DEL" 1.1.0 4
 	expect_same 'nothing is left' '' "$(attached)"
 }
 
 @test "2: CNI_NETNS is a path to a network namespace, and not the host's" {
-	local path
+	local path config
+	config=$(cni_config)
 	for path in /run/netns/none /etc/passwd /run /proc/self/ns/mnt /proc/self/ns/net /proc/1/ns/net \
 		/proc/4194304/ns/net c1 ../netns/c1/x /dev/null ''; do
-		expect_not "'$path'" call_c1 ADD "$(cni_config)" CNI_NETNS="$path"
-		expect_error_object "'$path'" 1.1.0 4
-		expect_match "'$path': it is named" CNI_NETNS "$(answered .msg)"
+		expect_not "'$path'" call_c1 ADD "$config" CNI_NETNS="$path"
+		expect_error_object "'$path'" 1.1.0 4 CNI_NETNS
 	done
-	expect 'that of a process' call_c1 ADD "$(cni_config)" \
-		CNI_NETNS="/run/../run/netns/c1"
+	expect 'a path that goes round' call_c1 ADD "$config" CNI_NETNS=/run/../run/netns/c1
 	expect_same 'the sandbox is told as it was given' /run/../run/netns/c1 "$(answered '.interfaces[1].sandbox')"
 }
 
 @test "2: CNI_ARGS in all its forms" {
-	local args
+	local args config
+	config=$(cni_config)
 	for args in FOO FOO=BAR '=x' 'IgnoreUnknown=2;FOO=BAR' 'IgnoreUnknown=truest;FOO=BAR' \
 		'IgnoreUnknown=;FOO=BAR' 'K8S_=x' 'MAC=zz' 'IP=zz' 'IP=10.88.0.9,zz'; do
-		expect_not "'$args'" call_c1 ADD "$(cni_config)" CNI_ARGS="$args"
-		expect_match "'$args': it is named" 'CNI_ARGS' "$(answered .msg)"
-		expect 'DEL and GC need none' call_c1 DEL "$(cni_config)" CNI_ARGS="$args"
+		expect_not "'$args'" call_c1 ADD "$config" CNI_ARGS="$args"
+		expect_match "'$args': it is named" CNI_ARGS "$answer"
 	done
+	expect 'DEL needs none' call_c1 DEL "$config" CNI_ARGS=FOO
 	for args in ';' 'IgnoreUnknown=True;FOO=BAR' 'FOO=BAR;;IgnoreUnknown=1;' \
 		'K8S_POD_NAME=a;K8S_POD_UID=b;K8S_POD_ANY=c=d' 'IP=10.88.0.9,fd00:88::9;GATEWAY=10.88.0.1'; do
-		expect "'$args'" call_c1 ADD "$(cni_config)" CNI_ARGS="$args"
+		expect "'$args'" call_c1 ADD "$config" CNI_ARGS="$args"
 		[[ $args != IP=* ]] || expect_same 'the addresses asked for' '10.88.0.9/32 fd00:88::9/128' \
 			"$(answered '[.ips[].address] | join(" ")')"
-		expect 'detached' call_c1 DEL "$(cni_config)" CNI_ARGS="$args"
+		expect 'detached' call_c1 DEL "$config" CNI_ARGS="$args"
 	done
 }
 
@@ -120,15 +121,15 @@ call_c1() # COMMAND INPUT [VARIABLE=VALUE]...
 	done
 	expect_not 'no version' call_c1 ADD '{"name": "pods"}'
 	expect_error_object 'no version' 1.1.0 1
-	for version in 0.1.0 0.2.0 1.2.0 2.0.0 1.1.0-rc1 v1.0.0 1.0; do
-		expect_not "version $version" call_c1 ADD "$(cni_config '{}' $version)"
-		expect_error_object "version $version" $version 1
-		expect_match "version $version: it is named" "$version" "$(answered .msg)"
-		expect_not "version $version to DEL" call_c1 DEL "$(cni_config '{}' $version)"
-		expect_error_object "version $version to DEL" $version 1
+	for version in 0.2.0 1.2.0 2.0.0 1.1.0-rc1 v1.0.0 1.0; do
+		expect_not "version $version" call_c1 ADD "{\"cniVersion\": \"$version\", \"name\": \"pods\"}"
+		expect_error_object "version $version" $version 1 "cniVersion $version:"
 	done
+	expect_not 'to DEL, too' call_c1 DEL "{\"cniVersion\": \"$version\", \"name\": \"pods\"}"
+	expect_error_object 'to DEL, too' $version 1
 	for version in 0.3.1 0.4.0 1.0.0 1.1.0; do
-		expect_not "a failure in version $version" call_c1 ADD "$(cni_config '{"mtu": 1}' $version)"
+		expect_not "a failure in version $version" call_c1 ADD \
+			"{\"cniVersion\": \"$version\", \"name\": \"pods\", \"mtu\": 1}"
 		expect_error_object "a failure in version $version" $version 7
 	done
 	expect_same 'nothing was attached' '[]' "$(nkctl list --json)"
