@@ -119,3 +119,19 @@ host_local() # [MORE] [VERSION]
 reserved() { (cd "$BATS_TEST_TMPDIR/ipam/pods" && printf '%s ' [0-9f]*); }
 
 need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworking-plugins is not installed'; }
+
+# Expects the last answer to be an error object and nothing else. In a guest jq takes longer than all else.
+expect_error_object() # WORDS VERSION CODE [REGEX]
+{
+	expect_match "$1: an error object" \
+		"^\{\s*\"cniVersion\": \"${2//./\\.}\",\s*\"code\": $3,\s*\"msg\": \"[^"$'\n'"]+\"\s*\}\$" "$answer"
+	expect_match "$1: its words" "${4:-}" "$answer"
+	expect_same "$1: nothing on stderr" '' "$beside"
+}
+
+# Calls with the variables of an ADD of c1, and perhaps others instead.
+call_c1() # COMMAND INPUT [VARIABLE=VALUE]...
+{
+	cni_call "$1" CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 \
+		CNI_PATH=$CNI_PLUGIN_DIR "${@:3}" -- "$2"
+}
