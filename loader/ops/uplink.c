@@ -235,19 +235,23 @@ int uplinks_sync(struct node *node, struct error *err)
 	return ret;
 }
 
+/* IPv6's table is read as a whole, which takes its time on a large node: only where it's needed. */
 int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err)
 {
-	struct default_devices devices;
+	struct default_route route;
 	struct link_info link;
-	int ret = default_devices_read(&devices, err);
+	size_t count;
+	int ret = inet_default_routes(AF_INET, &route, 1, &count, err);
 
-	if (ret || !devices.count) {
+	if (!ret && !count)
+		ret = inet_default_routes(AF_INET6, &route, 1, &count, err);
+	if (ret || !count) {
 		*ret_mtu = 0;
 		return ret;
 	}
-	ret = link_get_by_index(node->nl, devices.routes[0].ifindex, &link, err);
+	ret = link_get_by_index(node->nl, route.ifindex, &link, err);
 	if (!ret)
-		*ret_mtu = devices.routes[0].mtu ? devices.routes[0].mtu : link.mtu;
+		*ret_mtu = route.mtu ? route.mtu : link.mtu;
 	return ret;
 }
 
