@@ -22,7 +22,9 @@
 #define CONF_DIR      "/etc/cni/net.d"
 #define BIN_DIR       "/opt/cni/bin"
 #define BIN_DIR_EXTRA "/usr/lib/cni" /* where Debian's containerd, CRI-O and podman look first */
-#define FILES_MAX     3
+#define NETAVARK_DIR  "/usr/local/lib/netavark" /* of netavark_plugin_dirs, containers.conf(5) */
+#define BIN_DIRS_MAX  3
+#define FILES_MAX     (BIN_DIRS_MAX + 1)
 
 static const struct cli_option install_options[] = {
 	{ 'b', "bin-dir", "DIR", "where runtimes look for plugins (" BIN_DIR ")" },
@@ -84,15 +86,33 @@ static int places_parse(struct cli *cli, struct places *places, struct error *er
 	return option ? option : cli_arguments(cli, 0, 0, err);
 }
 
+/* Whether podman's netavark is there, or what was put there for it. */
+static bool netavark_is_served(void)
+{
+	static const char *const signs[] = { "/usr/lib/podman/netavark",     /* Debian */
+					     "/usr/libexec/podman/netavark", /* elsewhere */
+					     NETAVARK_DIR "/" PLUGIN_NAME };
+	struct stat status;
+	bool found = false;
+
+	for (size_t i = 0; !found && i < ARRAY_SIZE(signs); i++)
+		found = !stat(signs[i], &status);
+	return found;
+}
+
 /* The directories of plugins that are there, or are to be. */
-static size_t bin_dirs(const struct places *places, const char *ret_dirs[2])
+static size_t bin_dirs(const struct places *places, const char *ret_dirs[BIN_DIRS_MAX])
 {
 	struct stat status;
 	size_t count = 0;
 
 	ret_dirs[count++] = places->bin_dir ? places->bin_dir : BIN_DIR;
-	if (!places->bin_dir && !stat(BIN_DIR_EXTRA, &status) && S_ISDIR(status.st_mode))
+	if (places->bin_dir)
+		return count;
+	if (!stat(BIN_DIR_EXTRA, &status) && S_ISDIR(status.st_mode))
 		ret_dirs[count++] = BIN_DIR_EXTRA;
+	if (netavark_is_served())
+		ret_dirs[count++] = NETAVARK_DIR;
 	return count;
 }
 
@@ -198,7 +218,7 @@ static int install(const struct places *places, struct install_file files[FILES_
 {
 	_cleanup_free_ char *text = config_text(places);
 	bool keep = !places->name && !places->network.subnet_count;
-	const char *dirs[2];
+	const char *dirs[BIN_DIRS_MAX];
 	size_t count = bin_dirs(places, dirs);
 	int ret = text ? 0 : error_sys(err, ENOMEM, "write the network");
 
@@ -232,9 +252,10 @@ const struct cli_command command_cni_install = {
 		"and writes\n"
 		"a network for it, " CONF_DIR "/" CONFIG_NAME ". Where " BIN_DIR_EXTRA " is "
 		"there, as on Debian, it gets\n"
-		"a copy as well. Files are replaced whole, and a network that is there stays as "
-		"it is unless\n"
-		"--network or --subnet say otherwise.\n"
+		"a copy as well; where podman's netavark is there, so does " NETAVARK_DIR ".\n"
+		"Files are replaced whole, and a network that is there stays as it is unless "
+		"--network or\n"
+		"--subnet say otherwise.\n"
 		"\n"
 		"Examples:\n"
 		"  nkctl cni install\n"
@@ -248,7 +269,7 @@ const struct cli_command command_cni_install = {
 static int uninstall(const struct places *places, struct install_file files[FILES_MAX],
 		     size_t *ret_count, struct error *err)
 {
-	const char *dirs[2];
+	const char *dirs[BIN_DIRS_MAX];
 	size_t count = bin_dirs(places, dirs);
 	int ret = install_remove(places->conf_dir, CONFIG_NAME, &files[0], err);
 

@@ -6,8 +6,7 @@
 podman_host()
 {
 	private_host
-	mkdir -p /etc/containers /run/bin
-	ln -s "$NKCTL_PROGRAM" /run/bin/nkctl
+	mkdir -p /etc/containers
 	podman_config >/etc/containers/containers.conf
 	cat >/etc/containers/storage.conf <<-'CONFIG'
 		[storage]

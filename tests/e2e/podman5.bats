@@ -19,6 +19,8 @@ setup_file()
 	need podman conmon runc
 	[[ $(podman --version) == *' 5.'* ]] || skip 'no podman 5 here'
 	podman_host
+	mkdir -p /usr/libexec/podman
+	ln -sf "$RUNTIMES/usr/lib/podman/netavark" /usr/libexec/podman/
 	follow podman.md 'podman 5: install'
 	network_delete_and_adapt
 	podman run --rm --network pods "$IMAGE" true # loads the programs

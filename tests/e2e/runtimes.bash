@@ -13,7 +13,7 @@ PATH=$RUNTIMES/usr/bin:$PATH
 readonly IMAGE=docker.io/library/busybox:latest PAUSE_IMAGE=registry.k8s.io/pause:3.9
 # shellcheck disable=SC2034
 readonly PAGES=$BATS_TEST_DIRNAME/../../tools/cni
-readonly PRIVATE_DIRS='/etc /opt /var/lib /usr/lib/cni /usr/local'
+readonly PRIVATE_DIRS='/etc /opt /var/lib /usr/lib/cni /usr/local /usr/libexec'
 
 need() # PROGRAM...
 {
