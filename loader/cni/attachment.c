@@ -2,20 +2,34 @@
 #include "cni/attachment.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "nl/link.h"
+#include "ops/collect.h"
 #include "ops/endpoint.h"
 #include "ops/node.h"
+
+/* What a killed attach holds nobody needs, and only its own next attach, or GC, would look for it.
+ */
+static bool may_be_of_remains(int ret)
+{
+	return ret == -ENOSPC || ret == -EADDRINUSE;
+}
 
 int attachment_make(const struct attach_request *request, struct attach_result *ret_result,
 		    struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	bool was_loaded = !ret;
 
 	if (ret == -ENOENT)
 		ret = node_open_unloaded(&node, err);
-	return ret ? ret : endpoint_attach(&node, request, ret_result, err);
+	if (!ret)
+		ret = endpoint_attach(&node, request, ret_result, err);
+	if (was_loaded && may_be_of_remains(ret) && !collect_unfinished(&node, NULL))
+		ret = endpoint_attach(&node, request, ret_result, err);
+	return ret;
 }
 
 /* Where somebody has removed the pins a device may still be there; all else hangs on it. */

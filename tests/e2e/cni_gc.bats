@@ -39,6 +39,20 @@ load cni
 	expect_same 'what stays' pods/c1/eth0 "$(attached)"
 }
 
+@test "an ADD takes what a kill left, where nothing else is free" {
+	local config
+	config=$(cni_config '{"subnets": ["10.91.0.0/30"]}')
+	expect_cni 'attached' ADD c1 "$config"
+	ip link set "$(answered '.interfaces[0].name')" alias ''
+	expect_cni 'the last address' ADD c2 "$config"
+	expect_same 'that one' 10.91.0.2/32 "$(answered '.ips[0].address')"
+	expect_same 'one endpoint' pods/c2/eth0 "$(attached)"
+	ip link set "$(answered '.interfaces[0].name')" alias ''
+	expect_cni 'an address asked for' ADD c1 "$(jq -c '. + {runtimeConfig: {ips: ["10.91.0.2"]}}' <<<"$config")"
+	expect_same 'one endpoint' pods/c1/eth0 "$(attached)"
+	expect_cni_error 'what lives keeps its own' 103 'no address' ADD c2 "$config"
+}
+
 @test "an ADD that is killed, anywhere, is cleaned by DEL" {
 	local config delay left
 	config=$(cni_config "$BUILT_IN")

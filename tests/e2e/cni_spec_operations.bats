@@ -25,6 +25,23 @@ load cni
 	expect 'another container in the same namespace' call_c1 ADD "$(cni_config)" CNI_CONTAINERID=c2 CNI_IFNAME=eth2
 }
 
+@test "2: an ADD that fails leaves nothing, be it the first on a host or not" {
+	local config before
+	config=$(cni_config '{"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}')
+	start listener host socat TCP-LISTEN:8080,reuseaddr,fork OPEN:/dev/null
+	eventually 'somebody listens' eval '[[ -n $(ss -Hltn sport = :8080) ]]'
+	before=$(host_state)
+	expect_not 'the first' call_c1 ADD "$config"
+	expect_error_object 'the first' 1.1.0 105 8080
+	nkctl down
+	expect_same 'the host is as before' "$before" "$(host_state)"
+	expect 'one without that port' call_c1 ADD "$(cni_config)"
+	expect_not 'another one' call_c1 ADD "$config" CNI_CONTAINERID=c2 CNI_NETNS=/run/netns/c2
+	expect_error_object 'another one' 1.1.0 105 8080
+	expect_same 'the other stays' pods/c1/eth0 "$(attached)"
+	expect_not 'no interface' at c2 ip link show eth0
+}
+
 @test "2: DEL with nothing but a name, an id and an interface" {
 	expect 'attached' call_c1 ADD "$(cni_config "$BUILT_IN")"
 	expect 'detached' cni_call DEL CNI_CONTAINERID=c1 CNI_IFNAME=eth0 -- '{"cniVersion": "0.3.1", "name": "pods"}'
