@@ -234,8 +234,8 @@ expect_refused() # WORDS FROM ADDRESS PORT
 # The client keeps silent: nothing but the answer itself can make its flow anew.
 @test "a connection whose flow was evicted lives on by the container's answer" {
 	local until_told="until [ -e $BATS_TEST_TMPDIR/go ]; do sleep 0.1; done; echo answer"
-	start server c1 socat -T 20 TCP-LISTEN:90,bind=$C1_4,reuseaddr SYSTEM:"$until_told",pipes
-	start client remote socat -T 20 -u TCP:$HOST4:8090,retry=50,interval=0.1 -
+	start server c1 socat -T 60 TCP-LISTEN:90,bind=$C1_4,reuseaddr SYSTEM:"$until_told",pipes
+	start client remote socat -T 60 -u TCP:$HOST4:8090,retry=200,interval=0.1 -
 	eventually "it is there" eval '[[ $(nkctl flows list --json | jq -r ".[].state") == established ]]'
 	nkctl flows flush --all
 	: >"$BATS_TEST_TMPDIR/go"

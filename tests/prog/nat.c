@@ -165,8 +165,8 @@ void nat_exempt(const struct nk_ip *addr, uint32_t prefix_len)
 /* The routes name their source, for that of two addresses isn't a matter of their order. */
 static void network_extend(void)
 {
-	net_run("ip addr add " SECOND_V4 "/24 dev " UPLINK);
-	net_run("ip addr add " SECOND_V6 "/64 dev " UPLINK " nodad");
+	net_address_add(SECOND_V4, 24, UPLINK);
+	net_address_add(SECOND_V6, 64, UPLINK);
 	net_run("ip route add 198.51.101.0/24 via " ROUTER_V4 " src " SECOND_V4);
 	net_run("ip -6 route add 2001:db8:9:100::/64 via " ROUTER_V6 " src " SECOND_V6);
 	net_run("ip route replace 198.51.100.0/24 via " ROUTER_V4 " src " HOST_V4);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "netkit.h"
 #include "nkctl/maps.h"
@@ -26,6 +27,18 @@ void net_run(const char *format, ...)
 	va_end(args);
 	if (system(command))
 		errx(1, "this failed: %s", command);
+}
+
+/* An IPv6 address gets its local route a moment later, in a work queue (net/ipv6/addrconf.c). */
+void net_address_add(const char *address, unsigned int prefix_len, const char *device)
+{
+	bool is_ipv6 = strchr(address, ':');
+
+	net_run("ip addr add %s/%u dev %s%s", address, prefix_len, device, is_ipv6 ? " nodad" : "");
+	if (is_ipv6)
+		net_run("timeout 10 sh -c 'until ip route get %s | grep -q ^local; do "
+			"sleep 0.01; done'",
+			address);
 }
 
 void net_sysctl(const char *name, const char *value)
@@ -83,8 +96,8 @@ static void uplink_create(void)
 	mac_format(router_mac, router);
 	veth_create(UPLINK, uplink_mac, UPLINK_MTU);
 	device_up(UPLINK);
-	net_run("ip addr add " HOST_V4 "/24 dev " UPLINK);
-	net_run("ip addr add " HOST_V6 "/64 dev " UPLINK " nodad");
+	net_address_add(HOST_V4, 24, UPLINK);
+	net_address_add(HOST_V6, 64, UPLINK);
 	net_run("ip neigh add 192.0.2.254 lladdr %s dev " UPLINK, router);
 	net_run("ip neigh add 2001:db8:2::fe lladdr %s dev " UPLINK, router);
 	net_run("ip neigh add fe80::fe lladdr %s dev " UPLINK, router);
@@ -120,6 +133,6 @@ void net_create(enum net_device device)
 	primary_create(OTHER, device);
 	uplink_create();
 	routes_create();
-	net_run("ip addr add " GATEWAY_V4 "/32 dev lo");
-	net_run("ip addr add " GATEWAY_V6 "/128 dev lo nodad");
+	net_address_add(GATEWAY_V4, 32, "lo");
+	net_address_add(GATEWAY_V6, 128, "lo");
 }

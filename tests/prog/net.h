@@ -69,6 +69,9 @@ extern const uint8_t router_mac[ETH_ALEN];
 /* net_run() - run a shell command; ends the test program when that fails. */
 void net_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* net_address_add() - give the host an address, and wait until it is one of its own. */
+void net_address_add(const char *address, unsigned int prefix_len, const char *device);
+
 /* net_sysctl() - write a file below /proc/sys/net of the calling thread's namespace. */
 void net_sysctl(const char *name, const char *value);
 

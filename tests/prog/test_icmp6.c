@@ -521,7 +521,7 @@ static void routes_create(void)
 	net_run("ip link add " ASIDE " mtu %d type veth peer name " ASIDE "p", ASIDE_MTU);
 	net_run("ip link set " ASIDE "p up addrgenmode none");
 	net_run("ip link set " ASIDE " up addrgenmode none");
-	net_run("ip addr add " ASIDE_V6 "/64 dev " ASIDE " nodad");
+	net_address_add(ASIDE_V6, 64, ASIDE);
 	net_run("ip -6 route add 2001:db8:9:7::/64 via " ASIDE_HOST);
 	net_run("ip route add 198.18.9.0/24 via inet6 fe80::fd dev " UPLINK);
 }

@@ -94,7 +94,7 @@ static void test_published(void **state)
 	datagram.saddr = nat.sender;
 	datagram.daddr = nat.remote;
 	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &datagram, &datagram);
-	net_run("ip addr add %s dev lo", nat_is_ipv4() ? REMOTE_V4 : REMOTE_V6 " nodad");
+	net_address_add(nat_is_ipv4() ? REMOTE_V4 : REMOTE_V6, nat_is_ipv4() ? 32 : 128, "lo");
 	nat_publish(&nat.remote, PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER, SERVER_PORT);
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_OTHER, &datagram);
 	net_run("ip addr del %s dev lo", nat_is_ipv4() ? REMOTE_V4 : REMOTE_V6);
