@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Makes a Debian 12 or 13 machine able to build, check and test nkctl: installs the packages that
-# are missing and keeps the stock kernels for vmtest/ and the container runtimes in a cache. Where all is there it only looks,
-# in a few hundredths of a second.
+# are missing and keeps the stock kernels for vmtest/ and the container runtimes in a cache. Where
+# all is there it only looks, in a few hundredths of a second.
 
 set -euo pipefail
 shopt -s inherit_errexit
