@@ -14,6 +14,7 @@
  */
 #include "endpoint_maps.h"
 #include "flow_maps.h"
+#include "kernel_types.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -22,25 +23,6 @@ const volatile __u64 host_netns_cookie = 0;
 
 /* enum netdev_cmd in include/linux/netdevice.h: not uapi, and unchanged since it was written. */
 #define NETDEV_UNREGISTER 6
-
-/* What is read of the kernel's structures; CO-RE finds the fields' places (netdevice.h). */
-struct net {
-	__u64 net_cookie;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
-struct net_device {
-	int ifindex;
-	int group;
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
-
-struct netdev_notifier_info {
-	struct net_device *dev;
-} __attribute__((preserve_access_index));
 
 /* An address may have been claimed by another endpoint meanwhile: only the dead one's goes. */
 static __always_inline void claim_delete(void *map, const void *addr, __u32 ifindex)

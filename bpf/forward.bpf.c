@@ -45,7 +45,8 @@ static __always_inline bool conntrack_knows(const struct sk_buff *skb)
 	return bpf_core_field_exists(skb->_nfct) && skb->_nfct & ~NK_NFCT_INFO_MASK;
 }
 
-static __always_inline bool protocol_has_ports(__u8 protocol)
+/* The protocols of which portmap and its like publish ports, SCTP aside. */
+static __always_inline bool protocol_is_witnessed(__u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
@@ -80,7 +81,7 @@ static __always_inline void forward_see_v4(const struct bpf_dynptr *packet)
 	struct nk_flow_key key = { 0 };
 	__be32 daddr;
 
-	if (!ip || !protocol_has_ports(ip->protocol))
+	if (!ip || !protocol_is_witnessed(ip->protocol))
 		return;
 	daddr = ip->daddr;
 	if (!bpf_map_lookup_elem(&endpoints_v4, &daddr))
@@ -97,7 +98,7 @@ static __always_inline void forward_see_v6(const struct bpf_dynptr *packet)
 	struct nk_flow_key key = { 0 };
 	struct in6_addr daddr;
 
-	if (!ip6 || !protocol_has_ports(ip6->nexthdr))
+	if (!ip6 || !protocol_is_witnessed(ip6->nexthdr))
 		return;
 	daddr = ip6->daddr;
 	if (!bpf_map_lookup_elem(&endpoints_v6, &daddr))

@@ -205,9 +205,8 @@ __noinline int from_ctr_as_it_is_v6(struct __sk_buff *skb, enum nk_hook hook)
 }
 
 /*
- * The way out of a packet that is to be translated, and that asks the FIB as it came. Of a known
- * one
- * @fib gets the device alone.
+ * The way out of a packet that is to be translated, and that asks the FIB as it came. @fib gets
+ * the device alone where the way is known.
  */
 static __always_inline enum nk_route from_ctr_nat_route_v4(struct __sk_buff *skb,
 							   const struct iphdr *ip,

@@ -25,6 +25,7 @@
 #include <linux/rtnetlink.h>
 
 #include "generation.h"
+#include "kernel_types.h"
 #include <bpf/bpf_core_read.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -39,15 +40,7 @@ const volatile __u64 host_netns_cookie = 0;
 /* enum netevent_notif_type in include/net/netevent.h. */
 #define NETEVENT_NEIGH_UPDATE 1
 
-/* What is read of the kernel's structures; CO-RE finds the fields' places. */
-struct net {
-	__u64 net_cookie;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
+/* What else is read of the kernel's structures. */
 struct sock_common {
 	possible_net_t skc_net;
 } __attribute__((preserve_access_index));
@@ -56,17 +49,9 @@ struct sock {
 	struct sock_common __sk_common;
 } __attribute__((preserve_access_index));
 
-struct net_device {
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
-
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
-} __attribute__((preserve_access_index));
-
-struct netdev_notifier_info {
-	struct net_device *dev;
 } __attribute__((preserve_access_index));
 
 struct neighbour {

@@ -11,6 +11,7 @@
  * little until the next such command, never too much.
  */
 #include "host_addresses.h"
+#include "kernel_types.h"
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
@@ -19,11 +20,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Which network namespace is the host (SO_NETNS_COOKIE). */
 const volatile __u64 host_netns_cookie = 0;
 
-/* What is read of the kernel's structures; CO-RE finds the fields' places. */
-struct net {
-	__u64 net_cookie;
-} __attribute__((preserve_access_index));
-
+/* What else is read of the kernel's structures. */
 struct sk_buff {
 	unsigned char *data;
 } __attribute__((preserve_access_index));

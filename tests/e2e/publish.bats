@@ -233,9 +233,10 @@ expect_refused() # WORDS FROM ADDRESS PORT
 
 # The client keeps silent: nothing but the answer itself can make its flow anew.
 @test "a connection whose flow was evicted lives on by the container's answer" {
-	local until_told="until [ -e $BATS_TEST_TMPDIR/go ]; do sleep 0.1; done; echo answer"
+	local wait=$BATS_TEST_TMPDIR/wait
+	echo "until [ -e '$BATS_TEST_TMPDIR/go' ]; do sleep 0.1; done" >"$wait"
 	nkctl flows flush --all
-	start server c1 socat -T 60 TCP-LISTEN:90,bind=$C1_4,reuseaddr SYSTEM:"$until_told",pipes
+	start server c1 socat -T 60 TCP-LISTEN:90,bind=$C1_4,reuseaddr SYSTEM:"timeout 30 sh $wait && echo answer",pipes
 	start client remote socat -T 60 -u TCP:$HOST4:8090,retry=200,interval=0.1 -
 	eventually "it is there" eval 'nkctl flows list --protocol tcp | grep -q established'
 	nkctl flows flush --all
