@@ -205,6 +205,19 @@ static void test_hairpin_none(void **state)
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
 }
 
+/* What comes in for a published port isn't an answer to who keeps that port for himself. */
+static void test_hairpin_port_published(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_SCTP, PLACE_OTHER, PUBLISHED_PORT);
+	datagram = nat_to_hairpin(IPPROTO_SCTP);
+	datagram.sport = PUBLISHED_PORT;
+	nat_assert_dropped(PLACE_SENDER, &datagram, NK_DROP_NAT_PORTS);
+	nat_assert_no_flows();
+}
+
 static const struct nat_test tests[] = {
 	{ "published: two entries, and the way back", test_published },
 	{ "published: an address before any", test_published_exact_first },
@@ -215,6 +228,7 @@ static const struct nat_test tests[] = {
 	{ "hairpin: to itself", test_hairpin_self },
 	{ "hairpin: nobody masquerades", test_hairpin_plain },
 	{ "hairpin: not published", test_hairpin_none },
+	{ "hairpin: SCTP whose own port is published", test_hairpin_port_published },
 };
 
 int main(void)

@@ -22,9 +22,15 @@
 #define PAYLOAD_LEN_MAX  1200
 #define ERROR_ONE_OUT_OF 4
 
+/* Not one that is published: SCTP keeps its port, and couldn't have that one. */
 static uint16_t random_port(void)
 {
-	return (uint16_t)(PORT_LOWEST + random_below(UINT16_MAX - PORT_LOWEST));
+	uint16_t port;
+
+	do
+		port = (uint16_t)(PORT_LOWEST + random_below(UINT16_MAX - PORT_LOWEST));
+	while (port == PUBLISHED_PORT);
+	return port;
 }
 
 /* Somebody behind the router. */
