@@ -71,7 +71,9 @@ static inline int place_socket(const char *place, int family, const struct trans
 		err(2, "make a socket in %s", place);
 	if (netns_fd != place_own_fd)
 		(void)close(netns_fd);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
+	/* Two sockets of datagrams could get the same port by it, and one the other's. */
+	if (transport->type == SOCK_STREAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
 		err(2, "SO_REUSEADDR");
 	return fd;
 }
