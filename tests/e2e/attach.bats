@@ -104,7 +104,7 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	told=$(attach c1 --json 2>/dev/null)
 	expect_same "show" "$told" "$(nkctl show c1 --json)"
 	expect_same "show by the device" "$told" "$(nkctl show "$(jq -r .host_device <<<"$told")" --json)"
-	expect_same "list" "$(jq -S . <<<"$told")" "$(nkctl list --json | jq -S '.[0]')"
+	expect_same "list" "$(jq . <<<"$told")" "$(nkctl list --json | jq '.[0]')"
 	# shellcheck disable=SC2016 # jq's variables
 	expect "the values" jq -e --arg mode "$E2E_MODE" --arg device "$E2E_DEVICE" '
 		.network == "default" and .id == "c1" and .ifname == "eth0" and .netns == "c1" and

@@ -120,7 +120,7 @@ reserved() { (cd "$BATS_TEST_TMPDIR/ipam/pods" && printf '%s ' [0-9f]*); }
 
 need_plugins() { [[ -x $CNI_PLUGIN_DIR/host-local ]] || skip 'containernetworking-plugins is not installed'; }
 
-# Expects the last answer to be an error object and nothing else. In a guest jq takes longer than all else.
+# Expects the last answer to be an error object and nothing else. A process takes long in a guest.
 expect_error_object() # WORDS VERSION CODE [REGEX]
 {
 	expect_match "$1: an error object" \

@@ -173,8 +173,8 @@ MINE=1" "$(grep -E '^(CNI_|MINE)' "$BATS_TEST_TMPDIR/env.ADD" | sort)"
 		"socketPath": "/s", "pciID": "0"}], "ips": [{"address": "10.9.9.9/24", "interface": 0}],
 		"routes": [{"dst": "10.9.0.0/16", "gw": "10.9.9.1", "mtu": 1300}], "y": {"z": []}}'
 	expect 'attached' call_c1 ADD "$(cni_config "$BUILT_IN" | jq -c --argjson p "$previous" '. + {prevResult: $p}')"
-	expect_same 'its own come first, unchanged' "$(jq -cS '[.interfaces[0], .ips[0], .routes[0], .y]' <<<"$previous")" \
-		"$(jq -cS '[.interfaces[0], .ips[0], .routes[0], .y]' <<<"$answer")"
+	expect_same 'its own come first, unchanged' "$(jq -c '[.interfaces[0], .ips[0], .routes[0], .y]' <<<"$previous")" \
+		"$(jq -c '[.interfaces[0], .ips[0], .routes[0], .y]' <<<"$answer")"
 	expect_same 'ours follow' 'eth0 2' "$(answered '.interfaces[2].name + " " + (.ips[1].interface | tostring)')"
 	expect_cni 'and CHECK knows which is which' CHECK c1 "$(with_previous "$(cni_config "$BUILT_IN")" |
 		jq -c 'del(.prevResult.routes[0])')"

@@ -8,7 +8,7 @@ setup_file() { containers c1; }
 # Examines the host. What the checks below look at is this report.
 examine() { report_read "$(nkctl doctor --json 2>/dev/null)"; }
 
-# Takes a report apart, at once, since a guest without KVM is slow to start jq.
+# Takes a report apart, at once, since a process takes long in a guest.
 report_read() # JSON
 {
 	local name state finding meaning mend

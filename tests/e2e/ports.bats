@@ -48,7 +48,7 @@ looked_at()
 	bpftool --json map dump pinned /sys/fs/bpf/nkctl*/maps/nat | jq -r '
 		.[0].formatted.value | .port_min as $min | .port_max as $max | .ports | to_entries[] |
 		.key as $word | .value as $bits | select($bits != 0) | range(64) |
-		select((($bits / pow(2; .)) | floor) % 2 == 1) | $word * 64 + . |
+		select($bits / pow(2; .) | floor | . - 2 * (. / 2 | floor) == 1) | $word * 64 + . |
 		select(. < $min or . > $max)' | xargs
 }
 
