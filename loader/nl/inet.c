@@ -330,6 +330,8 @@ int inet_default_routes(uint8_t family, struct default_route *routes, size_t max
 	ret = nlsock_open(&nl, err);
 	if (ret)
 		return ret;
+	if (family == AF_INET)
+		nlsock_expect_little(nl); /* default_route_parse() stops it */
 	message->rtm_family = family;
 	message->rtm_table = RT_TABLE_MAIN;
 	ret = nlsock_talk(nl, header, default_route_parse, &list, err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -36,13 +37,25 @@ static struct nlmsghdr *pair_request(struct nlsock_request *request, const struc
 	return header;
 }
 
+/*
+ * L3 netkit does no ARP by nature. Told to a device that is up, this would have the kernel look at
+ * every IPv6 route of the node (addrconf_notify(), net/ipv6/addrconf.c).
+ */
+static void set_noarp(struct ifinfomsg *info)
+{
+	info->ifi_flags = IFF_NOARP;
+	info->ifi_change = IFF_NOARP;
+}
+
 /* The peer's attributes: a whole link message of its own, nested (rtnl_create_link()). */
 static void pair_put_peer(struct nlmsghdr *header, uint16_t attr, const struct pair_spec *spec,
-			  bool with_mac)
+			  bool with_mac, bool noarp)
 {
 	struct nlattr *nest = mnl_attr_nest_start(header, attr);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(header, sizeof(*info));
 
-	(void)mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+	if (noarp)
+		set_noarp(info);
 	mnl_attr_put_strz(header, IFLA_IFNAME, spec->peer_name);
 	mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)spec->peer_netns_fd);
 	mnl_attr_put_u32(header, IFLA_MTU, spec->mtu);
@@ -66,7 +79,7 @@ int netkit_create(struct nlsock *nl, const struct pair_spec *spec, struct error 
 	mnl_attr_put_u32(header, NK_IFLA_NETKIT_MODE, l2 ? NK_NETKIT_L2 : NK_NETKIT_L3);
 	mnl_attr_put_u32(header, NK_IFLA_NETKIT_POLICY, NK_NETKIT_PASS);
 	mnl_attr_put_u32(header, NK_IFLA_NETKIT_PEER_POLICY, NK_NETKIT_DROP);
-	pair_put_peer(header, NK_IFLA_NETKIT_PEER_INFO, spec, l2);
+	pair_put_peer(header, NK_IFLA_NETKIT_PEER_INFO, spec, l2, false);
 	mnl_attr_nest_end(header, data);
 	mnl_attr_nest_end(header, info);
 	return nlsock_talk(nl, header, NULL, NULL, err);
@@ -74,15 +87,18 @@ int netkit_create(struct nlsock *nl, const struct pair_spec *spec, struct error 
 
 int veth_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err)
 {
+	const bool noarp = spec->mode == NK_MODE_L3;
 	struct nlsock_request request;
 	struct nlmsghdr *header = pair_request(&request, spec);
 	struct nlattr *info, *data;
 
+	if (noarp)
+		set_noarp(mnl_nlmsg_get_payload(header));
 	mnl_attr_put(header, IFLA_ADDRESS, NK_ETH_ALEN, spec->primary_mac);
 	info = mnl_attr_nest_start(header, IFLA_LINKINFO);
 	mnl_attr_put_strz(header, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
-	pair_put_peer(header, NK_VETH_INFO_PEER, spec, true);
+	pair_put_peer(header, NK_VETH_INFO_PEER, spec, true, noarp);
 	mnl_attr_nest_end(header, data);
 	mnl_attr_nest_end(header, info);
 	return nlsock_talk(nl, header, NULL, NULL, err);
@@ -220,14 +236,60 @@ int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err)
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
-int link_up(struct nlsock *nl, int ifindex, bool noarp, struct error *err)
+static const struct nlattr *nested_find(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	if (nest)
+		mnl_attr_for_each_nested (attr, nest)
+			if (mnl_attr_get_type(attr) == type)
+				return attr;
+	return NULL;
+}
+
+/* The values of all settings of net.ipv6.conf.DEVICE (inet6_fill_ifla6_attrs(), addrconf.c). */
+static const struct nlattr *ipv6_conf_find(const struct nlmsghdr *message)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(attr) == IFLA_AF_SPEC)
+			return nested_find(nested_find(attr, AF_INET6), IFLA_INET6_CONF);
+	return NULL;
+}
+
+static int ipv6_is_on_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *conf = ipv6_conf_find(message);
+	const int32_t *values = conf ? mnl_attr_get_payload(conf) : NULL;
+	bool *on = data;
+
+	*on = conf && mnl_attr_get_payload_len(conf) / sizeof(*values) > DEVCONF_DISABLE_IPV6 &&
+	      !values[DEVCONF_DISABLE_IPV6];
+	return MNL_CB_OK;
+}
+
+int link_ipv6_is_on(struct nlsock *nl, int ifindex, bool *ret_on, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	bool on = false;
+	int ret = nlsock_talk(nl, link_request(&request, RTM_GETLINK, 0, ifindex, &info),
+			      ipv6_is_on_parse, &on, err);
+
+	if (!ret)
+		*ret_on = on;
+	return ret;
+}
+
+int link_up(struct nlsock *nl, int ifindex, struct error *err)
 {
 	struct nlsock_request request;
 	struct ifinfomsg *info;
 	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
 
-	info->ifi_flags = noarp ? IFF_UP | IFF_NOARP : IFF_UP;
-	info->ifi_change = info->ifi_flags;
+	info->ifi_flags = IFF_UP;
+	info->ifi_change = IFF_UP;
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 

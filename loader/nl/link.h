@@ -83,10 +83,17 @@ int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *e
 int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err);
 
 /**
- * link_up() - set a device up.
- * @noarp: set IFF_NOARP too, which l3 netkit has by nature and l3 veth needs
+ * link_ipv6_is_on() - whether a device's setting disable_ipv6 is known to be off.
+ *
+ * Asked by netlink. For a path below /proc/sys/net the kernel looks at the entries of the same name
+ * of each other network namespace in which somebody looked one up (proc_sys_compare(),
+ * fs/proc/proc_sysctl.c), a microsecond for each: where every container has one, the host's own
+ * settings are slow to find, too.
  */
-int link_up(struct nlsock *nl, int ifindex, bool noarp, struct error *err);
+int link_ipv6_is_on(struct nlsock *nl, int ifindex, bool *ret_on, struct error *err);
+
+/* link_up() - set a device up. */
+int link_up(struct nlsock *nl, int ifindex, struct error *err);
 
 /* link_alias_set() - @alias is shorter than LINK_ALIAS_SIZE. */
 int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct error *err);

@@ -13,9 +13,13 @@
 /* The kernel fills dumps up to 32 KiB when the reader's buffer is that large (af_netlink.c). */
 #define NL_RECEIVE_SIZE 32768
 
+/* What the kernel's first part of a dump fits into, whatever the page size (NLMSG_GOODSIZE). */
+#define NL_RECEIVE_LITTLE 8192
+
 struct nlsock {
 	struct mnl_socket *socket;
 	uint32_t seq;
+	size_t receive_size;
 	char receive_buffer[NL_RECEIVE_SIZE];
 };
 
@@ -63,6 +67,7 @@ static int nlsock_open_protocol(int protocol, struct nlsock **ret_nl, struct err
 		free(nl);
 		return ret;
 	}
+	nl->receive_size = sizeof(nl->receive_buffer);
 	*ret_nl = nl;
 	return 0;
 }
@@ -80,6 +85,11 @@ int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err)
 int nlsock_open_sock_diag(struct nlsock **ret_nl, struct error *err)
 {
 	return nlsock_open_protocol(NETLINK_SOCK_DIAG, ret_nl, err);
+}
+
+void nlsock_expect_little(struct nlsock *nl)
+{
+	nl->receive_size = NL_RECEIVE_LITTLE;
 }
 
 static int nlsock_open_here(void *data, struct error *err)
@@ -160,7 +170,7 @@ static int done_read(const struct nlmsghdr *message, struct error *err)
 static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *interrupted,
 			  struct error *err)
 {
-	ssize_t received = mnl_socket_recvfrom(nl->socket, nl->receive_buffer, NL_RECEIVE_SIZE);
+	ssize_t received = mnl_socket_recvfrom(nl->socket, nl->receive_buffer, nl->receive_size);
 	const struct nlmsghdr *message = (const struct nlmsghdr *)nl->receive_buffer;
 	int len = (int)received;
 

@@ -31,6 +31,13 @@ int nlsock_open_netfilter(struct nlsock **ret_nl, struct error *err);
 /* nlsock_open_sock_diag() - a socket for questions about sockets. */
 int nlsock_open_sock_diag(struct nlsock **ret_nl, struct error *err);
 
+/**
+ * nlsock_expect_little() - for a dump of which only the beginning is wanted: while the kernel hands
+ * over a part it prepares the next one, as large as its reader's buffer (netlink_recvmsg(),
+ * af_netlink.c).
+ */
+void nlsock_expect_little(struct nlsock *nl);
+
 /* nlsock_open_in() - a rtnetlink socket in another namespace, in which it stays. */
 int nlsock_open_in(int netns_fd, struct nlsock **ret_nl, struct error *err);
 

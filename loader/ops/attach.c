@@ -652,7 +652,8 @@ static int datapath_ready(struct attach *attach, struct error *err)
 		ret = network_exempt(node, &attach->network, err);
 	if (!ret && attach->request->routes)
 		ret = addresses_exempt(attach, err);
-	if (!ret && collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
+	if (!ret && node->datapath.config.nat &&
+	    collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
 		(void)publish_collect(node, NULL); /* another attach may succeed */
 		(void)collect_flows(node, NULL);
 	}
@@ -676,6 +677,7 @@ static int attach_locked(struct attach *attach, struct error *err)
 /* From what is known: reading back the way `list` does would cost more with every endpoint. */
 static int attach_report(struct attach *attach, struct attach_result *ret_result, struct error *err)
 {
+	struct endpoint_setup setup = attach_setup(attach);
 	struct nk_endpoint value = claim_value(attach);
 	struct endpoint *endpoint = &ret_result->endpoint;
 	int ret;
@@ -702,7 +704,7 @@ static int attach_report(struct attach *attach, struct attach_result *ret_result
 	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);
 	publish_list_compress(&endpoint->published, endpoint_is_dual(endpoint));
 	if (!ret)
-		ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
+		ret = host_link_await(&setup, &endpoint->link, err);
 	if (!ret)
 		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
 				&endpoint->program_id, NULL, err);

@@ -14,9 +14,20 @@
 #include "ops/gateway.h"
 #include "ops/node.h"
 
-/* How long to wait for the kernel to take in packets to an address, and how often to look. */
-#define ADDRESS_WAIT_US 1000000
-#define ADDRESS_POLL_US 200
+/*
+ * What the kernel does by itself, in a moment, is waited for, so that the container can be spoken
+ * to when the attach has ended; how long, and how often to look. A kernel that takes longer has too
+ * much to do, and gets to it.
+ */
+#define AWAIT_US 1000000
+#define POLL_US  200
+
+static void poll_pause(void)
+{
+	const struct timespec pause = { .tv_nsec = POLL_US * 1000L };
+
+	(void)nanosleep(&pause, NULL); /* woken early only polls early */
+}
 
 static bool setup_has_ipv6(const struct endpoint_setup *setup)
 {
@@ -89,7 +100,7 @@ int host_setup(const struct endpoint_setup *setup, struct error *err)
 	int ret = primary_forward(setup, err);
 
 	if (!ret)
-		ret = link_up(setup->host, setup->ifindex, setup->noarp, err);
+		ret = link_up(setup->host, setup->ifindex, err);
 	if (!ret)
 		ret = link_get_by_index(setup->host, LOOPBACK_IFINDEX, &loopback, err);
 	for (size_t i = 0; !ret && i < setup->address_count; i++) {
@@ -103,6 +114,23 @@ int host_setup(const struct endpoint_setup *setup, struct error *err)
 	return ret;
 }
 
+/* A device sends some time after it got its carrier: linkwatch_do_dev(), net/core/link_watch.c. */
+int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_link,
+		    struct error *err)
+{
+	struct link_info link;
+	int ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
+
+	for (int waited_us = 0; !ret && !(link.flags & IFF_RUNNING) && waited_us < AWAIT_US;
+	     waited_us += POLL_US) {
+		poll_pause();
+		ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
+	}
+	if (!ret)
+		*ret_link = link;
+	return ret;
+}
+
 static int container_enable_ipv6(void *data, struct error *err)
 {
 	return sysctl_write_dev("ipv6", data, "disable_ipv6", 0, err);
@@ -112,12 +140,15 @@ static int container_enable_ipv6(void *data, struct error *err)
 static int container_prepare_ipv6(const struct endpoint_setup *setup, struct error *err)
 {
 	char ifname[IF_NAMESIZE];
+	bool on;
 	int ret;
 
 	if (!setup_has_ipv6(setup))
 		return 0;
 	(void)strcpy(ifname, setup->peer_name); /* identity_init() checked its length */
-	ret = netns_run(setup->netns_fd, container_enable_ipv6, ifname, err);
+	ret = link_ipv6_is_on(setup->container, setup->peer_ifindex, &on, err);
+	if (!ret && !on)
+		ret = netns_run(setup->netns_fd, container_enable_ipv6, ifname, err);
 	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
 	if (!ret && setup->noarp)
 		ret = link_addr_gen_none(setup->container, setup->peer_ifindex, err);
@@ -246,18 +277,13 @@ static int container_routes(const struct endpoint_setup *setup, struct endpoint_
 	return ret;
 }
 
-/*
- * So that the container can be spoken to when the attach has ended. A kernel that takes longer has
- * too much to do, and gets to it.
- */
 static int container_address_await(const struct endpoint_setup *setup, const struct addr *addr,
 				   struct error *err)
 {
-	const struct timespec pause = { .tv_nsec = ADDRESS_POLL_US * 1000L };
 	int ret = inet_addr_is_local(setup->container, addr, err);
 
-	for (int waited_us = 0; !ret && waited_us < ADDRESS_WAIT_US; waited_us += ADDRESS_POLL_US) {
-		(void)nanosleep(&pause, NULL); /* woken early only polls early */
+	for (int waited_us = 0; !ret && waited_us < AWAIT_US; waited_us += POLL_US) {
+		poll_pause();
 		ret = inet_addr_is_local(setup->container, addr, err);
 	}
 	return ret < 0 ? error_prefix(err, "look for the container's address %s",
@@ -282,11 +308,16 @@ int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *
 
 	ret_routes->count = 0;
 	if (!ret)
-		ret = link_up(setup->container, LOOPBACK_IFINDEX, false, err);
-	if (!ret)
-		ret = link_up(setup->container, setup->peer_ifindex, setup->noarp, err);
+		ret = link_up(setup->container, LOOPBACK_IFINDEX, err);
+	/*
+	 * An IPv6 address is taken in by a worker of the kernel, which needs the lock of all
+	 * devices. When the pair has come up another one has that, as long as it takes to look at
+	 * the node's routes.
+	 */
 	for (size_t i = 0; !ret && i < setup->address_count; i++)
 		ret = container_address_add(setup, &setup->addresses[i], err);
+	if (!ret)
+		ret = link_up(setup->container, setup->peer_ifindex, err);
 	if (!ret)
 		ret = container_routes(setup, ret_routes, err);
 	return ret ? ret : container_addresses_await(setup, err);

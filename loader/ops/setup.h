@@ -10,6 +10,7 @@
 #include "core/addr.h"
 #include "core/error.h"
 #include "nkctl/maps.h"
+#include "nl/link.h"
 #include "nl/nlsock.h"
 
 /* Routes of a container at most: those that come with its addresses, and those asked for. */
@@ -69,6 +70,13 @@ int host_setup(const struct endpoint_setup *setup, struct error *err);
  * @ret_routes: the routes that it got: a default route that another interface has is left out
  */
 int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *ret_routes,
+		    struct error *err);
+
+/**
+ * host_link_await() - wait, but not for ever, until both ends can send.
+ * @ret_link: the primary
+ */
+int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_link,
 		    struct error *err);
 
 #endif
