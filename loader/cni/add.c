@@ -7,6 +7,11 @@
  * plugin is asked first, so whatever fails later has to give its address back; what fails because
  * the attachment exists must not, since the address is that attachment's. So that is looked at
  * before the plugin is asked.
+ *
+ * While the plugin works, the attach goes on as far as it can without addresses, which takes about
+ * as long (ops/attach.c). It waits for the answer with locks held, so not without an end: then
+ * the attach is given up, and made once more when the answer is there. A
+ * plugin that was started is always waited for, and if it fails, that is the failure that is told.
  */
 #include "cni/verbs.h"
 
@@ -27,7 +32,8 @@
 /**
  * struct add - an ADD under way.
  * @ns: path of @netns_fd, which is opened once
- * @answer: of the delegated plugin; @ipam borrows from it
+ * @call: of the delegated plugin
+ * @answer: that it gave; @ipam borrows from it
  * @routes: that the container is to get, where addresses are delegated
  */
 struct add {
@@ -35,6 +41,7 @@ struct add {
 	struct cni_config config;
 	int netns_fd;
 	char ns[32];
+	struct ipam_call call;
 	json_t *answer;
 	struct cni_result ipam;
 	struct endpoint_routes routes;
@@ -223,18 +230,51 @@ static int endpoint_add(struct add *add, json_t **ret_answer, struct error *err)
 	return ret;
 }
 
+static int answer_take(struct add *add, struct error *err)
+{
+	int ret = ipam_add_end(&add->call, &add->answer, &add->ipam, err);
+
+	add->attach.await = NULL;
+	return ret ? ret : request_take_ipam(add, err);
+}
+
+/* Called by the attach, when it needs the addresses. */
+static int answer_await(void *data, int wait_ms, struct error *err)
+{
+	struct add *add = data;
+
+	if (ipam_add_is_over(&add->call, wait_ms))
+		return answer_take(add, err);
+	return error_set(err, EAGAIN, "the ipam plugin %s takes its time", add->call.type);
+}
+
+static int endpoint_add_meanwhile(struct add *add, json_t **ret_answer, struct error *err)
+{
+	struct error answer_err;
+	int ret;
+
+	add->attach.await = answer_await;
+	add->attach.await_data = add;
+	ret = endpoint_add(add, ret_answer, err);
+	if (!add->attach.await)
+		return ret;
+	if (answer_take(add, &answer_err)) {
+		*err = answer_err;
+		return err->code;
+	}
+	return ret == -EAGAIN ? endpoint_add(add, ret_answer, err) : ret;
+}
+
 static int add_delegated(struct add *add, json_t **ret_answer, struct error *err)
 {
 	const char *type = add->config.ipam_type;
 	int ret = attachment_check_absent(&add->request->identity, err);
 
 	if (!ret)
-		ret = ipam_add(add->request, type, &add->answer, &add->ipam, err);
+		ret = ipam_add_start(add->request, type, &add->call, err);
 	if (ret)
 		return ret;
-	ret = request_take_ipam(add, err);
-	if (!ret)
-		ret = endpoint_add(add, ret_answer, err);
+	ret = endpoint_add_meanwhile(add, ret_answer, err);
 	if (ret)
 		ipam_give_back(add->request, type);
 	return ret;

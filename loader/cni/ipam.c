@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -96,13 +97,11 @@ static int program_spawn(const char *path, int in_fd, int out_fd, pid_t *ret_pid
 	return -ret;
 }
 
-/* Return: its wait status, or a negative errno; what it printed is read in any case. */
-static int program_run(const struct cni_request *request, const char *path, char **ret_output,
-		       size_t *ret_len, struct error *err)
+static int program_start(const struct cni_request *request, const char *path,
+			 struct ipam_call *call, struct error *err)
 {
 	_cleanup_close_ int in_fd = -1, read_fd = -1, write_fd = -1;
-	int pipe_fds[2], status = 0, ret;
-	pid_t pid = 0;
+	int pipe_fds[2], ret;
 
 	ret = input_make(request, &in_fd, err);
 	if (ret)
@@ -111,15 +110,24 @@ static int program_run(const struct cni_request *request, const char *path, char
 		return error_sys(err, errno, "make a pipe");
 	read_fd = pipe_fds[0];
 	write_fd = pipe_fds[1];
-	ret = program_spawn(path, in_fd, write_fd, &pid);
+	ret = program_spawn(path, in_fd, write_fd, &call->pid);
 	if (ret)
 		return error_sys(err, ret, "run %s", path);
-	cleanup_close(&write_fd);
-	ret = cni_input_read(read_fd, ANSWER_MAX, ret_output, ret_len, err);
-	if (ret && pid)
-		(void)kill(pid, SIGKILL); /* our own child: it is there until we wait for it */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	call->output_fd = TAKE_FD(read_fd);
+	return 0;
+}
+
+/* Return: its wait status, or a negative errno; what it printed is read in any case. */
+static int program_end(struct ipam_call *call, char **ret_output, size_t *ret_len,
+		       struct error *err)
+{
+	int status = 0, ret = cni_input_read(call->output_fd, ANSWER_MAX, ret_output, ret_len, err);
+
+	if (ret)
+		(void)kill(call->pid, SIGKILL); /* it is there until we wait for it */
+	while (waitpid(call->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	cleanup_close(&call->output_fd);
 	return ret ? ret : status;
 }
 
@@ -148,9 +156,10 @@ static int failure_of(const char *type, const char *command, int status, const c
 	return ret;
 }
 
-static int plugin_run(const struct cni_request *request, const char *type, const char *command,
-		      char **ret_output, size_t *ret_len, struct error *err)
+static int call_start(const struct cni_request *request, const char *type, const char *command,
+		      struct ipam_call *ret_call, struct error *err)
 {
+	struct ipam_call call = { .type = type, .command = command, .output_fd = -1 };
 	char path[PATH_MAX];
 	int ret = ipam_find(request, type, path, err);
 
@@ -158,17 +167,29 @@ static int plugin_run(const struct cni_request *request, const char *type, const
 		return ret;
 	if (setenv("CNI_COMMAND", command, 1))
 		return error_sys(err, errno, "set CNI_COMMAND");
-	ret = program_run(request, path, ret_output, ret_len, err);
-	return ret > 0 ? failure_of(type, command, ret, *ret_output, *ret_len, err) : ret;
+	ret = program_start(request, path, &call, err);
+	if (!ret)
+		*ret_call = call;
+	return ret;
+}
+
+static int call_end(struct ipam_call *call, char **ret_output, size_t *ret_len, struct error *err)
+{
+	int ret = program_end(call, ret_output, ret_len, err);
+
+	return ret > 0 ? failure_of(call->type, call->command, ret, *ret_output, *ret_len, err)
+		       : ret;
 }
 
 int ipam_run(const struct cni_request *request, const char *type, const char *command,
 	     struct error *err)
 {
 	_cleanup_free_ char *output = NULL;
+	struct ipam_call call;
 	size_t len = 0;
+	int ret = call_start(request, type, command, &call, err);
 
-	return plugin_run(request, type, command, &output, &len, err);
+	return ret ? ret : call_end(&call, &output, &len, err);
 }
 
 /*
@@ -197,36 +218,39 @@ static int answer_parse(const char *type, json_t *answer, struct cni_result *ret
 	return 0;
 }
 
-/* Return: as ipam_add(), which gives back what the plugin may have given before it failed. */
-static int answer_get(const struct cni_request *request, const char *type, json_t **ret_answer,
-		      struct cni_result *ret_result, struct error *err)
+int ipam_add_start(const struct cni_request *request, const char *type, struct ipam_call *ret_call,
+		   struct error *err)
+{
+	return call_start(request, type, "ADD", ret_call, err);
+}
+
+/* It is when nobody has the pipe open any more. */
+bool ipam_add_is_over(const struct ipam_call *call, int wait_ms)
+{
+	struct pollfd output = { .fd = call->output_fd };
+
+	return poll(&output, 1, wait_ms) > 0;
+}
+
+int ipam_add_end(struct ipam_call *call, json_t **ret_answer, struct cni_result *ret_result,
+		 struct error *err)
 {
 	_cleanup_free_ char *output = NULL;
 	size_t len = 0;
 	json_t *answer;
-	int ret = plugin_run(request, type, "ADD", &output, &len, err);
+	int ret = call_end(call, &output, &len, err);
 
 	if (ret)
 		return ret;
 	answer = json_loadb(output, len, 0, NULL);
 	if (json_is_object(answer))
-		ret = answer_parse(type, answer, ret_result, err);
+		ret = answer_parse(call->type, answer, ret_result, err);
 	else
 		ret = cni_error(err, CNI_DECODE_FAILURE,
-				"answer of the ipam plugin %s: no JSON object", type);
+				"answer of the ipam plugin %s: no JSON object", call->type);
 	if (ret)
 		json_decref(answer);
 	else
 		*ret_answer = answer;
-	return ret;
-}
-
-int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
-	     struct cni_result *ret_result, struct error *err)
-{
-	int ret = answer_get(request, type, ret_answer, ret_result, err);
-
-	if (ret)
-		ipam_give_back(request, type);
 	return ret;
 }

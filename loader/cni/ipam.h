@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
 
 #include "cni/request.h"
 #include "cni/result.h"
@@ -31,13 +33,36 @@ int ipam_run(const struct cni_request *request, const char *type, const char *co
 	     struct error *err);
 
 /**
- * ipam_add() - the same for ADD, with what it answers. Where it fails, the plugin has had a DEL,
- * too.
+ * struct ipam_call - a plugin at work.
+ * @output_fd: what it prints
+ */
+struct ipam_call {
+	const char *type, *command;
+	pid_t pid;
+	int output_fd;
+};
+
+/**
+ * ipam_add_start() - have the plugin do the ADD.
+ * @ret_call: to be ended by ipam_add_end()
+ *
+ * Return: 0; errors of ipam_find().
+ */
+int ipam_add_start(const struct cni_request *request, const char *type, struct ipam_call *ret_call,
+		   struct error *err);
+
+/* ipam_add_is_over() - whether its answer is there, after @wait_ms at the latest. */
+bool ipam_add_is_over(const struct ipam_call *call, int wait_ms);
+
+/**
+ * ipam_add_end() - wait for the answer.
  * @ret_answer: a new reference
  * @ret_result: borrows from it; has an address at least
+ *
+ * Return: as ipam_run(). In any case the plugin has ended, and may have given an address.
  */
-int ipam_add(const struct cni_request *request, const char *type, json_t **ret_answer,
-	     struct cni_result *ret_result, struct error *err);
+int ipam_add_end(struct ipam_call *call, json_t **ret_answer, struct cni_result *ret_result,
+		 struct error *err);
 
 /* ipam_give_back() - the plugin's DEL after an ADD that failed, unless another ADD has succeeded.
  */

@@ -7,7 +7,9 @@
  * (and unloaded again, if it fails), and, under the endpoint's lock:
  *
  *  1. the pair is made. The kernel refuses a second device of the same name, which makes the
- *     identity unique, and netkit's peer may send nothing yet (a veth pair stays down instead)
+ *     identity unique, and netkit's peer may send nothing yet (a veth pair stays down instead).
+ *     Where somebody else is still looking for addresses, the program is attached now, and they are
+ *     waited for: what the two take passes at the same time. Without a claim the program drops all
  *  2. the addresses are claimed in the endpoint maps. After the device: a claim whose device
  *     doesn't exist is known to be dead
  *  3. the ports are published, that is, claimed in the same way
@@ -47,6 +49,13 @@
 
 #define MTU_WITHOUT_UPLINK 1500 /* Ethernet's */
 
+/*
+ * How long addresses are waited for with the endpoint's lock and the shared one of the node held:
+ * longer than a plugin takes on an overloaded node, since giving up makes more work there, and
+ * shorter than others wait for a lock.
+ */
+#define ADDRESSES_WAIT_MS 10000
+
 /**
  * struct attach - an attach under way.
  * @container: rtnetlink socket inside the container's namespace
@@ -56,6 +65,8 @@
  * @routes: that the container got
  * @bandwidth: the wanted limits, complete
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
+ * @has_program: it is attached
+ * @turn_fd: the lock of making endpoints
  */
 struct attach {
 	struct node *node;
@@ -70,8 +81,9 @@ struct attach {
 	int ifindex, peer_ifindex;
 	struct endpoint_routes routes;
 	struct bandwidth bandwidth;
-	bool no_uplink, veth_instead, shares_ports;
+	bool has_program, no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
+	int turn_fd;
 };
 
 /* Plan: nothing is changed yet ----------------------------------------------------------------- */
@@ -159,7 +171,7 @@ static int addresses_check(const struct attach *attach, struct error *err)
 
 	for (size_t i = 0; !ret && i < attach->request->address_count; i++)
 		ret = address_check(attach, i, err);
-	return ret;
+	return ret ? ret : mtu_check(attach->pair.mtu, attach_wants_family(attach, AF_INET6), err);
 }
 
 static int mtu_plan(struct attach *attach, struct error *err)
@@ -175,7 +187,7 @@ static int mtu_plan(struct attach *attach, struct error *err)
 	if (!mtu)
 		mtu = uplink_mtu ? uplink_mtu : MTU_WITHOUT_UPLINK;
 	attach->pair.mtu = mtu < MTU_MAX ? mtu : MTU_MAX; /* an uplink may have more */
-	return mtu_check(mtu, attach_wants_family(attach, AF_INET6), err);
+	return 0;
 }
 
 /*
@@ -243,9 +255,9 @@ static int attach_plan(struct attach *attach, struct error *err)
 	if (!ret)
 		ret = network_plan(attach, err);
 	if (!ret)
-		ret = addresses_check(attach, err);
-	if (!ret)
 		ret = mtu_plan(attach, err);
+	if (!ret && !attach->request->await)
+		ret = addresses_check(attach, err);
 	if (!ret)
 		ret = nlsock_open_in(attach->netns_fd, &attach->container, err);
 	if (ret)
@@ -253,6 +265,19 @@ static int attach_plan(struct attach *attach, struct error *err)
 	pair_plan(attach);
 	log_step("plan");
 	return 0;
+}
+
+/* The request is complete after it: what was planned without addresses is planned again. */
+static int addresses_await(struct attach *attach, int wait_ms, struct error *err)
+{
+	int ret = attach->request->await(attach->request->await_data, wait_ms, err);
+
+	if (!ret)
+		ret = network_plan(attach, err);
+	if (!ret)
+		ret = addresses_check(attach, err);
+	log_step("addresses_await");
+	return ret;
 }
 
 /* The device pair ------------------------------------------------------------------------------ */
@@ -477,11 +502,15 @@ static int ports_publish(struct attach *attach, struct error *err)
 
 static int program_attach(struct attach *attach, struct error *err)
 {
-	int ret = hook_attach(&attach->node->datapath,
-			      attach->kind == NK_DEVICE_NETKIT ? PROGRAM_FROM_CTR
-							       : PROGRAM_FROM_CTR_VETH,
-			      attach->ifindex, err);
+	int ret;
 
+	if (attach->has_program)
+		return 0;
+	ret = hook_attach(&attach->node->datapath,
+			  attach->kind == NK_DEVICE_NETKIT ? PROGRAM_FROM_CTR
+							   : PROGRAM_FROM_CTR_VETH,
+			  attach->ifindex, err);
+	attach->has_program = !ret;
 	log_step("program_attach");
 	return ret;
 }
@@ -547,57 +576,16 @@ static int container_side_setup(struct attach *attach, struct error *err)
 	return ret;
 }
 
-/* The transaction ------------------------------------------------------------------------------ */
-
-static int attach_commit(struct attach *attach, struct error *err)
-{
-	char alias[IDENTITY_ALIAS_SIZE];
-	int ret;
-
-	identity_alias(&attach->request->identity, alias);
-	ret = link_alias_set(attach->node->nl, attach->ifindex, alias, err);
-	log_step("commit");
-	return ret ? error_prefix(err, "name the device %s", attach->pair.primary_name) : 0;
-}
-
-/* Its own errors are less than the one that led here: what stays is removed by the next attach. */
-static void attach_undo(struct attach *attach)
-{
-	if (attach->ifindex)
-		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
-}
+/* The datapath --------------------------------------------------------------------------------- */
 
 /*
- * Ctrl-C waits until the transaction has ended, one way or the other. What nobody can block,
- * SIGKILL, leaves an unfinished device for the next attach or detach.
+ * Which programs are loaded: addresses tell whether anything will be translated. Where that is
+ * loaded it stays.
  */
-static void signals_hold(sigset_t *ret_before)
+static bool attach_loads_by_addresses(const struct attach *attach)
 {
-	sigset_t held;
-
-	(void)sigemptyset(&held); /* these fail only for signals that don't exist */
-	(void)sigaddset(&held, SIGINT);
-	(void)sigaddset(&held, SIGTERM);
-	(void)sigaddset(&held, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
-}
-
-static int attach_do(struct attach *attach, struct error *err)
-{
-	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,  addresses_claim, ports_publish,        uplinks_ready,
-		program_attach, limits_apply, host_side_setup, container_side_setup, attach_commit,
-	};
-	sigset_t before;
-	int ret = 0;
-
-	signals_hold(&before);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
-		ret = steps[i](attach, err);
-	if (ret)
-		attach_undo(attach);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	return ret;
+	return attach->request->await && !attach->node->datapath.config.nat &&
+	       attach_masquerade(attach) != NK_MASQUERADE_OFF;
 }
 
 static bool ports_are_shared(struct node *node)
@@ -641,17 +629,27 @@ static int addresses_exempt(struct attach *attach, struct error *err)
 	return network_exempt(attach->node, &neighbours, err);
 }
 
+/* What is reached without translation. */
+static int subnets_exempt(struct attach *attach, struct error *err)
+{
+	int ret = network_exempt(attach->node, &attach->network, err);
+
+	return ret || !attach->request->routes ? ret : addresses_exempt(attach, err);
+}
+
 /* Loaded, as it is wanted, and with what the network needs in it. */
 static int datapath_ready(struct attach *attach, struct error *err)
 {
 	struct node *node = attach->node;
 	uint32_t id;
-	int ret = datapath_load_wanted(attach, err);
+	int ret = 0;
 
+	if (attach_loads_by_addresses(attach))
+		ret = addresses_await(attach, ADDRESSES_WAIT_MS, err);
 	if (!ret)
-		ret = network_exempt(node, &attach->network, err);
-	if (!ret && attach->request->routes)
-		ret = addresses_exempt(attach, err);
+		ret = datapath_load_wanted(attach, err);
+	if (!ret && !attach->request->await)
+		ret = subnets_exempt(attach, err);
 	if (!ret && node->datapath.config.nat &&
 	    collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
 		(void)publish_collect(node, NULL); /* another attach may succeed */
@@ -661,17 +659,103 @@ static int datapath_ready(struct attach *attach, struct error *err)
 	return ret;
 }
 
+/* The transaction ------------------------------------------------------------------------------ */
+
+/* While addresses are waited for others have their turn. */
+static int turn_interrupt(struct attach *attach, struct error *err)
+{
+	int ret;
+
+	cleanup_close(&attach->turn_fd);
+	ret = addresses_await(attach, ADDRESSES_WAIT_MS, err);
+	return ret ? ret : pins_lock_attach(&attach->node->datapath.pins, &attach->turn_fd, err);
+}
+
+/*
+ * What it takes until the program is attached, and until addresses are found, passes at the same
+ * time.
+ */
+static int late_addresses_await(struct attach *attach, struct error *err)
+{
+	int ret;
+
+	if (!attach->request->await)
+		return 0;
+	ret = program_attach(attach, err);
+	if (ret)
+		return ret;
+	ret = addresses_await(attach, 0, err);
+	if (ret == -EAGAIN)
+		ret = turn_interrupt(attach, err);
+	return ret ? ret : subnets_exempt(attach, err);
+}
+
+static int attach_commit(struct attach *attach, struct error *err)
+{
+	char alias[IDENTITY_ALIAS_SIZE];
+	int ret;
+
+	identity_alias(&attach->request->identity, alias);
+	ret = link_alias_set(attach->node->nl, attach->ifindex, alias, err);
+	log_step("commit");
+	return ret ? error_prefix(err, "name the device %s", attach->pair.primary_name) : 0;
+}
+
+/* Its own errors are less than the one that led here: what stays is removed by the next attach. */
+static void attach_undo(struct attach *attach)
+{
+	if (attach->ifindex)
+		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
+}
+
+/*
+ * Ctrl-C waits until the transaction has ended, one way or the other. What nobody can block,
+ * SIGKILL, leaves an unfinished device for the next attach or detach.
+ */
+static void signals_hold(sigset_t *ret_before)
+{
+	sigset_t held;
+
+	(void)sigemptyset(&held); /* these fail only for signals that don't exist */
+	(void)sigaddset(&held, SIGINT);
+	(void)sigaddset(&held, SIGTERM);
+	(void)sigaddset(&held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
+static int attach_do(struct attach *attach, struct error *err)
+{
+	static int (*const steps[])(struct attach *, struct error *) = {
+		remains_remove,  pair_create,          late_addresses_await, addresses_claim,
+		ports_publish,   uplinks_ready,        program_attach,       limits_apply,
+		host_side_setup, container_side_setup, attach_commit,
+	};
+	sigset_t before;
+	int ret = 0;
+
+	signals_hold(&before);
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
+		ret = steps[i](attach, err);
+	if (ret)
+		attach_undo(attach);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
 static int attach_locked(struct attach *attach, struct error *err)
 {
 	const struct identity *identity = &attach->request->identity;
 	const struct pins *pins = &attach->node->datapath.pins;
-	_cleanup_close_ int lock_fd = -1, turn_fd = -1;
+	_cleanup_close_ int lock_fd = -1;
 	int ret = pins_lock_endpoint(pins, identity_hash(identity), true, &lock_fd, err);
 
 	if (!ret)
-		ret = pins_lock_attach(pins, &turn_fd, err);
+		ret = pins_lock_attach(pins, &attach->turn_fd, err);
 	log_step("locks");
-	return ret ? ret : attach_do(attach, err);
+	if (!ret)
+		ret = attach_do(attach, err);
+	cleanup_close(&attach->turn_fd);
+	return ret;
 }
 
 /* From what is known: reading back the way `list` does would cost more with every endpoint. */
@@ -717,7 +801,11 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 {
 	char primary_name[IF_NAMESIZE];
 	struct attach attach = {
-		.node = node, .request = request, .netns_fd = -1, .pair.primary_name = primary_name
+		.node = node,
+		.request = request,
+		.netns_fd = -1,
+		.turn_fd = -1,
+		.pair.primary_name = primary_name,
 	};
 	int ret;
 

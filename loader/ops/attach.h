@@ -34,6 +34,11 @@
  * @mac: of the container's end, in mode l2; all zero: one that is made of the identity
  * @ports: to be published
  * @bandwidth: limits, with or without a burst
+ * @await: NULL: all of this is known. Otherwise addresses and routes are still being looked for,
+ *and this waits for them, for so many milliseconds: it completes the request (@network, too, may
+ *	get more subnets), and sets itself to NULL; or it returns -EAGAIN. It is called when all is
+ *done that can be done without, at the latest
+ * @await_data: for @await
  */
 struct attach_request {
 	const char *ns;
@@ -51,6 +56,8 @@ struct attach_request {
 	uint8_t mac[NK_ETH_ALEN];
 	struct publish_list ports;
 	struct bandwidth bandwidth;
+	int (*await)(void *data, int wait_ms, struct error *err);
+	void *await_data;
 };
 
 /**
@@ -79,7 +86,8 @@ struct attach_result {
  *
  * Return: 0; -EEXIST where the identity or the interface's name is taken, -EADDRINUSE where an
  * address or a published port is; -EINVAL for what can't be; -ENOENT for a namespace or network
- * that doesn't exist; -ENOSPC where no address is free; -EOPNOTSUPP where the kernel is unfit.
+ * that doesn't exist; -ENOSPC where no address is free; -EOPNOTSUPP where the kernel is unfit;
+ * -EAGAIN where @request's addresses took too long.
  */
 int endpoint_attach(struct node *node, const struct attach_request *request,
 		    struct attach_result *ret_result, struct error *err);

@@ -5,6 +5,7 @@
 
 load lib
 load cni
+load killed
 
 ## Delegated addresses
 
@@ -67,7 +68,6 @@ delegated_previous() # CONTAINER
 
 @test "a plugin that fails, is missing, or says nonsense" {
 	local config
-	mkdir -p "$BATS_TEST_TMPDIR/plugins"
 	config=$(cni_config '{"ipam": {"type": "mine"}}')
 	expect_cni_error 'it is missing' 100 'no ipam plugin mine' ADD c1 "$config"
 	expect_cni_error 'it is missing for DEL' 100 'no ipam plugin mine' DEL c1 "$config"
@@ -104,9 +104,94 @@ delegated_previous() # CONTAINER
 	expect_match 'with its command' 'CNI_COMMAND=STATUS' "$(<"$BATS_TEST_TMPDIR/env")"
 }
 
+@test "the pair is made while the plugin is at work" {
+	local config
+	config=$(cni_config '{"ipam": {"type": "mine"}, "ipMasq": false}')
+	mine_when 'ip -o link show | grep -q ": nk"'
+	expect 'it waits for the pair, and gives an address' cni_mine ADD "$config"
+	expect_same 'that address' 10.96.0.5/24 "$(answered '.ips[0].address')"
+	expect 'the host reaches it' ping -c 1 -W 2 10.96.0.5
+}
+
+@test "a plugin that takes its time keeps nobody else waiting" {
+	local pid result=0
+	mine_when "[[ -e '$BATS_TEST_TMPDIR/go' ]]"
+	attach c2
+	cni_mine ADD "$(cni_config '{"ipam": {"type": "mine"}}')" &
+	pid=$!
+	eventually 'it is at work' test -e "$BATS_TEST_TMPDIR/begun"
+	expect 'all programs are replaced meanwhile' nkctl upgrade
+	eventually 'the container has no interface for the time being' expect_not '' ip -n c1 link show eth0
+	touch "$BATS_TEST_TMPDIR/go"
+	wait $pid || result=$?
+	expect_same "it succeeds ($(<"$BATS_TEST_TMPDIR/answer"))" 0 $result
+	expect 'the host reaches it' ping -c 1 -W 2 10.96.0.5
+}
+
+@test "what fails while the plugin is at work waits for it and gives the address back" {
+	local config
+	config=$(cni_config '{"ipam": {"type": "mine"}, "ipMasq": false}')
+	mine "echo begin \$CNI_COMMAND >>'$BATS_TEST_TMPDIR/log'; sleep 2
+		echo '{\"ips\": [{\"address\": \"10.96.0.5/24\"}]}'
+		echo end \$CNI_COMMAND >>'$BATS_TEST_TMPDIR/log'"
+	at c1 ip link add eth0 type veth peer name other
+	expect_not 'the interface is taken' cni_mine ADD "$config"
+	expect_answered_error 'that is told' 104 eth0
+	expect_same 'the plugin was called' 'begin ADD end ADD begin DEL end DEL ' \
+		"$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/log")"
+	mine '[[ $CNI_COMMAND == DEL ]] || sleep 1; echo "{\"code\": 11, \"msg\": \"busy\"}"; exit 1'
+	expect_not 'the plugin fails, too' cni_mine ADD "$config"
+	expect_answered_error 'which is told first' 11 'mine: busy'
+	expect_same 'nothing is attached' '' "$(attached)"
+}
+
+# A runtime lets DEL follow. Two of three are attached anew.
+del_and_add() # INDEX
+{
+	eventually 'the plugin has ended, too' expect_not '' pgrep -x host-local
+	expect_cni 'detached' DEL c1 "$killed_config"
+	expect_same 'no address is given out' '[0-9f]* ' "$(reserved)"
+	expect_as_noted 'nothing is left' devices
+	(($1 % 3 < 2)) || return 0
+	expect_cni 'attached anew' ADD c1 "$killed_config"
+	expect_cni 'detached' DEL c1 "$killed_config"
+}
+
+devices()
+{
+	ip -o link show
+	ip route show
+	ip -n c1 -o link show type "$E2E_DEVICE"
+	bpftool -j map dump pinned /sys/fs/bpf/nkctl*/maps/owners | jq length
+}
+
+@test "an ADD killed at any point leaves what DEL takes away" {
+	need_plugins
+	killed_config=$(host_local '{"ipMasq": false}')
+	attach c2
+	expect_cni 'attached' ADD c1 "$killed_config"
+	expect_cni 'detached' DEL c1 "$killed_config"
+	note devices
+	printf '%s' "$killed_config" >"$BATS_TEST_TMPDIR/config"
+	for_each_death 6 del_and_add 'locks/' env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_IFNAME=eth0 \
+		CNI_NETNS=/run/netns/c1 CNI_PATH="$CNI_PLUGIN_DIR" \
+		sh -c "exec '$NKCTL_PROGRAM' <'$BATS_TEST_TMPDIR/config'"
+}
+
+# Makes the IPAM plugin "mine" give an address to an ADD as soon as a condition is true.
+mine_when() # CONDITION
+{
+	mine "[[ \$CNI_COMMAND == ADD ]] || exit 0
+		touch '$BATS_TEST_TMPDIR/begun'
+		end=\$((SECONDS + 60))
+		until $1; do ((SECONDS < end)) || exit 1; sleep 0.05; done
+		echo '{\"ips\": [{\"address\": \"10.96.0.5/24\"}], \"routes\": [{\"dst\": \"0.0.0.0/0\"}]}'"
+}
+
 # Makes the IPAM plugin "mine" of shell commands.
 mine() # COMMANDS
 {
+	mkdir -p "$BATS_TEST_TMPDIR/plugins"
 	printf '#!/bin/bash\n%s\n' "$1" >"$BATS_TEST_TMPDIR/plugins/mine"
 	chmod +x "$BATS_TEST_TMPDIR/plugins/mine"
 }
