@@ -39,9 +39,10 @@ ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
 include $(SETUP_STAMP)
 endif
 
-## eBPF: seven objects, and the skeletons that embed them
+## eBPF: eight objects, and the skeletons that embed them
 
-SKELETONS   := $(patsubst %,build/%.skel.h,nkctl collect forward invalidate pace sock track)
+SKELETONS   := $(patsubst %,build/%.skel.h,nkctl collect forward invalidate pace routes sock \
+	track)
 BPF_HEADERS := $(wildcard bpf/*.h include/nkctl/*.h)
 BPF_CFLAGS  := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Iinclude -idirafter /usr/include/$(shell uname -m)-linux-gnu
@@ -81,7 +82,7 @@ $(BUILD)/loader/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
-$(patsubst %,$(BUILD)/loader/bpf/%.o,datapath collector invalidator pace sockets tracker witness): $(SKELETONS)
+$(patsubst %,$(BUILD)/loader/bpf/%.o,datapath collector invalidator pace routes sockets tracker witness): $(SKELETONS)
 
 $(BUILD)/nkctl: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

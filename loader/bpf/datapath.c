@@ -14,6 +14,7 @@
 #include "bpf/invalidator.h"
 #include "bpf/nat.h"
 #include "bpf/probe.h"
+#include "bpf/routes.h"
 #include "bpf/uapi.h"
 #include "bpf/witness.h"
 #include "core/cleanup.h"
@@ -258,6 +259,8 @@ int datapath_load(struct datapath *datapath, struct error *err)
 		(void)collector_load(&datapath->pins, NULL); /* without it, commands collect */
 	if (!ret)
 		(void)witness_load(&datapath->pins, NULL); /* without it, answers go straight */
+	if (!ret)
+		(void)routes_load(&datapath->pins, NULL); /* without it, routes are dumped */
 	if (!ret)
 		ret = config_take(datapath, skeleton, err);
 	nkctl_bpf__destroy(skeleton);

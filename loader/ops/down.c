@@ -10,6 +10,7 @@
 #include "bpf/exempt.h"
 #include "bpf/hook.h"
 #include "bpf/invalidator.h"
+#include "bpf/routes.h"
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
@@ -80,13 +81,14 @@ static int subnets_remove(struct node *node, struct error *err)
 }
 
 /* Every program of ours: those that are attached to devices, the collector, the tracker, those on
- * sockets, the invalidator's, the witness's. */
+ * sockets, the invalidator's, the witness's, the one that finds routes. */
 #define PROGRAM_COLLECTOR   PROGRAM_COUNT
 #define PROGRAM_TRACKER     (PROGRAM_COLLECTOR + 1)
 #define PROGRAM_SOCKETS     (PROGRAM_TRACKER + 1)
 #define PROGRAM_INVALIDATOR (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
 #define PROGRAM_WITNESS     (PROGRAM_INVALIDATOR + INVALIDATOR_PROGRAMS)
-#define PROGRAMS_ALL        (PROGRAM_WITNESS + WITNESS_PROGRAMS)
+#define PROGRAM_ROUTES      (PROGRAM_WITNESS + WITNESS_PROGRAMS)
+#define PROGRAMS_ALL        (PROGRAM_ROUTES + 1)
 
 /* Ids of the pinned programs; 0 where one was never loaded. */
 static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
@@ -102,6 +104,8 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
 	invalidator_program_ids(&node->datapath.pins, &ids[PROGRAM_INVALIDATOR]);
 	witness_program_ids(&node->datapath.pins, &ids[PROGRAM_WITNESS]);
+	if (routes_program_id(&node->datapath.pins, &ids[PROGRAM_ROUTES], NULL))
+		ids[PROGRAM_ROUTES] = 0;
 }
 
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)

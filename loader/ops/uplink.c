@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
+#include "bpf/routes.h"
 #include "core/sysctl.h"
 #include "nl/inet.h"
 #include "nl/link.h"
@@ -28,7 +29,25 @@ struct default_devices {
 	size_t count;
 };
 
-static int default_devices_read(struct default_devices *ret_devices, struct error *err)
+/*
+ * IPv6's table is dumped as a whole, which takes its time on a large node: only where the kernel
+ * can't be asked for the default routes alone, or nothing is loaded.
+ * @pins: NULL: nothing is
+ */
+static int default_routes_v6(const struct pins *pins, struct default_route *routes, size_t max,
+			     size_t *ret_count, struct error *err)
+{
+	struct nk_default_route found[DEFAULT_ROUTES_MAX];
+
+	if (!pins || routes_read_default(pins, found, max, ret_count, NULL))
+		return inet_default_routes(AF_INET6, routes, max, ret_count, err);
+	for (size_t i = 0; i < *ret_count; i++)
+		routes[i] = (struct default_route){ (int)found[i].ifindex, found[i].mtu };
+	return 0;
+}
+
+static int default_devices_read(const struct pins *pins, struct default_devices *ret_devices,
+				struct error *err)
 {
 	struct default_devices devices = { 0 };
 	size_t count;
@@ -36,8 +55,8 @@ static int default_devices_read(struct default_devices *ret_devices, struct erro
 
 	ret = inet_default_routes(AF_INET, devices.routes, DEFAULT_ROUTES_MAX, &devices.count, err);
 	if (!ret)
-		ret = inet_default_routes(AF_INET6, devices.routes + devices.count,
-					  DEFAULT_ROUTES_MAX, &count, err);
+		ret = default_routes_v6(pins, devices.routes + devices.count, DEFAULT_ROUTES_MAX,
+					&count, err);
 	if (ret)
 		return ret;
 	devices.count += count;
@@ -223,7 +242,7 @@ int uplinks_sync(struct node *node, struct error *err)
 {
 	struct default_devices devices;
 	struct link_info link;
-	int ret = default_devices_read(&devices, err);
+	int ret = default_devices_read(&node->datapath.pins, &devices, err);
 
 	if (!ret)
 		ret = uplinks_forget_gone(node, err);
@@ -235,7 +254,6 @@ int uplinks_sync(struct node *node, struct error *err)
 	return ret;
 }
 
-/* IPv6's table is read as a whole, which takes its time on a large node: only where it's needed. */
 int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err)
 {
 	struct default_route route;
@@ -244,7 +262,7 @@ int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err)
 	int ret = inet_default_routes(AF_INET, &route, 1, &count, err);
 
 	if (!ret && !count)
-		ret = inet_default_routes(AF_INET6, &route, 1, &count, err);
+		ret = default_routes_v6(&node->datapath.pins, &route, 1, &count, err);
 	if (ret || !count) {
 		*ret_mtu = 0;
 		return ret;
@@ -305,7 +323,7 @@ int uplink_remove(struct node *node, const char *device, struct error *err)
 	int ret = uplink_link(node, device, &link, err);
 
 	if (!ret)
-		ret = default_devices_read(&devices, err);
+		ret = default_devices_read(&node->datapath.pins, &devices, err);
 	if (ret)
 		return ret;
 	ret = uplink_get(&node->datapath, link.ifindex, &uplink, err);
@@ -414,7 +432,7 @@ int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t 
 	int ret = uplink_list_read(&node->datapath, &list, err);
 
 	if (!ret)
-		ret = default_devices_read(&devices, err);
+		ret = default_devices_read(&node->datapath.pins, &devices, err);
 	if (ret)
 		return ret;
 	states = calloc(list.count + 1, sizeof(*states));
@@ -446,7 +464,7 @@ int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t
 	struct default_devices devices;
 	struct link_info link;
 	size_t count = 0;
-	int ret = default_devices_read(&devices, err);
+	int ret = default_devices_read(NULL, &devices, err);
 
 	if (ret)
 		return ret;

@@ -318,6 +318,18 @@ advertise()
 	expect_same "one program for both" "$(shown c1 program)" "$(shown c2 program)"
 }
 
+# They are as many as there are endpoints.
+@test "a further attach reads no list of the IPv6 routes" {
+	local calls=$BATS_TEST_TMPDIR/calls
+	containers c1
+	ip netns add c2
+	# shellcheck disable=SC2086 # a list of options
+	strace -e trace=sendto,openat -o "$calls" "$NKCTL_PROGRAM" attach --ns c2 $E2E_ATTACH
+	expect_same "dumps" '' "$(grep 'RTM_GETROUTE.*NLM_F_DUMP.*AF_INET6' "$calls")"
+	expect_match "it asks for those" 'links/default_routes", .*= [0-9]' "$(<"$calls")"
+	expect_same "and looks up no path of the container's settings" '' "$(grep 'sys/net/.*/eth0/' "$calls")"
+}
+
 @test "the kind of device: netkit where the kernel has it, and else a word about it" {
 	local said
 	ip netns add c1

@@ -38,7 +38,7 @@ teardown()
 
 pins() { echo /sys/fs/bpf/nkctl*; }
 tellers() { find "$(pins)/links" -name 'nk_*' 2>/dev/null; }
-no_teller_runs() { ! bpftool prog show | grep -q 'tracing.*name nk_[^c]'; }
+no_teller_runs() { ! bpftool prog show | grep 'tracing.*name nk_' | grep -qv 'name nk_\(collect\|default_rou\)'; }
 path_cache() { nkctl doctor --json 2>/dev/null | jq -r '.checks[] | select(.name == "path-cache") | .state'; }
 
 # The tests of what tells are about nothing where the kernel has no fentry.

@@ -279,6 +279,51 @@ second_wire()
 	ip link delete wire2
 }
 
+# A wire with IPv6 to a next hop that nobody need be.
+wire_v6() # DEVICE
+{
+	ip link add "$1" type veth peer name "$1-far"
+	ip link set "$1-far" up
+	ip link set "$1" up
+	ip address add "fd00:$1::1/64" dev "$1" nodad
+}
+
+# Attaches a container, by which uplinks are found, and takes it off.
+attach_another()
+{
+	ip netns add c2
+	attach c2
+	nkctl detach --ns c2
+	ip netns delete c2
+}
+
+@test "every device that an IPv6 default route leads to is an uplink" {
+	local device
+	for device in a1 a2 a3 a4; do
+		wire_v6 $device
+		defer ip link delete $device
+	done
+	containers c1
+	expect_same "at first" 'eth0 ok yes' "$(uplinks)"
+	ip -6 route add default metric 2048 nexthop via fd00:a1::2 nexthop via fd00:a2::2
+	ip -6 route add default via fd00:a4::2 table 77
+	ip -6 route add fd00:a5::/64 via fd00:a4::2
+	attach_another
+	expect_same "of several next hops each" $'a1 ok yes\na2 ok yes\neth0 ok yes' "$(uplinks)"
+	ip nexthop add id 7 via fd00:a3::2 dev a3
+	ip -6 route add default metric 4096 nhid 7
+	attach_another
+	expect_same "that of a nexthop object" $'a1 ok yes\na2 ok yes\na3 ok yes\neth0 ok yes' "$(uplinks)"
+	ip nexthop delete id 7
+	ip -6 route delete default metric 2048
+	expect_same "they stay" $'a1 ok no\na2 ok no\na3 ok no\neth0 ok yes' "$(uplinks)"
+	rm -f /sys/fs/bpf/nkctl*/links/default_routes
+	ip -6 route add default metric 2048 via fd00:a4::2
+	attach_another
+	expect_same "without the program" $'a1 ok no\na2 ok no\na3 ok no\na4 ok yes\neth0 ok yes' "$(uplinks)"
+	ip -6 route delete default table 77
+}
+
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
 	before=$(settings_of eth0)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "bpf/routes.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "routes.skel.h"
+
+#define LINK_NAME "default_routes"
+
+int routes_load(const struct pins *pins, struct error *err)
+{
+	struct routes_bpf *skeleton = routes_bpf__open();
+	int ret;
+
+	if (!skeleton)
+		return error_sys(err, errno, "open the eBPF object that finds routes");
+	ret = routes_bpf__load(skeleton);
+	if (!ret)
+		ret = routes_bpf__attach(skeleton);
+	if (ret)
+		(void)error_sys(err, ret, "load the eBPF program that finds routes");
+	else
+		ret = pins_replace(pins, "links", LINK_NAME,
+				   bpf_link__fd(skeleton->links.nk_default_routes), err);
+	routes_bpf__destroy(skeleton); /* the pin keeps link and program */
+	log_step("routes_load");
+	return ret;
+}
+
+/*
+ * One read(2) walks over all routes unless its buffer is full before, and after the end another one
+ * would once more (bpf_seq_read(), kernel/bpf/bpf_iter.c).
+ */
+int routes_read_default(const struct pins *pins, struct nk_default_route *routes, size_t max,
+			size_t *ret_count, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PINS_PATH_SIZE];
+	ssize_t len;
+
+	if (pins->base_fd < 0)
+		return error_set(err, ENOENT, "nothing is loaded");
+	pins_path(pins, "links", LINK_NAME, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "open %s", path);
+	len = read(fd, routes, max * sizeof(*routes));
+	if (len < 0)
+		return error_sys(err, errno, "read %s", path);
+	for (size_t i = 0; i < (size_t)len / sizeof(*routes); i++)
+		if (!routes[i].ifindex)
+			return error_set(err, ENOENT, "%s tells of a nexthop object", path);
+	*ret_count = (size_t)len / sizeof(*routes);
+	return 0;
+}
+
+int routes_program_id(const struct pins *pins, uint32_t *ret_id, struct error *err)
+{
+	return pins_link_program(pins, LINK_NAME, ret_id, err);
+}
