@@ -153,7 +153,12 @@ int published_insert(struct datapath *datapath, const struct published_entry *en
 	for (size_t i = 0; i < batch.count; i++)
 		nat_port_set(nat, be16toh(batch.keys[i].port));
 	ret = batch_insert(fd, &batch, err);
-	return ret ? ret : invalidator_tell(&datapath->pins, err);
+	if (ret)
+		return ret;
+	ret = invalidator_tell(&datapath->pins, err);
+	if (ret)
+		(void)batch_delete(fd, &batch, NULL); /* the first error is the one to report */
+	return ret;
 }
 
 static void list_drop_gone(struct published_list *list)

@@ -6,9 +6,9 @@
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -112,37 +112,70 @@ int netns_open_own(int *ret_fd, struct error *err)
 	return 0;
 }
 
+/*
+ * struct visit - what a thread does in another network namespace.
+ *
+ * It ends there: coming back is a system call that may fail, and then nothing could be undone.
+ */
+struct visit {
+	int netns_fd;
+	int (*function)(void *data, struct error *err);
+	void *data;
+	struct error *err;
+	int result;
+};
+
+static void *visit_begin(void *argument)
+{
+	struct visit *visit = argument;
+
+	if (setns(visit->netns_fd, CLONE_NEWNET))
+		visit->result = error_sys(visit->err, errno, "enter the network namespace");
+	else
+		visit->result = visit->function(visit->data, visit->err);
+	return NULL;
+}
+
+static void *visit_create(void *argument)
+{
+	struct visit *visit = argument;
+
+	if (unshare(CLONE_NEWNET))
+		visit->result = error_sys(visit->err, errno, "make a network namespace");
+	else
+		visit->result = netns_open_own(&visit->netns_fd, visit->err);
+	return NULL;
+}
+
+static int visit_run(struct visit *visit, void *(*begin)(void *visit))
+{
+	pthread_t thread;
+	int ret = pthread_create(&thread, NULL, begin, visit);
+
+	if (ret)
+		return error_sys(visit->err, ret, "start a thread for another network namespace");
+	(void)pthread_join(thread, NULL); /* fails only for what is no thread */
+	return visit->result;
+}
+
 int netns_create(int *ret_fd, struct error *err)
 {
-	_cleanup_close_ int own_fd = -1;
-	int ret;
+	struct visit visit = { .err = err };
+	int ret = visit_run(&visit, visit_create);
 
-	ret = netns_open_own(&own_fd, err);
-	if (ret)
-		return ret;
-	if (unshare(CLONE_NEWNET))
-		return error_sys(err, errno, "make a network namespace");
-	ret = netns_open_own(ret_fd, err);
-	if (setns(own_fd, CLONE_NEWNET))
-		abort();
+	if (!ret)
+		*ret_fd = visit.netns_fd;
 	return ret;
 }
 
 int netns_run(int netns_fd, int (*function)(void *data, struct error *err), void *data,
 	      struct error *err)
 {
-	_cleanup_close_ int own_fd = -1;
-	int ret;
+	struct visit visit = {
+		.netns_fd = netns_fd, .function = function, .data = data, .err = err
+	};
 
-	ret = netns_open_own(&own_fd, err);
-	if (ret)
-		return ret;
-	if (setns(netns_fd, CLONE_NEWNET))
-		return error_sys(err, errno, "enter the network namespace");
-	ret = function(data, err);
-	if (setns(own_fd, CLONE_NEWNET))
-		abort();
-	return ret;
+	return visit_run(&visit, visit_begin);
 }
 
 int netns_cookie(uint64_t *ret_cookie, struct error *err)

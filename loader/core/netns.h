@@ -38,13 +38,10 @@ int netns_open_own(int *ret_fd, struct error *err);
 int netns_create(int *ret_fd, struct error *err);
 
 /**
- * netns_run() - call @function inside a network namespace and come back.
+ * netns_run() - call @function inside a network namespace, in a thread that ends there.
  * @netns_fd: namespace to enter
  *
- * A process that couldn't come back would do the rest of its work in the wrong place: it
- * aborts instead.
- *
- * Return: what @function returns, or the negative errno of setns(2).
+ * Return: what @function returns, or the negative errno of setns(2) or pthread_create(3).
  */
 int netns_run(int netns_fd, int (*function)(void *data, struct error *err), void *data,
 	      struct error *err);

@@ -701,11 +701,16 @@ static int attach_commit(struct attach *attach, struct error *err)
 	return ret ? error_prefix(err, "name the device %s", attach->pair.primary_name) : 0;
 }
 
-/* Its own errors are less than the one that led here: what stays is removed by the next attach. */
+/*
+ * Its own errors are less than the one that led here: what stays is removed by the next attach. The
+ * kernel may have made a pair and its answer be lost.
+ */
 static void attach_undo(struct attach *attach)
 {
 	if (attach->ifindex)
 		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
+	else
+		(void)remains_remove(attach, NULL);
 }
 
 /*
