@@ -84,5 +84,5 @@ int node_network(struct node *node, const char *name, struct nk_network *ret_net
 /* Not by /proc/sys/net, where a path is slow to find: see link_ipv6_is_on(). */
 bool node_has_ipv6(void)
 {
-	return access("/proc/net/if_inet6", F_OK) == 0;
+	return !access("/proc/net/if_inet6", F_OK) || errno != ENOENT;
 }
