@@ -18,7 +18,8 @@
  *  6. limits of bandwidth are set, if there are any
  *  7. the host's side is set up: forwarding, up, routes
  *  8. the container's side is set up: up, addresses, routes
- *  9. the alias is written. It is the commit: a device of our group without one, whose lock
+ *  9. what there is to tell is read
+ * 10. the alias is written. It is the commit: a device of our group without one, whose lock
  *     nobody holds, is the remains of an attach that was killed, and the next attach of that
  *     identity, or its detach, removes it
  *
@@ -67,6 +68,7 @@
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  * @has_program: it is attached
  * @turn_fd: the lock of making endpoints
+ * @result: what there is to tell of it
  */
 struct attach {
 	struct node *node;
@@ -84,6 +86,7 @@ struct attach {
 	bool has_program, no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 	int turn_fd;
+	struct attach_result result;
 };
 
 /* Plan: nothing is changed yet ----------------------------------------------------------------- */
@@ -690,6 +693,45 @@ static int late_addresses_await(struct attach *attach, struct error *err)
 	return ret ? ret : subnets_exempt(attach, err);
 }
 
+/* From what is known: reading back the way `list` does would cost more with every endpoint. */
+static int attach_report(struct attach *attach, struct error *err)
+{
+	struct endpoint_setup setup = attach_setup(attach);
+	struct nk_endpoint value = claim_value(attach);
+	struct attach_result *result = &attach->result;
+	struct endpoint *endpoint = &result->endpoint;
+	int ret;
+
+	*result = (struct attach_result){
+		.endpoint = { .identity = attach->request->identity,
+			      .kind = attach->kind,
+			      .mode = attach->pair.mode,
+			      .bandwidth = attach->bandwidth,
+			      .state = ENDPOINT_OK },
+		.no_uplink = attach->no_uplink,
+		.veth_instead = attach->veth_instead,
+		.shares_ports = attach->shares_ports,
+		.publish = attach->publish,
+		.routes = attach->routes,
+	};
+	netns_name(attach->request->ns, endpoint->netns);
+	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
+	for (size_t i = 0; i < attach->claimed; i++) {
+		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
+		result->prefixes[i] = attach->addresses[i];
+		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
+	}
+	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);
+	publish_list_compress(&endpoint->published, endpoint_is_dual(endpoint));
+	if (!ret)
+		ret = host_link_await(&setup, &endpoint->link, err);
+	if (!ret)
+		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
+				&endpoint->program_id, NULL, err);
+	log_step("report");
+	return ret ? error_prefix(err, "look at the new endpoint") : 0;
+}
+
 static int attach_commit(struct attach *attach, struct error *err)
 {
 	char alias[IDENTITY_ALIAS_SIZE];
@@ -733,7 +775,7 @@ static int attach_do(struct attach *attach, struct error *err)
 	static int (*const steps[])(struct attach *, struct error *) = {
 		remains_remove,  pair_create,          late_addresses_await, addresses_claim,
 		ports_publish,   uplinks_ready,        program_attach,       limits_apply,
-		host_side_setup, container_side_setup, attach_commit,
+		host_side_setup, container_side_setup, attach_report,        attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;
@@ -763,44 +805,6 @@ static int attach_locked(struct attach *attach, struct error *err)
 	return ret;
 }
 
-/* From what is known: reading back the way `list` does would cost more with every endpoint. */
-static int attach_report(struct attach *attach, struct attach_result *ret_result, struct error *err)
-{
-	struct endpoint_setup setup = attach_setup(attach);
-	struct nk_endpoint value = claim_value(attach);
-	struct endpoint *endpoint = &ret_result->endpoint;
-	int ret;
-
-	*ret_result = (struct attach_result){
-		.endpoint = { .identity = attach->request->identity,
-			      .kind = attach->kind,
-			      .mode = attach->pair.mode,
-			      .bandwidth = attach->bandwidth,
-			      .state = ENDPOINT_OK },
-		.no_uplink = attach->no_uplink,
-		.veth_instead = attach->veth_instead,
-		.shares_ports = attach->shares_ports,
-		.publish = attach->publish,
-		.routes = attach->routes,
-	};
-	netns_name(attach->request->ns, endpoint->netns);
-	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
-	for (size_t i = 0; i < attach->claimed; i++) {
-		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
-		ret_result->prefixes[i] = attach->addresses[i];
-		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
-	}
-	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);
-	publish_list_compress(&endpoint->published, endpoint_is_dual(endpoint));
-	if (!ret)
-		ret = host_link_await(&setup, &endpoint->link, err);
-	if (!ret)
-		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
-				&endpoint->program_id, NULL, err);
-	log_step("report");
-	return ret ? error_prefix(err, "look at the new endpoint") : 0;
-}
-
 int endpoint_attach(struct node *node, const struct attach_request *request,
 		    struct attach_result *ret_result, struct error *err)
 {
@@ -822,8 +826,10 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)
 		datapath_down_unused(node);
-	if (!ret)
-		ret = attach_report(&attach, ret_result, err);
+	if (ret)
+		endpoint_free(&attach.result.endpoint);
+	else
+		*ret_result = attach.result;
 	nlsock_close(attach.container);
 	cleanup_close(&attach.netns_fd);
 	return ret;
