@@ -9,9 +9,9 @@
  * before the plugin is asked.
  *
  * While the plugin works, the attach goes on as far as it can without addresses, which takes about
- * as long (ops/attach.c). It waits for the answer with locks held, so not without an end: then
- * the attach is given up, and made once more when the answer is there. A
- * plugin that was started is always waited for, and if it fails, that is the failure that is told.
+ * as long (ops/attach.c). It waits for the answer with locks held, so not without an end: then the
+ * attach is given up, and made once more when the answer is there. A plugin that was started is
+ * always waited for, and if it fails, that is the failure that is told.
  */
 #include "cni/verbs.h"
 
