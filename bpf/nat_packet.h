@@ -209,8 +209,10 @@ __noinline int nat_packet_extended(struct __sk_buff *skb)
 	packet->key.protocol = upper.protocol;
 	packet->is_fragment = upper.is_fragment;
 	packet->fragment_id = upper.fragment_id;
+	if (!upper.is_later)
+		return nat_packet_seldom(skb);
 	packet->kind = NK_NAT_LATER;
-	return upper.is_later ? 0 : nat_packet_seldom(skb);
+	return 0;
 }
 
 /* nat_packet_v6 - fill in the packet at work. */

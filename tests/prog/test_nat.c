@@ -294,24 +294,47 @@ static void test_protocol(void **state)
 	nat_assert_no_flows();
 }
 
-/* The verdict and the drops of an IPv4 packet with options. */
-static void options_check(const struct nk_ip *daddr, int verdict, unsigned int reason)
+/* The verdict and the drops of a packet with options behind its header. */
+static void inserted_check(const struct datagram *datagram, const uint8_t inserted[8], int verdict,
+			   unsigned int reason)
 {
-	static const uint8_t options[] = { 7, 7, 4, 0, 0, 0, 0, 0 };
-	struct datagram datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
 	struct prog_run run = { .ifindex = (int)nat_ifindex(PLACE_SENDER) };
 	struct packet packet;
 
-	datagram.daddr = *daddr;
-	datagram_build(&datagram, &packet);
+	datagram_build(datagram, &packet);
 	packet_macs(&packet, gateway_mac, sender_mac);
-	packet_insert(&packet, options, sizeof(options));
+	packet_insert(&packet, inserted, 8);
+	if (!nat_is_ipv4())
+		packet_set(&packet, &(struct packet_field)IP6(nexthdr, IPPROTO_DSTOPTS));
 	packet_ipv4_checksum(&packet);
 	run.packet = packet;
 	prog_run(nat_from_ctr(), &run);
 	prog_assert_drops(&run, reason);
 	assert_int_equal(run.verdict, verdict);
 	prog_assert_packet(&run.packet, &packet);
+}
+
+/* It's no fragment of anything, either. */
+static void test_protocol_behind_options(void **state)
+{
+	static const uint8_t options[] = { IPPROTO_GRE, 0, 1, 4, 0, 0, 0, 0 };
+	struct datagram datagram;
+
+	nat_begin(*state);
+	if (nat_is_ipv4()) /* it has no headers between */
+		return;
+	datagram = nat_to_remote(IPPROTO_GRE, 0);
+	inserted_check(&datagram, options, VERDICT_DROP, NK_DROP_NAT_PROTOCOL);
+	nat_assert_no_flows();
+}
+
+static void options_check(const struct nk_ip *daddr, int verdict, unsigned int reason)
+{
+	static const uint8_t options[] = { 7, 7, 4, 0, 0, 0, 0, 0 };
+	struct datagram datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+
+	datagram.daddr = *daddr;
+	inserted_check(&datagram, options, verdict, reason);
 }
 
 static void test_options(void **state)
@@ -627,6 +650,7 @@ static const struct nat_test tests[] = {
 	{ "masquerade: the stack's own packets stay as they are", test_stack },
 	{ "masquerade: too big", test_too_big },
 	{ "masquerade: other protocols", test_protocol },
+	{ "masquerade: other protocols behind options", test_protocol_behind_options },
 	{ "masquerade: IPv4 options", test_options },
 	{ "ports: one that another flow has", test_port_taken },
 	{ "ports: all that are tried are taken", test_ports_all_taken },
