@@ -217,10 +217,15 @@ static void next_hop_prime(void)
 	assert_int_equal(run.verdict, VERDICT_REDIRECT);
 }
 
+void nat_variant_set(const struct nat_variant *other)
+{
+	variant = other;
+	nat = addresses_of(variant->is_ipv4);
+}
+
 void nat_begin(const struct nat_variant *initial)
 {
-	variant = initial;
-	nat = addresses_of(variant->is_ipv4);
+	nat_variant_set(initial);
 	map_clear(progs->maps.flows);
 	map_clear(progs->maps.flow_slots);
 	map_clear(progs->maps.flow_rings);

@@ -84,6 +84,9 @@ int nat_group_setup(void **state);
  */
 void nat_begin(const struct nat_variant *variant);
 
+/* nat_variant_set() - from here on, the other functions are about this variant; no more. */
+void nat_variant_set(const struct nat_variant *variant);
+
 /* nat_is_ipv4() - the family. */
 bool nat_is_ipv4(void);
 

@@ -292,7 +292,7 @@ void prog_assert_packet(const struct packet *packet, const struct packet *expect
 	assert_memory_equal(packet->data, expected->data, expected->len);
 }
 
-void prog_assert_drops(const struct prog_run *run, unsigned int reason)
+const char *prog_drop_name(unsigned int reason)
 {
 	static const char *const names[NK_DROP_REASONS_MAX] = {
 #define X(identifier, name, explanation) [NK_DROP_##identifier] = name,
@@ -300,8 +300,13 @@ void prog_assert_drops(const struct prog_run *run, unsigned int reason)
 #undef X
 	};
 
+	return names[reason] ? names[reason] : "unused";
+}
+
+void prog_assert_drops(const struct prog_run *run, unsigned int reason)
+{
 	for (uint32_t i = 0; i < NK_DROP_REASONS_MAX; i++)
 		if (run->drops[i] != (i == reason))
-			fail_msg("counter %u (%s) grew by %llu", i, names[i] ? names[i] : "unused",
+			fail_msg("counter %u (%s) grew by %llu", i, prog_drop_name(i),
 				 (unsigned long long)run->drops[i]);
 }

@@ -104,6 +104,9 @@ void prog_answers_set(uint64_t count);
 /* prog_next_hops_age() - as if the refresh interval had passed since. */
 void prog_next_hops_age(void);
 
+/* prog_drop_name() - of a reason, as people know it. */
+const char *prog_drop_name(unsigned int reason);
+
 /* prog_assert_packet() - length and every byte. */
 void prog_assert_packet(const struct packet *packet, const struct packet *expected);
 
