@@ -12,10 +12,11 @@
 #define NK_IPV4_OFFSET_MASK    0x1fff
 #define NK_IPV4_MORE_FRAGMENTS 0x2000
 
-/* The first bytes of addresses: this network, loopback, multicast and all that is above it. */
-#define NK_IPV4_THIS_NETWORK 0
-#define NK_IPV4_LOOPBACK     127
-#define NK_IPV4_MULTICAST    224
+/* The first bytes of addresses: this network, loopback; of multicast, the first four bits. */
+#define NK_IPV4_THIS_NETWORK   0
+#define NK_IPV4_LOOPBACK       127
+#define NK_IPV4_MULTICAST      224
+#define NK_IPV4_MULTICAST_MASK 240
 
 #define NK_DHCP_SERVER_PORT 67
 #define NK_DHCP_CLIENT_PORT 68
@@ -36,10 +37,14 @@ static __always_inline bool ipv4_is_martian(__be32 daddr)
 	       ipv4_first_byte(daddr) == NK_IPV4_LOOPBACK;
 }
 
-/* Multicast, reserved (240/4) and limited broadcast: the stack knows who wants them. */
-static __always_inline bool ipv4_is_multicast(__be32 daddr)
+/*
+ * Multicast and limited broadcast: the stack knows who wants them, and forwards none. What else is
+ * reserved (240/4), it forwards like any other address.
+ */
+static __always_inline bool ipv4_is_multicast(__be32 addr)
 {
-	return ipv4_first_byte(daddr) >= NK_IPV4_MULTICAST;
+	return (ipv4_first_byte(addr) & NK_IPV4_MULTICAST_MASK) == NK_IPV4_MULTICAST ||
+	       addr == bpf_htonl(INADDR_BROADCAST);
 }
 
 static __always_inline __u32 ipv4_header_len(const struct iphdr *ip)

@@ -105,6 +105,7 @@ static const struct route routes[] = {
 	{ "198.18.5.0", 24, PLACE_REFUSED, 0 },
 	{ "198.18.6.0", 24, PLACE_BACK, PRIMARY_MTU },
 	{ "198.18.7.0", 24, PLACE_ROUTER, UPLINK_MTU },
+	{ "240.0.0.0", 4, PLACE_ROUTER, UPLINK_MTU },
 	{ HOST_V6, 128, PLACE_HOST, 0 },
 	/* The anycast address of the subnet's routers (RFC 4291, section 2.6.1). */
 	{ "2001:db8:2::", 128, PLACE_HOST, 0 },
@@ -120,6 +121,13 @@ static const struct route routes[] = {
 };
 
 static const struct route nowhere = { "", 0, PLACE_HOST, 0 };
+
+static bool is_same_prefix(const uint8_t *a, const uint8_t *b, unsigned int len)
+{
+	unsigned int whole = len / 8, rest = 0xff00 >> len % 8 & 0xff;
+
+	return !memcmp(a, b, whole) && (!rest || !((a[whole] ^ b[whole]) & rest));
+}
 
 /* Whether an address begins as @text does; each text is parsed once. */
 static bool begins(const uint8_t *addr, size_t addr_len, const char *text, unsigned int prefix_len)
@@ -137,7 +145,7 @@ static bool begins(const uint8_t *addr, size_t addr_len, const char *text, unsig
 		assert_int_equal(
 			inet_pton(addr_len == 4 ? AF_INET : AF_INET6, text, parsed[slot].bytes), 1);
 	}
-	return !memcmp(addr, parsed[slot].bytes, prefix_len / 8);
+	return is_same_prefix(addr, parsed[slot].bytes, prefix_len);
 }
 
 static bool is_address(const struct view *view, const uint8_t *addr, const char *v4, const char *v6)
@@ -179,7 +187,9 @@ static bool is_for_no_router(const struct view *view)
 {
 	const uint8_t *to = view->destination;
 
-	return view->is_v4 ? to[0] >= 224 : to[0] == 0xff || is_link_local_v6(to);
+	if (view->is_v4)
+		return to[0] >> 4 == 14 || !memcmp(to, "\xff\xff\xff\xff", 4);
+	return to[0] == 0xff || is_link_local_v6(to);
 }
 
 static bool has_ports(const struct view *view)

@@ -294,6 +294,21 @@ static void test_protocol(void **state)
 	nat_assert_no_flows();
 }
 
+/* Linux forwards what IPv4 reserves (240/4): with the container's address, if we leave it to it. */
+static void test_reserved(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	if (!nat_is_ipv4()) /* what IPv6 reserves has no route anywhere */
+		return;
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	datagram.daddr = ip_of("240.0.0.9");
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	datagram.daddr = ip_of("255.255.255.255");
+	nat_assert_stack(PLACE_SENDER, &datagram);
+}
+
 /* The verdict and the drops of a packet with options behind its header. */
 static void inserted_check(const struct datagram *datagram, const uint8_t inserted[8], int verdict,
 			   unsigned int reason)
@@ -649,6 +664,7 @@ static const struct nat_test tests[] = {
 	{ "masquerade: the source that the route names", test_source_of_route },
 	{ "masquerade: the stack's own packets stay as they are", test_stack },
 	{ "masquerade: too big", test_too_big },
+	{ "masquerade: reserved addresses", test_reserved },
 	{ "masquerade: other protocols", test_protocol },
 	{ "masquerade: other protocols behind options", test_protocol_behind_options },
 	{ "masquerade: IPv4 options", test_options },

@@ -104,7 +104,7 @@ static bool ipv4_is_plain(const struct packet *packet)
 	uint64_t first = l3(packet, 16, 1);
 
 	return l3(packet, 0, 1) == 0x45 && l3(packet, 8, 1) >= 2 && first && first != 127 &&
-	       first < 224;
+	       first >> 4 != 14 && l3(packet, 16, 4) != 0xffffffff;
 }
 
 static bool ipv6_is_plain(const struct packet *packet)
