@@ -19,6 +19,7 @@
 #include "icmp6.h"
 #include "ipv4.h"
 #include "ipv6.h"
+#include "metadata.h"
 #include "nd.h"
 #include "parse.h"
 #include "path.h"
@@ -74,6 +75,8 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 		return drop(ip->saddr ? NK_DROP_SOURCE : NK_DROP_LINK_LOCAL);
 	if (ipv4_is_martian(ip->daddr))
 		return drop(NK_DROP_MARTIAN);
+	if (unlikely(ipv4_is_metadata(ip->daddr)) && endpoint_has_no_metadata(sender))
+		return drop(NK_DROP_METADATA);
 	if (ipv4_is_multicast(ip->daddr) || ip->ttl <= NK_TTL_EXPIRES ||
 	    skb->pkt_type != PACKET_HOST)
 		return NK_STACK;
@@ -151,6 +154,8 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 		return from_ctr_foreign_v6(&ip6->saddr);
 	if (ipv6_is_martian(&ip6->daddr))
 		return drop(NK_DROP_MARTIAN);
+	if (unlikely(ipv6_is_metadata(&ip6->daddr)) && endpoint_has_no_metadata(sender))
+		return drop(NK_DROP_METADATA);
 	/* Multicast and link-local destinations are refused by bpf_fib_lookup() itself. */
 	if (skb->pkt_type != PACKET_HOST)
 		return NK_STACK;

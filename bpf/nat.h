@@ -59,7 +59,8 @@ static __always_inline bool step_is_drop(int step)
 static __always_inline bool nat_concerns(const struct nk_endpoint *sender,
 					 const struct nk_upper *upper)
 {
-	return sender->flags || !upper->dport || nat_port_is_watched(upper->dport);
+	return sender->flags & ~NK_ENDPOINT_NO_METADATA || !upper->dport ||
+	       nat_port_is_watched(upper->dport);
 }
 
 static __always_inline bool destination_is_exempt(const struct nk_flow_key *key)

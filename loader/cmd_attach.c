@@ -27,6 +27,7 @@ static const struct cli_option options[] = {
 	{ 'B', "egress-burst", "BITS", "what may come out at once" },
 	{ 'q', "masquerade", NULL, "reach the world with the host's addresses (the network's)" },
 	{ 'Q', "no-masquerade", NULL, "with its own, private ones too" },
+	{ 'M', "no-metadata", NULL, "never reach the cloud's metadata, 169.254.169.254" },
 	{ 0 },
 };
 
@@ -136,6 +137,9 @@ static int option_take(int id, const char *value, struct words *words,
 	case 'q':
 	case 'Q':
 		return cli_take_masquerade(id == 'q', &request->masquerade, err);
+	case 'M':
+		request->no_metadata = true;
+		break;
 	default:
 		return limit_take(id, value, &request->bandwidth, err);
 	}

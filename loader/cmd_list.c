@@ -113,6 +113,8 @@ static void endpoint_print(const struct endpoint *endpoint)
 	for (size_t i = 0; i < endpoint->gateway_count; i++)
 		ROW("gateway", addr_format(&endpoint->gateways[i]).text);
 	ROW("masquerade", endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no");
+	if (endpoint->flags & NK_ENDPOINT_NO_METADATA)
+		ROW("metadata", "no");
 	for (size_t i = 0; i < endpoint->published.count; i++)
 		ROW("published", publish_format(&endpoint->published.specs[i]).text);
 	if (*limits)

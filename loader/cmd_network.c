@@ -15,6 +15,7 @@ static const struct cli_option add_options[] = {
 	{ 'd', "device", "auto|netkit|veth", "kind of device pair of its endpoints (auto)" },
 	{ 'q', "masquerade", NULL, "its endpoints reach the world with the host's addresses" },
 	{ 'Q', "no-masquerade", NULL, "with their own, private ones too" },
+	{ 'M', "no-metadata", NULL, "they never reach the cloud's metadata, 169.254.169.254" },
 	{ 0 },
 };
 
@@ -53,6 +54,9 @@ static int add_option_take(int id, const char *value, struct nk_network *network
 	case 'q':
 	case 'Q':
 		return cli_take_masquerade(id == 'q', masquerade, err);
+	case 'M':
+		network->no_metadata = true;
+		break;
 	}
 	return ret;
 }
@@ -94,11 +98,12 @@ static json_t *network_to_json(const char *name, const struct nk_network *networ
 		(void)json_array_append_new(subnets, json_string(prefix_format(&prefix).text));
 		(void)json_array_append_new(gateways, addr_to_json(&gateway));
 	}
-	return json_pack("{ss so so so ss ss ss}", "name", name, "subnets", subnets, "gateways",
+	return json_pack("{ss so so so ss ss ss sb}", "name", name, "subnets", subnets, "gateways",
 			 gateways, "mtu", network->mtu ? json_integer(network->mtu) : json_null(),
 			 "mode", mode_name((enum nk_mode)network->mode), "device",
 			 device_name((enum nk_device)network->device), "masquerade",
-			 masquerade_name((enum nk_masquerade)network->masquerade));
+			 masquerade_name((enum nk_masquerade)network->masquerade), "metadata",
+			 !network->no_metadata);
 }
 
 static int add_run(struct cli *cli, struct error *err)
@@ -170,19 +175,19 @@ static void network_add_row(struct table *table, const struct network_entry *ent
 	}
 	if (network->mtu)
 		(void)snprintf(mtu, sizeof(mtu), "%u", network->mtu);
-	table_add_row(table,
-		      (const char *const[]){
-			      entry->key.name, device_name((enum nk_device)network->device),
-			      mode_name((enum nk_mode)network->mode), mtu,
-			      masquerade_name((enum nk_masquerade)network->masquerade), subnets });
+	table_add_row(table, (const char *const[]){
+				     entry->key.name, device_name((enum nk_device)network->device),
+				     mode_name((enum nk_mode)network->mode), mtu,
+				     masquerade_name((enum nk_masquerade)network->masquerade),
+				     network->no_metadata ? "no" : "yes", subnets });
 }
 
 static void networks_print_table(const struct network_list *list)
 {
-	struct table table = { .columns = 6 };
+	struct table table = { .columns = 7 };
 
 	table_add_row(&table, (const char *const[]){ "NAME", "DEVICE", "MODE", "MTU", "MASQUERADE",
-						     "SUBNETS" });
+						     "METADATA", "SUBNETS" });
 	for (size_t i = 0; i < list->count; i++)
 		network_add_row(&table, &list->entries[i]);
 	table_print(&table);

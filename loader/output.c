@@ -124,7 +124,7 @@ static json_t *bandwidth_to_json(const struct bandwidth *bandwidth)
 
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
-	return json_pack("{so so so so ss ss ss si si so so so sb so so si ss}", "network",
+	return json_pack("{so so so so ss ss ss si si so so so sb sb so so si ss}", "network",
 			 text_or_null(endpoint->identity.network), "id",
 			 text_or_null(endpoint->identity.id), "ifname",
 			 text_or_null(endpoint->identity.ifname), "netns",
@@ -133,7 +133,8 @@ json_t *endpoint_to_json(const struct endpoint *endpoint)
 			 "host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu,
 			 "mac", mac_or_null(endpoint->mac), "addresses",
 			 addresses_to_json(endpoint), "gateways", gateways_to_json(endpoint),
-			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "published",
+			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "metadata",
+			 !(endpoint->flags & NK_ENDPOINT_NO_METADATA), "published",
 			 published_to_json(&endpoint->published), "bandwidth",
 			 bandwidth_to_json(&endpoint->bandwidth), "program_id",
 			 (int)endpoint->program_id, "state", endpoint_state_name(endpoint->state));

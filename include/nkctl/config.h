@@ -24,6 +24,7 @@
  * @version: that build's version, zero-terminated
  * @path_cache: paths are kept (bpf/path.h), since the kernel tells when they change
  * @paces: they know of NK_ENDPOINT_PACED; those of an earlier build didn't
+ * @withholds: they know of NK_ENDPOINT_NO_METADATA; the same
  */
 struct nk_config {
 	__u32 abi_version;
@@ -33,6 +34,7 @@ struct nk_config {
 	char version[NK_VERSION_SIZE];
 	__u32 path_cache;
 	__u32 paces;
+	__u32 withholds;
 };
 
 #endif

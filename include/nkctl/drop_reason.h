@@ -36,7 +36,8 @@
 	X(NAT_NO_FLOW, "nat-no-flow",                                                              \
 	  "belongs to a translated flow that was evicted, until the container's next packet")      \
 	X(INGRESS_RATE, "ingress-rate", "more for a container than its limit lets in")             \
-	X(EGRESS_RATE, "egress-rate", "more from a container than its limit lets out")
+	X(EGRESS_RATE, "egress-rate", "more from a container than its limit lets out")             \
+	X(METADATA, "metadata", "for the cloud's metadata, which the endpoint is kept away from")
 
 #define X(identifier, name, explanation) NK_DROP_##identifier,
 enum nk_drop_reason { NK_DROP_REASONS(X) NK_DROP_REASON_COUNT };

@@ -106,13 +106,18 @@ struct nk_network_key {
  * @device: enum nk_device
  * @subnet_count: entries of @subnets in use
  * @masquerade: enum nk_masquerade (nat.h)
+ * @no_metadata: its endpoints are NK_ENDPOINT_NO_METADATA. One of the bits that were always zero
  */
 struct nk_network {
 	__u32 mtu;
 	__u8 mode;
 	__u8 device;
 	__u8 subnet_count;
-	__u8 masquerade;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__u8 masquerade : 7, no_metadata : 1;
+#else
+	__u8 no_metadata : 1, masquerade : 7;
+#endif
 	struct nk_subnet subnets[NK_NETWORK_SUBNETS_MAX];
 };
 

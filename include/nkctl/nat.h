@@ -51,10 +51,11 @@
 
 /* nk_endpoint.flags */
 enum nk_endpoint_flags {
-	NK_ENDPOINT_MASQUERADE = 1 << 0, /* its packets to the world get the host's address */
-	NK_ENDPOINT_PUBLISHED = 1 << 1,  /* ports of the host lead to it */
-	NK_ENDPOINT_PACED = 1 << 2,      /* what goes into it has a rate: by the primary, always */
-	NK_ENDPOINT_POLICED = 1 << 3,    /* what comes out of it has one */
+	NK_ENDPOINT_MASQUERADE = 1 << 0,  /* its packets to the world get the host's address */
+	NK_ENDPOINT_PUBLISHED = 1 << 1,   /* ports of the host lead to it */
+	NK_ENDPOINT_PACED = 1 << 2,       /* what goes into it has a rate: by the primary, always */
+	NK_ENDPOINT_POLICED = 1 << 3,     /* what comes out of it has one */
+	NK_ENDPOINT_NO_METADATA = 1 << 4, /* it is kept away from the cloud's metadata */
 };
 
 /* Values of nk_network.masquerade; the loader's table names them. */

@@ -129,6 +129,7 @@ static void skeleton_configure(struct nkctl_bpf *skeleton, bool nat, bool path_c
 	config->nat = nat;
 	config->path_cache = path_cache;
 	config->paces = true;
+	config->withholds = true;
 	config->stack_forwards_ipv6 = !access(FORCE_FORWARDING_PATH, F_OK);
 	(void)snprintf(config->version, sizeof(config->version), "%s", NKCTL_VERSION);
 }

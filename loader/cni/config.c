@@ -508,6 +508,16 @@ static int config_parse_masquerade(struct cni_config *config, const struct field
 	return ret;
 }
 
+static int config_parse_metadata(struct cni_config *config, const struct field *document,
+				 struct error *err)
+{
+	struct field field;
+	int ret = field_get(document, "metadata", JSON_TRUE, &field, err);
+
+	config->network.no_metadata = !ret && json_is_false(field.value);
+	return ret;
+}
+
 static int config_parse_device(struct cni_config *config, const struct field *document,
 			       struct error *err)
 {
@@ -547,6 +557,8 @@ static int config_parse_own(struct cni_config *config, const struct field *docum
 
 	if (!ret)
 		ret = config_parse_masquerade(config, document, err);
+	if (!ret)
+		ret = config_parse_metadata(config, document, err);
 	if (!ret)
 		ret = config_parse_device(config, document, err);
 	if (!ret)

@@ -22,7 +22,7 @@
 
 /**
  * struct cni_config - a checked configuration; it borrows from its request.
- * @network: mode, device, masquerading and MTU, and without @ipam_type the subnets
+ * @network: mode, device, masquerading, metadata and MTU, and without @ipam_type the subnets
  * @limits: for each of the subnets; they point into @excluded
  * @excluded: of all subnets, one after the other
  * @is_gateway: the host has the gateway's address

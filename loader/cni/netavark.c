@@ -128,6 +128,14 @@ static int masquerade_take(struct nk_network *network, const char *text, struct 
 	return error_set(err, EINVAL, "option masquerade: '%s' is none of auto, on and off", text);
 }
 
+static int metadata_take(struct nk_network *network, const char *text, struct error *err)
+{
+	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+		return error_set(err, EINVAL, "option metadata: '%s' is neither on nor off", text);
+	network->no_metadata = !strcmp(text, "off");
+	return 0;
+}
+
 static int option_take(struct nk_network *network, const char *key, const char *text,
 		       struct error *err)
 {
@@ -139,6 +147,8 @@ static int option_take(struct nk_network *network, const char *key, const char *
 		return mtu_take(network, text, err);
 	if (!strcmp(key, "masquerade"))
 		return masquerade_take(network, text, err);
+	if (!strcmp(key, "metadata"))
+		return metadata_take(network, text, err);
 	if (!strcmp(key, "device")) {
 		ret = device_parse(text, &device, err);
 		network->device = ret ? network->device : (uint8_t)device;
@@ -146,8 +156,9 @@ static int option_take(struct nk_network *network, const char *key, const char *
 		ret = mode_parse(text, &mode, err);
 		network->mode = ret ? network->mode : (uint8_t)mode;
 	} else {
-		return error_set(err, EINVAL,
-				 "option '%s' is none of mtu, mode, device and masquerade", key);
+		return error_set(
+			err, EINVAL,
+			"option '%s' is none of mtu, mode, device, masquerade and metadata", key);
 	}
 	return ret;
 }

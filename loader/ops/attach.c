@@ -98,6 +98,11 @@ static enum nk_masquerade attach_masquerade(const struct attach *attach)
 					    : attach->request->masquerade);
 }
 
+static bool attach_has_no_metadata(const struct attach *attach)
+{
+	return attach->network.no_metadata || attach->request->no_metadata;
+}
+
 static bool attach_wants_family(const struct attach *attach, uint8_t family)
 {
 	const struct attach_request *request = attach->request;
@@ -366,6 +371,7 @@ static struct nk_endpoint claim_value(const struct attach *attach)
 static uint32_t claim_flags(const struct attach *attach, const struct addr *addr)
 {
 	return (masquerade_applies(attach_masquerade(attach), addr) ? NK_ENDPOINT_MASQUERADE : 0) |
+	       (attach_has_no_metadata(attach) ? NK_ENDPOINT_NO_METADATA : 0) |
 	       bandwidth_flags(&attach->bandwidth);
 }
 
@@ -598,7 +604,7 @@ static bool ports_are_shared(struct node *node)
 	return !nat_state_read(node, &state, NULL) && nat_shares_ports(&state);
 }
 
-static int datapath_load_wanted(struct attach *attach, struct error *err)
+static int datapath_load_kind(struct attach *attach, struct error *err)
 {
 	struct node *node = attach->node;
 	bool translates = node->datapath.config.nat;
@@ -609,6 +615,18 @@ static int datapath_load_wanted(struct attach *attach, struct error *err)
 	ret = nat_enable(node, err);
 	if (!ret && !translates)
 		attach->shares_ports = ports_are_shared(node);
+	return ret;
+}
+
+static int datapath_load_wanted(struct attach *attach, struct error *err)
+{
+	int ret = datapath_load_kind(attach, err);
+
+	if (!ret && attach_has_no_metadata(attach) && !attach->node->datapath.config.withholds)
+		return error_set(
+			err, EOPNOTSUPP,
+			"an earlier build loaded the programs in the kernel, which can't keep "
+			"it away from metadata: `nkctl upgrade`");
 	return ret;
 }
 

@@ -31,6 +31,7 @@
  * @mode: enum nk_mode, or ATTACH_UNSET
  * @device: enum nk_device, or ATTACH_UNSET
  * @masquerade: enum nk_masquerade, or ATTACH_UNSET
+ * @no_metadata: keep it away from the cloud's metadata, whatever the network says
  * @mac: of the container's end, in mode l2; all zero: one that is made of the identity
  * @ports: to be published
  * @bandwidth: limits, with or without a burst
@@ -53,6 +54,7 @@ struct attach_request {
 	int mode;
 	int device;
 	int masquerade;
+	bool no_metadata;
 	uint8_t mac[NK_ETH_ALEN];
 	struct publish_list ports;
 	struct bandwidth bandwidth;

@@ -54,8 +54,9 @@ void hostile_packet(struct packet *packet);
 
 /*
  * hostile_judge() - what may become of the next frame of the sender's; it remembers which
- * conversations the frames before have answered. By prog_nat, the sender masquerades, the
- * endpoints' subnets are exempt, and the port above is published for TCP and UDP.
+ * conversations the frames before have answered. By prog_nat, the sender masquerades and is kept
+ * away from metadata, the endpoints' subnets are exempt, and the port above is published for TCP
+ * and UDP.
  */
 struct hostile_judgement hostile_judge(const struct packet *packet);
 

@@ -312,9 +312,17 @@ static uint64_t dhcp_rule(const struct view *view)
 	return view->sport == 547 && view->dport == 546 ? REASON(DHCP_SERVER) : 0;
 }
 
+static uint64_t metadata_rule(const struct view *view)
+{
+	return prog_nat && is_address(view, view->destination, "169.254.169.254", "fd00:ec2::254")
+		       ? REASON(METADATA)
+		       : 0;
+}
+
 static uint64_t rules(const struct view *view)
 {
-	return source_rule(view) | dhcp_rule(view) | (is_martian(view) ? REASON(MARTIAN) : 0);
+	return source_rule(view) | dhcp_rule(view) | metadata_rule(view) |
+	       (is_martian(view) ? REASON(MARTIAN) : 0);
 }
 
 /* ARP and neighbour discovery -------------------------------------------------------------------

@@ -223,7 +223,7 @@ static void family_setup(const struct nat_variant *variant, unsigned int subnet_
 		    HOSTILE_SERVER_PORT);
 	nat_publish(&nat.host, HOSTILE_PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER,
 		    HOSTILE_SERVER_PORT);
-	nat_flags_set(PLACE_SENDER, NK_ENDPOINT_MASQUERADE);
+	nat_flags_set(PLACE_SENDER, NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_NO_METADATA);
 }
 
 /* From here on, the sender masquerades, and the other one publishes a port. */

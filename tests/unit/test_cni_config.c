@@ -94,16 +94,19 @@ static void test_simple_keys(void **state)
 	struct parsed parsed;
 
 	(void)state;
-	parse("\"mtu\":1400,\"ipMasq\":true,\"device\":\"veth\","
+	parse("\"mtu\":1400,\"ipMasq\":true,\"device\":\"veth\",\"metadata\":false,"
 	      "\"mode\":\"l2\",\"isDefaultGateway\":true",
 	      &parsed);
 	assert_int_equal(parsed.config.network.mtu, 1400);
 	assert_int_equal(parsed.config.network.masquerade, NK_MASQUERADE_ON);
 	assert_int_equal(parsed.config.network.device, NK_DEVICE_VETH);
 	assert_int_equal(parsed.config.network.mode, NK_MODE_L2);
+	assert_true(parsed.config.network.no_metadata);
 	assert_true(parsed.config.is_default_gateway && parsed.config.is_gateway);
 	parsed_free(&parsed);
-	parse("\"mtu\":0,\"ipMasq\":false,\"device\":null,\"isGateway\":null", &parsed);
+	parse("\"mtu\":0,\"ipMasq\":false,\"device\":null,\"isGateway\":null,\"metadata\":true",
+	      &parsed);
+	assert_false(parsed.config.network.no_metadata);
 	assert_int_equal(parsed.config.network.masquerade, NK_MASQUERADE_OFF);
 	assert_false(parsed.config.is_gateway);
 	parsed_free(&parsed);
@@ -247,6 +250,7 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"mtu\":67", "mtu: MTU 67" },
 		{ "\"mtu\":1e300", "mtu: " },
 		{ "\"ipMasq\":1", "ipMasq: must be a truth value" },
+		{ "\"metadata\":\"off\"", "metadata: must be a truth value" },
 		{ "\"device\":\"tap\"", "device: " },
 		{ "\"mode\":[]", "mode: must be a string, and is a list" },
 		{ "\"subnets\":{}", "subnets: must be a list" },
@@ -372,7 +376,7 @@ static const char *const known_keys[] = {
 	"runtimeConfig", "ips",         "ipRanges",   "portMappings", "hostPort",   "containerPort",
 	"protocol",      "hostIP",      "mac",        "bandwidth",    "args",       "cni",
 	"ingressRate",   "egressBurst", "prevResult", "exclude",      "rangeStart", "rangeEnd",
-	"gateway",       "unknown",
+	"gateway",       "metadata",    "unknown",
 };
 
 static const char *const known_values[] = {

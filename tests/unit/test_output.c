@@ -100,7 +100,7 @@ static struct endpoint endpoint_of_ctr1(void)
 		.address_count = 2,
 		.gateways = { addr_of("10.88.0.1"), addr_of("fd00:88::1") },
 		.gateway_count = 2,
-		.flags = NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED,
+		.flags = NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED | NK_ENDPOINT_NO_METADATA,
 		.published = { published, ARRAY_SIZE(published) },
 		.bandwidth = { .ingress = { 10000000, 524288 } },
 		.program_id = 42,
@@ -120,7 +120,8 @@ static void test_endpoint_as_json(void **state)
 		"\"device\":\"veth\",\"mode\":\"l2\",\"host_device\":\"nk081186d39055\","
 		"\"host_ifindex\":7,\"mtu\":1500,\"mac\":\"06:55:90:d3:86:11\","
 		"\"addresses\":[\"10.88.0.2/32\",\"fd00:88::2/128\"],"
-		"\"gateways\":[\"10.88.0.1\",\"fd00:88::1\"],\"masquerade\":true,"
+		"\"gateways\":[\"10.88.0.1\",\"fd00:88::1\"],\"masquerade\":true,\"metadata\":"
+		"false,"
 		"\"published\":[{\"host_ip\":null,\"host_port\":8080,\"host_port_end\":8080,"
 		"\"port\":80,\"port_end\":80,\"protocol\":\"tcp\"},"
 		"{\"host_ip\":\"2001:db8::1\",\"host_port\":5000,\"host_port_end\":5099,"
