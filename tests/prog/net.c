@@ -29,15 +29,18 @@ void net_run(const char *format, ...)
 		errx(1, "this failed: %s", command);
 }
 
-/* An IPv6 address gets its local route a moment later, in a work queue (net/ipv6/addrconf.c). */
+/*
+ * An IPv6 address gets its local route a moment later, in a work queue (net/ipv6/addrconf.c). Tries
+ * are counted, not seconds: these run on while a guest that counts instructions waits for a disk.
+ */
 void net_address_add(const char *address, unsigned int prefix_len, const char *device)
 {
 	bool is_ipv6 = strchr(address, ':');
 
 	net_run("ip addr add %s/%u dev %s%s", address, prefix_len, device, is_ipv6 ? " nodad" : "");
 	if (is_ipv6)
-		net_run("timeout 10 sh -c 'until ip route get %s | grep -q ^local; do "
-			"sleep 0.01; done'",
+		net_run("for try in $(seq 1000); do ip route get %s | grep -q ^local && exit; "
+			"sleep 0.01; done; exit 1",
 			address);
 }
 
