@@ -6,6 +6,7 @@
 # make check      formatters and analysers
 # make bench      instructions per transaction against host networking (K=7.3: on that kernel)
 # make bench-check  the same, and fails where they have become more
+# make bench-programs  what the programs and their hooks cost by themselves (K=6.12: in a VM)
 # make bench-cni  the CNI plugin's ADD and DEL against the reference plugins', on this machine
 # make install    to PREFIX (/usr/local), below DESTDIR; make uninstall
 # make clean
@@ -25,7 +26,7 @@ STRIP   ?= strip
 .SUFFIXES:
 .PRECIOUS: build/%.bpf.o
 .PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
-	bench-cni bench-setup unit-programs prog-programs e2e-programs
+	bench-cni bench-programs bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build, before anything else of this file is looked at: make reads
@@ -123,7 +124,7 @@ $(PROG_TESTS): %: %.o $(PROG_HELPERS)
 $(E2E_PROGRAMS): %: %.o
 	$(CC) $(CFLAGS) $(if $(STATIC),-static) -o $@ $^
 
--include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(BUILD)/bench/traffic.d
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(wildcard $(BUILD)/bench/*.d)
 
 check:
 	tools/check.sh
@@ -152,10 +153,25 @@ $(BUILD)/bench/calls: bench/calls.c Makefile | $(SETUP_STAMP)
 	@mkdir -p $(@D)
 	$(COMPILE) $(if $(STATIC),-static) -o $@ $<
 
+# What the program tests are made of, without a test.
+BENCH_PROG := $(BUILD)/bench/verdicts $(BUILD)/bench/lookups
+
+$(BUILD)/bench/%.o: bench/%.c Makefile | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(COMPILE) -c $< -o $@
+
+$(BENCH_PROG): %: %.o $(BUILD)/bench/prog_time.o $(PROG_HELPERS)
+	$(LINK_TEST)
+
+$(BUILD)/bench/hooks: $(BUILD)/bench/hooks.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 bench-setup:
 	@tools/setup.sh bench
 bench-cni: $(BUILD)/nkctl $(BUILD)/bench/calls bench-setup
 	bench/cni
+bench-programs: $(BENCH_PROG) $(BUILD)/bench/hooks bench-setup
+	bench/programs $(if $(filter-out default file,$(origin K)),--kernel $(K))
 bench bench-check: $(BENCH_PROGRAMS) bench-setup
 	bench/run --kernel $(K) $(if $(filter bench-check,$@),--check)
 

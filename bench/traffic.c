@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "number.h"
+
 #define NS_PER_S    1000000000LL
 #define PORT        7007
 #define ROUNDS_MAX  100
@@ -353,16 +355,6 @@ static void test_run(const struct test *test, const struct ends *ends,
 }
 
 /* The command line ----------------------------------------------------------------------------- */
-
-static unsigned int number_parse(const char *text, unsigned int max)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || !value || value > max)
-		errx(EXIT_FAILURE, "'%s' is no number from 1 to %u", text, max);
-	return (unsigned int)value;
-}
 
 static struct options options_parse(int argc, char **argv)
 {

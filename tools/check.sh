@@ -64,7 +64,8 @@ loader_flags()
 
 check_build()
 {
-	make_quietly all unit-programs prog-programs e2e-programs $BUILD/bench/traffic
+	make_quietly all unit-programs prog-programs e2e-programs $BUILD/bench/traffic \
+		$BUILD/bench/{hooks,verdicts,lookups}
 }
 
 # What the linker leaves out of nkctl isn't called there, unless it was inlined in its own file.
