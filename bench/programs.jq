@@ -55,7 +55,7 @@ def figure($unit): if . == null then "-"
 def find($labels): first(.figures[] | select(. as $figure | all($labels | to_entries[];
 	$figure[.key] == .value))) // null;
 
-def row($cells): ($cells[0] | left(34)) + ($cells[1:] | map(right(20)) | join(""));
+def row($cells): ($cells[0] | left(34)) + ($cells[1:] | map(" " + right(21)) | join(""));
 
 def hooks_table: . as $measure | ["tcx", "cls_bpf", "cls_bpf_list"] as $hooks |
 	def line($title; labels): row([$title, ($hooks[] | . as $hook | $measure |
