@@ -7,6 +7,7 @@
 # make bench      instructions per transaction against host networking (K=7.3: on that kernel)
 # make bench-check  the same, and fails where they have become more
 # make bench-programs  what the programs and their hooks cost by themselves (K=6.12: in a VM)
+# make bench-report  a page of all that was measured: build/bench/report.html
 # make bench-cni  the CNI plugin's ADD and DEL against the reference plugins', on this machine
 # make install    to PREFIX (/usr/local), below DESTDIR; make uninstall
 # make clean
@@ -26,7 +27,7 @@ STRIP   ?= strip
 .SUFFIXES:
 .PRECIOUS: build/%.bpf.o
 .PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
-	bench-cni bench-programs bench-setup unit-programs prog-programs e2e-programs
+	bench-cni bench-programs bench-report bench-setup unit-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build, before anything else of this file is looked at: make reads
@@ -106,7 +107,8 @@ unit-programs: $(UNIT_TESTS) $(BUILD)/nkctl
 prog-programs: $(PROG_TESTS)
 e2e-programs: $(BUILD)/nkctl $(E2E_PROGRAMS)
 
-$(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"'
+$(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
+	-DBENCH_REPORT_PATH='"$(abspath bench/report)"'
 $(BUILD)/tests/%.o: tests/%.c Makefile | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
@@ -172,6 +174,9 @@ bench-cni: $(BUILD)/nkctl $(BUILD)/bench/calls bench-setup
 	bench/cni
 bench-programs: $(BENCH_PROG) $(BUILD)/bench/hooks bench-setup
 	bench/programs $(if $(filter-out default file,$(origin K)),--kernel $(K))
+bench-report: bench-setup
+	@mkdir -p build/bench
+	bench/report bench/baseline.json bench/cni.json >build/bench/report.html
 bench bench-check: $(BENCH_PROGRAMS) bench-setup
 	bench/run --kernel $(K) $(if $(filter bench-check,$@),--check)
 

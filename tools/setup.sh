@@ -30,7 +30,7 @@ readonly PACKAGES_CHECK=(clang-format clang-tidy cppcheck shellcheck mandoc)
 readonly PACKAGES_TEST=(
 	bats libcmocka-dev containernetworking-plugins jq gojq procps strace util-linux bash-completion
 	iproute2 iputils-ping iputils-arping traceroute iperf3 tcpdump ethtool socat nftables
-	runc crun conmon busybox-static python3
+	runc crun conmon busybox-static python3 gnuplot-nox
 )
 readonly PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils zstd)
 
