@@ -4,8 +4,9 @@
 # make demo       the main job, on this kernel or in a VM
 # make test       everything: unit, program, end to end, in VMs too
 # make check      formatters and analysers
-# make bench      instructions per transaction against host networking (K=7.3: on that kernel)
-# make bench-check  the same, and fails where they have become more
+# make bench      traffic against host networking, where the kernel has netkit; elsewhere, or with VM=1 or
+#                 K=7.3 (on that kernel), instructions per transaction in a VM
+# make bench-check  those instructions, and fails where they have become more
 # make bench-programs  what the programs and their hooks cost by themselves (K=6.12: in a VM)
 # make bench-report  a page of all that was measured: build/bench/report.html
 # make bench-cni  the CNI plugin's ADD and DEL against the reference plugins', on this machine
@@ -108,7 +109,7 @@ prog-programs: $(PROG_TESTS)
 e2e-programs: $(BUILD)/nkctl $(E2E_PROGRAMS)
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
-	-DBENCH_REPORT_PATH='"$(abspath bench/report)"'
+	-DBENCH_PATH='"$(abspath bench)"'
 $(BUILD)/tests/%.o: tests/%.c Makefile | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
@@ -136,7 +137,9 @@ check:
 demo:
 	tools/demo.sh
 
+BENCH_IN_VM := $(VM)$(K)
 K ?= 6.12
+NATIVE_RESULT := build/bench/native.json
 BENCH_PROGRAMS := $(BUILD)/nkctl $(BUILD)/bench/traffic $(BUILD)/bench/insns.so
 
 $(BUILD)/bench/traffic: bench/traffic.c Makefile | $(SETUP_STAMP)
@@ -176,9 +179,13 @@ bench-programs: $(BENCH_PROG) $(BUILD)/bench/hooks bench-setup
 	bench/programs $(if $(filter-out default file,$(origin K)),--kernel $(K))
 bench-report: bench-setup
 	@mkdir -p build/bench
-	bench/report bench/baseline.json bench/cni.json >build/bench/report.html
-bench bench-check: $(BENCH_PROGRAMS) bench-setup
-	bench/run --kernel $(K) $(if $(filter bench-check,$@),--check)
+	bench/report $(wildcard $(NATIVE_RESULT)) bench/baseline.json bench/cni.json \
+		>build/bench/report.html
+bench: $(BENCH_PROGRAMS) bench-setup
+	$(if $(BENCH_IN_VM),,unshare --net ip link add type netkit 2>/dev/null && \
+		exec bench/run --native --output $(NATIVE_RESULT); )bench/run --kernel $(K)
+bench-check: $(BENCH_PROGRAMS) bench-setup
+	bench/run --kernel $(K) --check
 
 ## Installation
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Theory of operation: bench/report gives this the documents, [{name, text}] and the style sheet
-# $css. Each is recognised by its form and checked, and becomes sections: {title, lead, charts, tables}.
+# Theory of operation: bench/report gives this the names of documents as arguments, their texts by
+# these names, and the style sheet $css. Each document is recognised by its form and checked, and becomes sections: {title, lead, charts, tables}.
 # Of these come two texts: the page, with a line '@chart N@' where a plot belongs, and the commands by
 # which gnuplot draws all plots. Every figure in them is one of a document; no text here holds one.
 
@@ -11,14 +11,18 @@ def case_titles: {
 	host: "host", nkctl: "nkctl", nkctl_nat: "nkctl, masquerade",
 	nkctl_beside: "nkctl, beside masq.",
 	nkctl_ipam: "nkctl, host-local", nkctl_ipam_nat: "nkctl, masq., host-loc.",
-	veth: "routed veth (ptp)", bridge: "bridge", bridge_nat: "bridge, ipMasq",
+	nkctl_l2: "nkctl, mode l2", nkctl_veth: "nkctl by veth",
+	veth: "routed veth (ptp)", veth_nat: "ptp, ipMasq", bridge: "bridge", bridge_nat: "bridge, ipMasq",
 	ptp: "ptp", ptp_nat: "ptp, ipMasq"};
 
 def test_titles: {
+	tcp_stream: "TCP stream to a remote host", tcp_stream_4: "Four TCP streams to a remote host",
 	tcp_rr: "TCP_RR to a remote host", udp_rr: "UDP_RR to a remote host",
+	tcp_crr: "TCP_CRR to a remote host", udp_load: "Small UDP datagrams at a fixed rate",
 	udp_send: "UDP datagram sent", udp_receive: "UDP datagram received",
 	tcp_rr_published: "TCP_RR to a published port",
-	tcp_rr_local: "TCP_RR on this node, against loopback", tcp_rr_host: "TCP_RR of the host itself"};
+	tcp_rr_local: "TCP_RR on this node, against loopback",
+	tcp_stream_local: "TCP stream on this node, against loopback", tcp_rr_host: "TCP_RR of the host itself"};
 
 def family_title: {ipv4: "IPv4", ipv6: "IPv6"}[.] // .;
 def case_title: case_titles[.] // .;
@@ -52,9 +56,9 @@ def is_number(values): all(values; type == "number");
 def is_numbers: type == "array" and all(.[]; type == "number");
 def is_text: type == "string";
 
-def parsed:
-	. as $file | (.text | try [fromjson] catch (. as $why | $file | refuse("it isn't JSON: \($why)"))) as $values |
-	need($values | length == 1; "it isn't JSON: it is empty") | .data = $values[0] |
+# In an array of its own: the 'try' of jq 1.6 would catch what comes after it as well.
+def parsed: [.text | try {data: fromjson} catch {why: .}][0] as $parsed |
+	need($parsed | has("data"); "it isn't JSON: \($parsed.why // "it is empty")") | .data = $parsed.data |
 	need(.data | type == "object"; "it is no JSON object");
 
 def is_instructions: has("figures") | not;
@@ -92,10 +96,24 @@ def checked_cni:
 	need(.data.targets // [] | type == "array" and all(.[]; (.name | is_text) and is_number(.ratio));
 		"a target needs \"name\" and a number \"ratio\"");
 
+# What bench/native makes: {form: "native", kernel, ..., figures: [{case, test, family, metric, ...}]}.
+def is_range: . == null or (is_numbers and length == 2);
+def is_native_figure: type == "object" and all(.case, .test, .family, .metric, .unit, .tool; is_text) and
+	is_number(.median) and (.interval | is_range) and (.rounds | is_numbers) and
+	(.case == "host" or (is_number(.ratio) and (.ratio_interval | is_range)));
+
+def checked_native:
+	need(.data | all(.kernel, .nkctl, .processors, .cpu; is_text);
+		"it needs \"kernel\", \"nkctl\", \"processors\" and \"cpu\"") |
+	need(.data.figures | type == "array" and length > 0; "it has no figures") |
+	(first(.data.figures | to_entries[] | select(.value | is_native_figure | not)) // null) as $broken |
+	need($broken == null; "its figure \($broken.key) isn't a case's, test's, family's and metric's median, " +
+		"interval, rounds and ratio");
+
 ## Sections: what is drawn, what is tabulated, and what it depends on
 
 # chart: {title, note, reference, most, rows: [{label, colour, value, low, high, text}]}, where most is the
-#	scale's, if it isn't that of the rows
+#	scale's, if it isn't that of the rows; or rows of {label, colour, percentiles, text}
 # table: {title, columns, rows: [[cell...]]}, where a cell that is {n: TEXT} holds a figure
 
 def n: {n: .};
@@ -167,6 +185,62 @@ def cni_sections: .data | (.parallel // 0 | tostring) as $parallel | cni_tests($
 		facts_table(["kernel", .kernel], ["nkctl", .nkctl], ["processors", .processors],
 			["load before", .load_before], ["load after", .load_after])] | map(select(.rows | length > 0)))};
 
+# By which metric the cases are compared: the rate, unless that is given.
+def main_metric: if . == "udp_load" then "p99" else "rate" end;
+
+def percentiles: ["p50", "p90", "p99", "p99.9"];
+
+def verdict_shown: if . == "better" then "faster" elif . == "worse" then "slower" else "–" end;
+
+# Figures by test and family, each {test, family, cases: [{METRIC: figure}]}.
+def native_groups: [.figures | group_by(.test, .family)[] | {test: .[0].test, family: .[0].family,
+	cases: (group_by(.case) | map(INDEX(.[]; .metric)) | by_title(case_titles; [.[]][0].case))}] |
+	by_title(test_titles; .test);
+
+def native_title: "\(.test | test_title), \(.family | family_title)";
+
+def ratio_chart: (.test | main_metric) as $metric | [.cases[][$metric] | values | select(.case != "host")] |
+	select(length > 0) as $figures |
+	{note: "ratio to host = 1, median and 95% interval; \($figures[0].better // "more") is better", reference: 1,
+	 rows: [$figures[] | {label: (.case | case_title), colour: (.case | colour), value: .ratio,
+		low: (.ratio_interval // [])[0], high: (.ratio_interval // [])[1],
+		text: (.ratio | ratio_shown)}]};
+
+def latency_chart: [.cases[] | select(. as $metrics | all(percentiles[]; $metrics[.]))] | select(length > 0) as $cases |
+	{note: "microseconds; the figure is p99; less is better", rows: [$cases[] |
+		{label: (.p99.case | case_title), colour: (.p99.case | colour),
+		 percentiles: [.[percentiles[]].median], text: (.p99.median | shown)}]};
+
+def native_table: (.test | main_metric) as $metric | ([.cases[] | .[percentiles[]] | values] | length > 0) as $timed |
+	([.cases[][$metric] | values][0]) as $first |
+	{title: "\(native_title): \(if $metric == "rate" then "" else "\($metric), " end)\($first.unit), by \($first.tool)",
+	 columns: ["", "median", "95% interval", "ratio", "95% interval", "against the host",
+		(if $timed then percentiles[] | "\(.), us" else empty end)],
+	 rows: [.cases[] | . as $metrics | .[$metric] | values | [(.case | case_title), (.median | shown | n), (.interval | range_shown | n),
+		(if .case == "host" then ("–", "–", "–" | n) else (.ratio | ratio_shown | n), (.ratio_interval | range_shown | n),
+			(.verdict | verdict_shown | n) end),
+		(if $timed then $metrics[percentiles[]] | if . then .median | shown | n else "–" end else empty end)]]};
+
+def native_facts: . as $data | facts_table(
+	(("date", "kernel", "nkctl", "cpu", "processors", "virtual", "cmdline", "wire", "device", "rounds", "repeated", "seconds", "iperf3", "sockperf",
+		"load_before", "load_after") | [gsub("_"; " "), $data[.]]),
+	(.sysctls // {} | to_entries[] | [.key, .value]),
+	(.firewall_rules // {} | to_entries[] | ["firewall rules, \(.key | case_title)", .value]));
+
+def native_sections: .data | native_groups as $groups |
+	{title: "Traffic, kernel \(.kernel)",
+	 lead: ("Throughput, transactions and latency on \(.processors) processors (\(.cpu)), by this machine's own clock, in " +
+		"interleaved rounds. A ratio is the median of what each round gave against the host of the same round; " +
+		"there is a verdict only where the intervals of the figures themselves don't overlap."),
+	 charts: [$groups[] | {title: native_title} + ratio_chart],
+	 tables: []},
+	{title: "Latency, kernel \(.kernel)", legend: true,
+	 lead: "Medians of the rounds' percentiles, on a logarithmic scale: from the left p50, p90, p99 and p99.9.",
+	 charts: [$groups[] | {title: native_title} + latency_chart], tables: []},
+	{title: "Traffic in figures, kernel \(.kernel)", lead: "What the plots show.",
+	 charts: [], tables: [($groups[] | native_table), native_facts]} |
+	select(.charts + .tables | length > 0);
+
 ## The headline: a few figures that stand for the rest, {figure, words}
 
 def instructions_headline: [.data[]] | last | .kernel as $kernel | .ratios.nkctl["tcp_rr ipv4"] // empty |
@@ -178,13 +252,22 @@ def cni_headline: .data.figures | select(.["add nkctl"]) |
 	{figure: time("nkctl"), words: ("a container runtime waits for ADD" +
 		([("ptp", "bridge") as $other | time($other) | "; \(.) by \($other)"] | join("")))};
 
+# A ratio that may be chance isn't one to lead with: then the interval is, or nothing where there is none.
+def native_headline: .data.figures | INDEX(.[]; "\(.case) \(.test) \(.family) \(.metric)") as $figures |
+	[("nkctl", "nkctl_veth", "nkctl_nat") as $case | $figures["\($case) tcp_rr ipv4 rate"] | values][0] | values |
+	select(.ratio_interval) |
+	{figure: "\(if .verdict then .ratio | ratio_shown else .ratio_interval | range_shown end) ×",
+	 words: ("the host's TCP requests per second, \(.case | case_title) to a remote host (IPv4; 95% interval" +
+		(if .verdict then " \(.ratio_interval | range_shown))" else "; which is more can't be told)" end))};
+
 ## A document with its section and headline
 
 def read_document: parsed |
-	if .data | is_instructions then checked_instructions | {sections: [instructions_sections], headline: [instructions_headline]}
+	if .data.form == "native" then checked_native | {sections: [native_sections], headline: [native_headline]}
+	elif .data | is_instructions then checked_instructions | {sections: [instructions_sections], headline: [instructions_headline]}
 	elif .data | is_counted then instructions_of_counted | {sections: [instructions_sections], headline: [instructions_headline]}
 	elif .data | is_cni then checked_cni | {sections: [cni_sections], headline: [cni_headline]}
-	else refuse("it has none of the forms of bench/run, bench/baseline.json and bench/cni.json") end;
+	else refuse("it has none of the forms of bench/run, bench/run --native, bench/baseline.json and bench/cni.json") end;
 
 ## The page
 
@@ -199,7 +282,11 @@ def table_html: "<div class=\"scroll\"><table><caption>\(.title | @html)</captio
 def chart_html: "<figure><figcaption>\(.title | @html)<small>\(.note | @html)</small></figcaption>",
 	"@chart \(.index)@", "</figure>";
 
+# The marks of latency_plot.
+def percentiles_key: "<ul class=\"key\"><li>● p50</li><li>○ p90</li><li>▲ p99</li><li>◆ p99.9</li></ul>";
+
 def section_html: "<section><h2>\(.title | @html)</h2><p>\(.lead | @html)</p>",
+	(if .legend then percentiles_key else empty end),
 	"<div class=\"plots\">", (.charts[] | chart_html), "</div>",
 	(.tables[] | table_html), "</section>";
 
@@ -210,6 +297,8 @@ def method_html: "<section><h2>How it was measured</h2><ul>",
 		"a remote host across a veth wire, and a container in the host's place.</li>",
 	"<li>Times are those of one machine, in rounds in which each case has its turn: compare them within a " +
 		"section, not between machines.</li>",
+	"<li>Traffic is made by iperf3 (streams), sockperf (requests and latency) and bench/traffic of nkctl (connections, and " +
+		"requests of a family that sockperf doesn't know; both ends on one processor).</li>",
 	"<li>Where the intervals of two figures overlap, the page says nothing about which is the better one.</li>",
 	"<li>bench/README.md of nkctl tells the rest, and how to repeat it.</li></ul></section>";
 
@@ -241,11 +330,23 @@ def bar_rows: .rows | to_entries[] |
 def step: (. / 4) as $least | pow(10; $least | log10 | floor) as $unit |
 	first((1, 2, 5, 10) * $unit | select(. >= $least));
 
-def bars: (.most // (.rows | map(.value, .high // 0) | max) | . * 1.04 | if . > 0 then . else 1 end) as $most | (.rows | length) as $count |
+def plot_begin: (.rows | length) as $count |
 	"set terminal svg size 360,\(34 + 19 * $count) noenhanced font 'sans-serif,12' background '#ffffff'",
-	"set output 'chart-\(.index).svg'",
-	"$rows << END", bar_rows, "END",
-	"set yrange [\($count - 0.4):-0.6]", "set xrange [0:\($most)]", "set xtics 0,\($most | step)",
+	"set output 'chart-\(.index).svg'", "set yrange [\($count - 0.4):-0.6]";
+
+def latency_plot: ([.rows[].percentiles[]] | max * 1.3) as $most |
+	([.rows[].percentiles[]] | min / 1.3 | if . > 0 then . else 0.01 end) as $least |
+	plot_begin, "$rows << END",
+	(.rows | to_entries[] | "\(.key) \(.value.percentiles | join(" ")) \(.value.label | quoted) \(.value.text | quoted) \(paint(.value.colour))"),
+	"END", "unset arrow", "set logscale x", "set xrange [\($least):\($most)]", "set xtics autofreq", "set format x '%.0s%c'",
+	"plot $rows using 2:1:($5-$2):(0):8:ytic(6) with vectors nohead lw 2 lc rgb variable, " +
+		([{pt: 7, column: 2}, {pt: 6, column: 3}, {pt: 9, column: 4}, {pt: 13, column: 5}] | map(
+			"$rows using \(.column):1:8 with points pt \(.pt) ps 0.7 lw 1.5 lc rgb variable, ") | join("")) +
+		"$rows using (\($most)):1:7 with labels left offset 0.6,0 textcolor rgb \(paint("text"))";
+
+def bars: (.most // (.rows | map(.value, .high // 0) | max) | . * 1.04 | if . > 0 then . else 1 end) as $most |
+	plot_begin, "$rows << END", bar_rows, "END", "unset logscale x", "set format x '%g'",
+	"set xrange [0:\($most)]", "set xtics 0,\($most | step)",
 	(if .reference then "set arrow 1 from \(.reference),graph 0 to \(.reference),graph 1 nohead lw 1.5 lc rgb \(paint("text"))" else "unset arrow" end),
 	"plot $rows using (0):1:(0):2:($1-0.34):($1+0.34):7:ytic(5) with boxxyerror fs solid noborder lc rgb variable, " +
 		(if any(.rows[]; .low) then "$rows using 2:1:3:4 with xerrorbars pt 0 lw 1.2 lc rgb \(paint("interval")), " else "" end) +
@@ -253,15 +354,15 @@ def bars: (.most // (.rows | map(.value, .high // 0) | max) | . * 1.04 | if . > 
 
 def gnuplot:
 	"set key off", "set border 0", "set tics scale 0", "set lmargin at screen 0.46",
-	"set rmargin at screen 0.86", "set tmargin 0.3", "set bmargin 1.8",
+	"set rmargin at screen 0.84", "set tmargin 0.3", "set bmargin 1.8",
 	"set xtics textcolor rgb \(paint("text"))", "set ytics textcolor rgb \(paint("text"))",
 	"set grid xtics linecolor rgb \(paint("line")) dashtype 1 linewidth 1",
-	(.sections[].charts[] | bars);
+	(.sections[].charts[] | if .rows[0].percentiles then latency_plot else bars end);
 
 ## All of it
 
 def numbered: [foreach .[] as $section ({next: 0}; .next as $first | {next: ($first + ($section.charts | length)),
 	section: ($section | .charts |= (to_entries | map(.value + {index: ($first + .key)})))}; .section)];
 
-map(read_document) | {sections: (map(.sections[]) | numbered), headline: map(.headline[])} |
+[$ARGS.positional[] | {name: ., text: $ARGS.named[.]}] | map(read_document) | {sections: (map(.sections[]) | numbered), headline: map(.headline[])} |
 {page: [page] | join("\n"), gnuplot: [gnuplot] | join("\n"), colours: palette}

@@ -9,7 +9,8 @@
  * and nothing is written or allocated until the last round is done. A socket belongs to the
  * namespace that its maker was in, hence one program makes both ends. In the *_rr tests they
  * are two processes, which sleep and wake each other as a client and a server do; in the others
- * one, since a packet's way is wanted there and no scheduling.
+ * one, since a packet's way is wanted there and no scheduling. On a machine whose clock is a clock
+ * (-t), transactions are timed one by one instead, for their percentiles.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -41,6 +42,14 @@
 #define PAYLOAD_MAX 65507 /* of a UDP datagram's payload over IPv4 */
 #define TIMEOUT_S   60    /* a run that takes longer has lost a packet */
 #define PATH_SIZE   128
+#define BACKLOG     128
+#define SECONDS_MAX (TIMEOUT_S / 2)
+/*
+ * Timed connections, fewer than an address translator has ports for: it keeps those of closed
+ * connections for minutes, and what it does without is another test's.
+ */
+#define CONNECTIONS_MAX 4000
+#define SAMPLES_MAX     (8 << 20) /* more transactions than a processor does in SECONDS_MAX */
 
 /* Of include/uapi/linux/bpf.h, Linux 6.6. Debian 12's headers are older. */
 #define NK_TCX_DROP       2
@@ -50,6 +59,7 @@
  * struct options - what was asked for.
  * @count: transactions in a round
  * @rounds: number of rounds that are measured, after one that isn't
+ * @seconds: of one round that is timed instead, or 0
  * @size: bytes of payload in each direction
  * @sink: device (NETNS/DEVICE) whose outgoing packets are dropped, or NULL
  * @published_address, @published_port: what the near end connects to; NULL, 0: where the far end
@@ -58,6 +68,7 @@
 struct options {
 	unsigned int count;
 	unsigned int rounds;
+	unsigned int seconds;
 	size_t size;
 	char *sink;
 	const char *published_address;
@@ -66,19 +77,28 @@ struct options {
 
 /**
  * struct ends - the connected sockets.
- * @near: in the first namespace: the client, or the sender
- * @far: in the second
+ * @near: in the first namespace: the client, or the sender; -1 if each transaction makes its own
+ * @far: in the second; or the listener there
+ * @target, @target_len: what the near end connects to
  */
 struct ends {
 	int near;
 	int far;
+	struct sockaddr_storage target;
+	socklen_t target_len;
 };
 
+/**
+ * struct test - a kind of transaction.
+ * @serve: what a second process does at the far end until it's killed, or NULL
+ * @connects: whether each transaction has a connection of its own
+ */
 struct test {
 	const char *name;
 	int type;
 	void (*transact)(const struct ends *ends, char *buffer, size_t size);
-	bool has_server;
+	void (*serve)(const struct ends *ends, char *buffer, size_t size);
+	bool connects;
 };
 
 static const char usage_text[] =
@@ -89,12 +109,18 @@ static const char usage_text[] =
 	"per\n"
 	"round. TEST is\n"
 	"  tcp_rr       a request and its response over TCP, between two processes\n"
+	"  tcp_crr      the same with a connection for each, which the server closes\n"
 	"  udp_rr       the same over UDP\n"
 	"  udp_send     a datagram sent\n"
 	"  udp_receive  a datagram received, which TO sent; both by one process\n"
 	"\n"
 	"  -n COUNT         packets or transactions in a round (1000)\n"
 	"  -r ROUNDS        rounds, after one that isn't counted (5)\n"
+	"  -t SECONDS       instead, after a round that isn't counted, go on for so long, with "
+	"tcp_crr\n"
+	"                   for 4000 connections at most, and print transactions per second and "
+	"the\n"
+	"                   50th, 90th, 99th and 99.9th percentile of their microseconds\n"
 	"  -s SIZE          bytes of payload in each direction (1)\n"
 	"  -d NETNS/DEVICE  drop what goes out by the device, at its tcx egress\n"
 	"  -a ADDRESS       address that FROM sends to, if it isn't the one that TO listens at\n"
@@ -148,6 +174,15 @@ static int socket_make(int family, int type)
 	return fd;
 }
 
+static int near_connect(const struct ends *ends, int type)
+{
+	int fd = socket_make(ends->target.ss_family, type);
+
+	if (connect(fd, (const struct sockaddr *)&ends->target, ends->target_len))
+		err(EXIT_FAILURE, "connect the near end");
+	return fd;
+}
+
 /*
  * Accepts the connection that waits, or, for UDP, makes the same of where a first datagram comes
  * from: on its way the near end's address may have been translated.
@@ -177,23 +212,23 @@ static struct ends ends_make(const struct test *test, const char *from, const ch
 {
 	const char *published_text = options->published_address ?: address_text;
 	uint16_t published_port = options->published_port ?: PORT;
-	struct sockaddr_storage address, published;
-	struct ends ends;
+	struct sockaddr_storage address;
+	struct ends ends = { .near = -1 };
 	socklen_t len;
 
 	address = address_parse(address_text, PORT, &len);
-	published = address_parse(published_text, published_port, &len);
-	if (address.ss_family != published.ss_family)
+	ends.target = address_parse(published_text, published_port, &ends.target_len);
+	if (address.ss_family != ends.target.ss_family)
 		errx(EXIT_FAILURE, "%s and %s are of two families", address_text, published_text);
 	netns_enter(to);
 	ends.far = socket_make(address.ss_family, test->type);
 	if (bind(ends.far, (const struct sockaddr *)&address, len) ||
-	    (test->type == SOCK_STREAM && listen(ends.far, 1)))
+	    (test->type == SOCK_STREAM && listen(ends.far, BACKLOG)))
 		err(EXIT_FAILURE, "listen at %s", address_text);
 	netns_enter(from);
-	ends.near = socket_make(address.ss_family, test->type);
-	if (connect(ends.near, (const struct sockaddr *)&published, len))
-		err(EXIT_FAILURE, "connect to port %u of %s", published_port, published_text);
+	if (test->connects)
+		return ends;
+	ends.near = near_connect(&ends, test->type);
 	ends.far = far_connect(ends.far, ends.near, test->type);
 	return ends;
 }
@@ -275,11 +310,43 @@ static void transact_receive(const struct ends *ends, char *buffer, size_t size)
 	(void)message_receive(ends->near, buffer, size); /* a datagram is there whole */
 }
 
+static void transact_crr(const struct ends *ends, char *buffer, size_t size)
+{
+	int fd = near_connect(ends, SOCK_STREAM);
+
+	message_send(fd, buffer, size);
+	if (!message_receive(fd, buffer, size) || message_receive(fd, buffer, 1))
+		errx(EXIT_FAILURE, "the server should answer once, and close");
+	(void)close(fd); /* the server has closed it already */
+}
+
+static void serve_stream(const struct ends *ends, char *buffer, size_t size)
+{
+	while (message_receive(ends->far, buffer, size))
+		message_send(ends->far, buffer, size);
+}
+
+/* Who closes first has to remember the connection: the server, so that the client's ports are free.
+ */
+static void serve_connections(const struct ends *ends, char *buffer, size_t size)
+{
+	for (;;) {
+		int fd = accept(ends->far, NULL, NULL);
+
+		if (fd < 0)
+			err(EXIT_FAILURE, "accept a connection");
+		if (message_receive(fd, buffer, size))
+			message_send(fd, buffer, size);
+		(void)close(fd); /* the client will tell if the answer is missing */
+	}
+}
+
 static const struct test tests[] = {
-	{ "tcp_rr", SOCK_STREAM, transact_rr, true },
-	{ "udp_rr", SOCK_DGRAM, transact_rr, true },
-	{ "udp_send", SOCK_DGRAM, transact_send, false },
-	{ "udp_receive", SOCK_DGRAM, transact_receive, false },
+	{ "tcp_rr", SOCK_STREAM, transact_rr, serve_stream, false },
+	{ "tcp_crr", SOCK_STREAM, transact_crr, serve_connections, true },
+	{ "udp_rr", SOCK_DGRAM, transact_rr, serve_stream, false },
+	{ "udp_send", SOCK_DGRAM, transact_send, NULL, false },
+	{ "udp_receive", SOCK_DGRAM, transact_receive, NULL, false },
 };
 
 static const struct test *test_find(const char *name)
@@ -293,7 +360,8 @@ static const struct test *test_find(const char *name)
 /* Rounds --------------------------------------------------------------------------------------- */
 
 /* The far end answers until it's killed. */
-static pid_t server_start(const struct ends *ends, char *buffer, size_t size)
+static pid_t server_start(const struct test *test, const struct ends *ends, char *buffer,
+			  size_t size)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -303,8 +371,7 @@ static pid_t server_start(const struct ends *ends, char *buffer, size_t size)
 		return pid;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
 		_exit(EXIT_FAILURE);
-	while (message_receive(ends->far, buffer, size))
-		message_send(ends->far, buffer, size);
+	test->serve(ends, buffer, size);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -335,23 +402,74 @@ static int64_t round_run(const struct test *test, const struct ends *ends, char 
 	return now_ns() - begin_ns;
 }
 
-static void test_run(const struct test *test, const struct ends *ends,
-		     const struct options *options)
+static void rounds_run(const struct test *test, const struct ends *ends, char *buffer,
+		       const struct options *options)
 {
-	static char buffer[PAYLOAD_MAX];
 	int64_t rounds_ns[ROUNDS_MAX];
-	pid_t server = test->has_server ? server_start(ends, buffer, options->size) : 0;
 
-	(void)round_run(test, ends, buffer, options); /* to be warm */
 	for (unsigned int i = 0; i < options->rounds; i++) {
 		mark();
 		rounds_ns[i] = round_run(test, ends, buffer, options);
 		mark();
 	}
-	if (server && (kill(server, SIGKILL) || waitpid(server, NULL, 0) != server))
-		err(EXIT_FAILURE, "end the server");
 	for (unsigned int i = 0; i < options->rounds; i++)
 		printf("%.1f\n", (double)rounds_ns[i] / options->count);
+}
+
+static int uint32_compare(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Prints how many there were in a second, and percentiles: the sample below which are so many of
+ * 1000. */
+static void samples_print(uint32_t *samples_ns, size_t count, int64_t elapsed_ns)
+{
+	static const unsigned int per_mille[] = { 500, 900, 990, 999 };
+
+	qsort(samples_ns, count, sizeof(*samples_ns), uint32_compare);
+	printf("%.1f", (double)count * NS_PER_S / (double)elapsed_ns);
+	for (size_t i = 0; i < sizeof(per_mille) / sizeof(*per_mille); i++)
+		printf(" %.2f", samples_ns[(count - 1) * per_mille[i] / 1000] / 1e3);
+	putchar('\n');
+}
+
+static void timed_run(const struct test *test, const struct ends *ends, char *buffer,
+		      const struct options *options)
+{
+	static uint32_t samples_ns[SAMPLES_MAX];
+	int64_t begin_ns = now_ns(), end_ns = begin_ns + options->seconds * NS_PER_S;
+	size_t count = 0, count_max = test->connects ? CONNECTIONS_MAX : SAMPLES_MAX;
+	int64_t before_ns = begin_ns;
+
+	while (before_ns < end_ns && count < count_max) {
+		int64_t after_ns;
+
+		test->transact(ends, buffer, options->size);
+		after_ns = now_ns();
+		samples_ns[count++] =
+			(uint32_t)(after_ns - before_ns < UINT32_MAX ? after_ns - before_ns
+								     : UINT32_MAX);
+		before_ns = after_ns;
+	}
+	samples_print(samples_ns, count, before_ns - begin_ns);
+}
+
+static void test_run(const struct test *test, const struct ends *ends,
+		     const struct options *options)
+{
+	static char buffer[PAYLOAD_MAX];
+	pid_t server = test->serve ? server_start(test, ends, buffer, options->size) : 0;
+
+	(void)round_run(test, ends, buffer, options); /* to be warm */
+	if (options->seconds)
+		timed_run(test, ends, buffer, options);
+	else
+		rounds_run(test, ends, buffer, options);
+	if (server && (kill(server, SIGKILL) || waitpid(server, NULL, 0) != server))
+		err(EXIT_FAILURE, "end the server");
 }
 
 /* The command line ----------------------------------------------------------------------------- */
@@ -361,13 +479,16 @@ static struct options options_parse(int argc, char **argv)
 	struct options options = { .count = 1000, .rounds = 5, .size = 1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "n:r:s:d:a:p:h")) != -1) {
+	while ((option = getopt(argc, argv, "n:r:t:s:d:a:p:h")) != -1) {
 		switch (option) {
 		case 'n':
 			options.count = number_parse(optarg, 1000000);
 			break;
 		case 'r':
 			options.rounds = number_parse(optarg, ROUNDS_MAX);
+			break;
+		case 't':
+			options.seconds = number_parse(optarg, SECONDS_MAX);
 			break;
 		case 's':
 			options.size = number_parse(optarg, PAYLOAD_MAX);

@@ -167,7 +167,7 @@ check_cppcheck()
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr --suppress=legacyUninitvar --suppress=ctuuninitvar --std=c11 \
 		--suppress=normalCheckLevelMaxBranches \
-		-D_GNU_SOURCE '-DNKCTL_VERSION="check"' '-DNKCTL_PATH=""' \
+		-D_GNU_SOURCE '-DNKCTL_VERSION="check"' '-DNKCTL_PATH=""' '-DBENCH_PATH=""' \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name = {__VA_ARGS__}' \
 		-Iinclude -Iloader -Itests/unit -Itests/prog loader tests bench || status=1
 	return $status

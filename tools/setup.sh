@@ -32,6 +32,7 @@ readonly PACKAGES_TEST=(
 	iproute2 iputils-ping iputils-arping traceroute iperf3 tcpdump ethtool socat nftables
 	runc crun conmon busybox-static python3 gnuplot-nox
 )
+readonly PACKAGES_BENCH=(iperf3 sockperf)
 readonly PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils zstd)
 
 usage()
@@ -79,7 +80,7 @@ collect()
 		check) packages+=("${PACKAGES_CHECK[@]}"); collect build ;;
 		test)  packages+=("${PACKAGES_TEST[@]}"); collect build ;;
 		vm)    packages+=("${PACKAGES_VM[@]}") ;;
-		bench) collect test vm ;;
+		bench) packages+=("${PACKAGES_BENCH[@]}"); collect test vm ;;
 		all)   collect build check test vm bench ;;
 		*)     usage >&2; die "unknown purpose '$what'" ;;
 		esac

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* bench/report: what it prints of documents whose figures are known, and what it refuses. */
+/*
+ * bench/report: what it prints of documents whose figures are known, and what it refuses.
+ * bench/native.jq: medians, intervals and verdicts of rounds that are known.
+ */
 #include <ctype.h>
 #include <err.h>
 #include <math.h>
@@ -33,6 +36,17 @@ struct run {
 
 extern char **environ;
 
+#define NATIVE_HEAD                                                                             \
+	"{\"form\": \"native\", \"kernel\": \"9.2.5\", \"nkctl\": \"0.1.0\", \"processors\": "  \
+	"\"3\", "                                                                               \
+	"\"cpu\": \"a model\", \"seconds\": 19, \"rounds\": 17, \"sysctls\": {\"net.core.x\": " \
+	"\"87\"}, "                                                                             \
+	"\"firewall_rules\": {\"nkctl\": 29}, \"figures\": ["
+#define NATIVE_FIGURE(case, metric, unit, rest)                                             \
+	"{\"case\": \"" case "\", \"test\": \"tcp_rr\", \"family\": \"ipv4\", \"metric\": " \
+			     "\"" metric "\", \"unit\": \"" unit                            \
+			     "\", \"tool\": \"sockperf\", \"rounds\": [51, 52], " rest "}"
+
 /* Documents in which no figure is there twice. Times of the second become milliseconds. */
 static const char *const documents[] = {
 	"{\"8.1\": {\"kernel\": \"8.1.77\", \"ratios\": {"
@@ -46,11 +60,28 @@ static const char *const documents[] = {
 	"\"del_many nkctl\": {\"median\": 311000, \"quartiles\": [303000, 327000], \"rounds\": 7},"
 	"\"memory nkctl\": {\"median\": 1777, \"quartiles\": [1666, 1888], \"rounds\": 7}},"
 	"\"targets\": [{\"name\": \"one to another\", \"ratio\": 0.53}]}",
+
+	NATIVE_HEAD NATIVE_FIGURE("host", "rate", "1/s", "\"median\": 5011, \"interval\": [4811, 5211]") "," NATIVE_FIGURE("host", "p50", "us", "\"median\": 31.3, \"interval\": null") "," NATIVE_FIGURE(
+		"host", "p90", "us",
+		"\"median\": 32.3, \"interval\": null") "," NATIVE_FIGURE("host", "p99", "us",
+									  "\"median\": "
+									  "33.3, "
+									  "\"interval\": "
+									  "null") "," NATIVE_FIGURE("host",
+												    "p99.9",
+												    "us",
+												    "\"median\": 34.3, \"interval\": null") "," NATIVE_FIGURE("nkctl",
+																			      "rate",
+																			      "1/s",
+																			      "\"median\": 4511, \"interval\": [4411, 4711], "
+																			      "\"ratio\": 0.91, \"ratio_interval\": [0.88, 0.94], \"verdict\": \"worse\"") "]}",
 };
 
 /* What of them must be read in the page's tables, and what in its plots as well. */
-static const double tabulated[] = { 10.3, 12.7, 20.3, 22.7, 303, 327, 1777, 1666, 1888, 0.53 };
-static const double drawn[] = { 1.13, 1.17, 1.19, 1.23, 11.1, 21.1, 311 };
+static const double tabulated[] = { 10.3, 12.7, 20.3, 22.7, 303,  327,  1777, 1666, 1888,
+				    0.53, 5011, 4811, 5211, 4511, 4411, 4711, 0.88, 0.94,
+				    31.3, 32.3, 34.3, 17,   19,   87,   29 };
+static const double drawn[] = { 1.13, 1.17, 1.19, 1.23, 11.1, 21.1, 311, 0.91, 33.3 };
 
 /* Numbers ------------------------------------------------------------------------------------ */
 
@@ -118,30 +149,45 @@ static FILE *file_of(const char *text)
 	return file;
 }
 
-static int spawn(char *const *argv, FILE *out, FILE *err_file)
+static int spawn(const char *program, char *const *argv, FILE *in, FILE *out, FILE *err_file)
 {
 	posix_spawn_file_actions_t actions;
 	int status;
 	pid_t pid;
 
 	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_adddup2(&actions, fileno(in), STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&actions, fileno(err_file), STDERR_FILENO);
-	if (posix_spawn(&pid, BENCH_REPORT_PATH, &actions, NULL, argv, environ))
-		err(1, "run " BENCH_REPORT_PATH);
+	if (posix_spawnp(&pid, program, &actions, NULL, argv, environ))
+		err(1, "run %s", program);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (waitpid(pid, &status, 0) != pid)
-		err(1, "wait for bench/report");
+		err(1, "wait for %s", program);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Runs a program whose standard input is @input. */
+static struct run run(const char *program, char *const *argv, const char *input)
+{
+	FILE *in = file_of(input), *out = file_of(""), *err_file = file_of("");
+	struct run run;
+
+	rewind(in);
+	run.status = spawn(program, argv, in, out, err_file);
+	run.out = file_read(out);
+	run.err = file_read(err_file);
+	(void)fclose(in); /* the program has read it */
+	return run;
 }
 
 /* Runs bench/report with documents of @count @texts. */
 static struct run report(const char *const *texts, size_t count)
 {
 	char *argv[DOCUMENTS_MAX + 2] = { "report" };
-	FILE *files[DOCUMENTS_MAX], *out = file_of(""), *err_file = file_of("");
 	char paths[DOCUMENTS_MAX][64];
-	struct run run;
+	FILE *files[DOCUMENTS_MAX];
+	struct run result;
 
 	assert_true(count <= DOCUMENTS_MAX);
 	for (size_t i = 0; i < count; i++) {
@@ -150,12 +196,10 @@ static struct run report(const char *const *texts, size_t count)
 			       fileno(files[i]));
 		argv[i + 1] = paths[i];
 	}
-	run.status = spawn(argv, out, err_file);
-	run.out = file_read(out);
-	run.err = file_read(err_file);
+	result = run(BENCH_PATH "/report", argv, "");
 	for (size_t i = 0; i < count; i++)
 		(void)fclose(files[i]); /* the test has no more use for it */
-	return run;
+	return result;
 }
 
 static void run_free(struct run *run)
@@ -198,6 +242,28 @@ static void test_figures_are_the_documents(void **state)
 	run_free(&run);
 }
 
+/* A ratio is worth a word only where the document has one. */
+static void test_verdicts_are_the_documents(void **state)
+{
+	static const char *const native = NATIVE_HEAD NATIVE_FIGURE(
+		"host", "rate", "1/s",
+		"\"median\": 5, \"interval\": null") "," NATIVE_FIGURE("nkctl", "rate", "1/s",
+								       "\"median\": 1, "
+								       "\"interval\": null, "
+								       "\"ratio\": 0.2, "
+								       "\"ratio_interval\": null, "
+								       "\"verdict\": null") "]}";
+	struct run with = report(&documents[2], 1), without = report(&native, 1);
+
+	(void)state;
+	assert_non_null(strstr(with.out, "<td class=\"n\">slower</td>"));
+	assert_null(strstr(with.out, "faster"));
+	assert_int_equal(without.status, 0);
+	assert_null(strstr(without.out, "slower"));
+	run_free(&with);
+	run_free(&without);
+}
+
 /* No other figures, no plots, and nothing from elsewhere: the page has them by the documents only.
  */
 static void test_page_is_self_contained(void **state)
@@ -230,6 +296,63 @@ static void test_text_is_no_markup_and_no_command(void **state)
 	run_free(&run);
 }
 
+/* Rounds of 'tcp_rr ipv4': host networking's as they came, and those of three cases. */
+static void native_lines(char *ret_lines, size_t size, int rounds)
+{
+	static const int host[] = { 4, 9, 1, 7, 10, 2, 8, 3, 6, 5 };
+	FILE *file = fmemopen(ret_lines, size, "w");
+
+	if (!file)
+		err(1, "write lines");
+	for (int i = 0; i < rounds; i++)
+		(void)fprintf(
+			file,
+			"figure host tcp_rr ipv4 rate t %d\nfigure nkctl tcp_rr ipv4 rate t %d\n"
+			"figure veth tcp_rr ipv4 rate t %d\nfigure host tcp_rr ipv4 p99 t %d\n"
+			"figure veth tcp_rr ipv4 p99 t %d\n",
+			host[i], 2 * host[i], 100 + host[i], host[i], 100 + host[i]);
+	(void)fclose(file); /* what it holds is checked */
+}
+
+static struct run native_report(int rounds)
+{
+	char *argv[] = { "jq", "-cRn", "--argjson", "seconds", "1", "-f", BENCH_PATH "/native.jq",
+			 NULL };
+	char lines[8192] = "";
+
+	native_lines(lines, sizeof(lines), rounds);
+	return run("jq", argv, lines);
+}
+
+static void assert_has(const char *text, const char *expected)
+{
+	if (!strstr(text, expected))
+		fail_msg("'%s' should be in %s", expected, text);
+}
+
+static void test_native_statistics(void **state)
+{
+	struct run ten = native_report(10), five = native_report(5);
+
+	(void)state;
+	if (ten.status || five.status)
+		fail_msg("native.jq has failed: %s%s", ten.err, five.err);
+	/* Of ten, fewer than 2 or more than 8 are below the median in 2.1% of cases; fewer than 3,
+	 * in 11%. */
+	assert_has(ten.out, "\"median\":5.5,\"interval\":[2,9]}");
+	assert_has(ten.out, "\"median\":11,\"interval\":[4,18],\"ratio\":2,"
+			    "\"ratio_interval\":[2,2],\"verdict\":null");
+	assert_has(ten.out, "\"verdict\":\"better\"");
+	assert_has(ten.out, "\"verdict\":\"worse\"");
+	/* Of five, all are on one side in 6% of cases: there is no interval of 95%, and no verdict.
+	 */
+	assert_has(five.out, "\"median\":7,\"interval\":null}");
+	assert_has(five.out, "\"ratio_interval\":null,\"verdict\":null");
+	assert_null(strstr(five.out, "\"verdict\":\""));
+	run_free(&ten);
+	run_free(&five);
+}
+
 static void test_broken_documents(void **state)
 {
 	static const struct {
@@ -250,6 +373,12 @@ static void test_broken_documents(void **state)
 		{ "{\"nkctl\": \"0\", \"kernel\": \"9\", \"processors\": \"3\", \"figures\": "
 		  "{\"add nkctl\": {\"median\": 1, \"quartiles\": [1], \"rounds\": 7}}}",
 		  "two \"quartiles\"" },
+		{ "{\"form\": \"native\"}", "it needs \"kernel\"" },
+		{ NATIVE_HEAD "]}", "it has no figures" },
+		{ NATIVE_HEAD NATIVE_FIGURE("nkctl", "rate", "1/s",
+					    "\"median\": 1, \"interval\": "
+					    "[1]") "]}",
+		  "its figure 0 " },
 	};
 
 	(void)state;
@@ -270,8 +399,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_figures_are_the_documents),
+		cmocka_unit_test(test_verdicts_are_the_documents),
 		cmocka_unit_test(test_page_is_self_contained),
 		cmocka_unit_test(test_text_is_no_markup_and_no_command),
+		cmocka_unit_test(test_native_statistics),
 		cmocka_unit_test(test_broken_documents),
 	};
 
