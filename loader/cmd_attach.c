@@ -222,7 +222,7 @@ static int attach(const struct cli *cli, const struct attach_request *request, s
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	struct attach_result result = { 0 };
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_live(&node, PINS_SHARED, err);
 
 	if (ret == -ENOENT)
 		ret = node_open_unloaded(&node, err);

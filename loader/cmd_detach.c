@@ -39,7 +39,7 @@ static int identity_parse(struct cli *cli, struct identity *ret_identity, struct
 static int detach(const struct identity *identity, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_live(&node, PINS_SHARED, err);
 
 	if (!ret)
 		ret = endpoint_detach(&node, identity, true, err);

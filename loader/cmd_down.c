@@ -27,7 +27,7 @@ static int down_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = node_open_loaded(&node, PINS_EXCLUSIVE, err);
+		ret = node_open_live(&node, PINS_EXCLUSIVE, err);
 	if (!ret)
 		ret = datapath_down(&node, &report, err);
 	else if (ret == -ENOENT)

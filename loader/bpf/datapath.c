@@ -14,7 +14,10 @@
 #include "bpf/invalidator.h"
 #include "bpf/nat.h"
 #include "bpf/probe.h"
+#include "bpf/rescue.h"
 #include "bpf/routes.h"
+#include "bpf/sockets.h"
+#include "bpf/tracker.h"
 #include "bpf/uapi.h"
 #include "bpf/witness.h"
 #include "core/cleanup.h"
@@ -101,7 +104,21 @@ int datapath_program_fd(struct datapath *datapath, enum datapath_program program
 	return datapath->program_fds[program];
 }
 
-/* The .rodata of the programs in the kernel. Return: 0; -ENOENT where nothing is loaded. */
+/* Whether all is pinned that this build's load pins. Another build may have had fewer maps. */
+static bool pins_are_complete(const struct datapath *datapath)
+{
+	const struct pins *pins = &datapath->pins;
+
+	if (strncmp(datapath->config.version, NKCTL_VERSION, NK_VERSION_SIZE) != 0)
+		return true;
+	for (size_t i = 0; i < MAP_COUNT; i++)
+		if (!pins_has(pins, "maps", map_names[i]))
+			return false;
+	return pins_has(pins, "maps", GENERATION_NAME) && pins_are_prepared(pins);
+}
+
+/* The .rodata of the programs in the kernel. Return: 0; -ENOENT where nothing is loaded, or only a
+ * part of what was is pinned any more. */
 static int config_read(struct datapath *datapath, struct error *err)
 {
 	_cleanup_close_ int fd = pins_get(&datapath->pins, "maps", PINS_CONFIG, err);
@@ -117,6 +134,9 @@ static int config_read(struct datapath *datapath, struct error *err)
 				 ") has layout %d: detach the containers with that one first",
 				 NK_VERSION_SIZE, datapath->config.version,
 				 datapath->config.abi_version, NK_ABI_VERSION);
+	if (!pins_are_complete(datapath))
+		return error_set(err, ENOENT, "pins below %s are gone: `nkctl repair`",
+				 datapath->pins.base);
 	return 0;
 }
 
@@ -166,6 +186,11 @@ static unsigned int programs_common(void)
 	       (datapath_has_netkit_hook() ? 1U << PROGRAM_FROM_CTR : 1U << PROGRAM_FROM_CTR_VETH);
 }
 
+bool datapath_wants_program(enum datapath_program program)
+{
+	return programs_common() & 1U << program;
+}
+
 static unsigned int programs_pinned(const struct datapath *datapath)
 {
 	unsigned int programs = 0;
@@ -174,6 +199,27 @@ static unsigned int programs_pinned(const struct datapath *datapath)
 		if (pins_has(&datapath->pins, "progs", program_names[i]))
 			programs |= 1U << i;
 	return programs;
+}
+
+/*
+ * A program holds the maps that it uses. Bound to the others as well, each keeps all of them, and
+ * lost pins can be put back (bpf/rescue.h).
+ */
+static int skeleton_bind_maps(struct nkctl_bpf *skeleton, struct error *err)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+	int ret = 0;
+
+	bpf_object__for_each_program (program, skeleton->obj) {
+		if (bpf_program__fd(program) < 0)
+			continue; /* it wasn't wanted */
+		bpf_object__for_each_map (map, skeleton->obj)
+			ret = ret ? ret
+				  : bpf_prog_bind_map(bpf_program__fd(program), bpf_map__fd(map),
+						      NULL);
+	}
+	return ret ? error_sys(err, ret, "bind the maps to the eBPF programs") : 0;
 }
 
 static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool nat,
@@ -197,7 +243,7 @@ static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool
 				 "this kernel doesn't take the eBPF programs: %s (%s); 6.6 or "
 				 "later is needed, `nkctl doctor` tells more",
 				 strerror(-ret), libbpf_words);
-	return 0;
+	return skeleton_bind_maps(skeleton, err);
 }
 
 static int skeleton_pin_programs(struct datapath *datapath, struct nkctl_bpf *skeleton,
@@ -331,6 +377,64 @@ int datapath_try(struct error *err)
 	return ret;
 }
 
+static bool link_is_gone(int (*program_id)(const struct pins *, uint32_t *, struct error *),
+			 const struct pins *pins)
+{
+	uint32_t id;
+
+	return program_id(pins, &id, NULL) == -ENOENT;
+}
+
+static bool invalidator_is_gone(const struct datapath *datapath)
+{
+	return datapath->config.path_cache &&
+	       invalidator_state(&datapath->pins) == INVALIDATOR_GONE;
+}
+
+/* It comes with the programs of the host's sockets. */
+static bool tracker_is_gone(const struct datapath *datapath)
+{
+	return sockets_are_attached(datapath) && link_is_gone(tracker_program_id, &datapath->pins);
+}
+
+bool datapath_links_are_gone(const struct datapath *datapath)
+{
+	return (link_is_gone(collector_program_id, &datapath->pins) && !collector_try(NULL)) ||
+	       (tracker_is_gone(datapath) && !tracker_try(NULL)) ||
+	       !witness_is_loaded(&datapath->pins) || invalidator_is_gone(datapath);
+}
+
+void datapath_mend_links(struct datapath *datapath)
+{
+	const struct pins *pins = &datapath->pins;
+
+	if (link_is_gone(collector_program_id, pins))
+		(void)collector_load(pins, NULL); /* as in datapath_load() */
+	if (tracker_is_gone(datapath))
+		(void)tracker_load(pins, NULL); /* as in sockets_attach() */
+	if (!witness_is_loaded(pins))
+		(void)witness_load(pins, NULL);
+	if (invalidator_is_gone(datapath))
+		invalidator_mend(pins);
+}
+
+/*
+ * What is attached works on maps that a load must find: a new set beside them would know nothing of
+ * the addresses that are taken.
+ */
+static int datapath_restore(struct datapath *datapath, struct error *err)
+{
+	int ret = pins_prepare(&datapath->pins, err);
+
+	if (!ret)
+		ret = rescue_pins(&datapath->pins, err);
+	if (!ret)
+		ret = config_read(datapath, err);
+	if (!ret)
+		datapath_mend_links(datapath);
+	return ret;
+}
+
 /* Several attaches may come first at once: one loads, the others find it done. */
 static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, struct error *err)
 {
@@ -338,9 +442,10 @@ static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, st
 
 	if (!ret)
 		ret = config_read(datapath, err);
+	if (ret == -ENOENT)
+		ret = datapath_restore(datapath, err);
 	if (ret == -ENOENT) {
-		ret = pins_prepare(&datapath->pins, err);
-		ret = ret ? ret : datapath_load(datapath, err);
+		ret = datapath_load(datapath, err);
 		ret = ret ? ret : datapath_commit(datapath, err);
 	}
 	if (!ret && lock != PINS_EXCLUSIVE)
@@ -354,10 +459,10 @@ static int datapath_mend(struct datapath *datapath, enum pins_lock lock, struct 
 	const struct pins *pins = &datapath->pins;
 	int ret;
 
-	if (!datapath->config.path_cache || invalidator_state(pins) != INVALIDATOR_GONE)
+	if (!invalidator_is_gone(datapath))
 		return 0;
 	ret = datapath_relock(datapath, PINS_EXCLUSIVE, err);
-	if (!ret && invalidator_state(pins) == INVALIDATOR_GONE)
+	if (!ret && invalidator_is_gone(datapath))
 		invalidator_mend(pins);
 	if (!ret && lock != PINS_EXCLUSIVE)
 		ret = datapath_relock(datapath, lock, err);
@@ -372,10 +477,10 @@ static int datapath_open_pins(struct datapath *datapath, enum pins_lock lock, bo
 	(void)libbpf_set_print(libbpf_print); /* for objects that are loaded later, too */
 	if (!ret)
 		ret = config_read(datapath, err);
+	if (ret == -ENOENT && load)
+		ret = datapath_load_once(datapath, lock, err);
 	if (!ret && load)
 		ret = datapath_mend(datapath, lock, err);
-	else if (ret == -ENOENT && load)
-		ret = datapath_load_once(datapath, lock, err);
 	if (ret)
 		datapath_close(datapath);
 	return ret;

@@ -110,6 +110,18 @@ void datapath_close(struct datapath *datapath);
 /* datapath_map_fd() - Return: descriptor that @datapath owns, or a negative errno. */
 int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err);
 
+/**
+ * datapath_mend_links() - attach again the programs in the kernel's own functions and netfilter
+ * whose links' pins were lost, where the kernel has what they take. Needs the exclusive lock.
+ */
+void datapath_mend_links(struct datapath *datapath);
+
+/* datapath_links_are_gone() - whether there is one that the kernel would take. */
+bool datapath_links_are_gone(const struct datapath *datapath);
+
+/* datapath_wants_program() - whether every load brings it; the others come when they are needed. */
+bool datapath_wants_program(enum datapath_program program);
+
 /* datapath_program_fd() - the same; -ENOENT where that program isn't loaded: nobody needed it. */
 int datapath_program_fd(struct datapath *datapath, enum datapath_program program,
 			struct error *err);

@@ -61,6 +61,16 @@ int pins_prepare(struct pins *pins, struct error *err)
 	return ret;
 }
 
+bool pins_are_prepared(const struct pins *pins)
+{
+	struct stat found;
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (fstatat(pins->base_fd, directories[i], &found, 0))
+			return false;
+	return true;
+}
+
 /*
  * flock() itself waits without an end, and a signal to break it would be one for the whole
  * process: poll instead.

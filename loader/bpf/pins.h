@@ -53,8 +53,11 @@ struct pins {
  */
 int pins_open(struct pins *ret_pins, enum pins_lock lock, bool create, struct error *err);
 
-/* pins_prepare() - make the directories inside, before the first load. */
+/* pins_prepare() - make the directories inside that aren't there, before a load. */
 int pins_prepare(struct pins *pins, struct error *err);
+
+/* Whether they are there. */
+bool pins_are_prepared(const struct pins *pins);
 
 void pins_close(struct pins *pins);
 

@@ -75,6 +75,11 @@ int witness_load(const struct pins *pins, struct error *err)
 	return ret;
 }
 
+bool witness_is_loaded(const struct pins *pins)
+{
+	return pins_has(pins, "links", links[0].pin) && pins_has(pins, "links", links[1].pin);
+}
+
 void witness_program_ids(const struct pins *pins, uint32_t ids[WITNESS_PROGRAMS])
 {
 	for (size_t i = 0; i < WITNESS_PROGRAMS; i++)

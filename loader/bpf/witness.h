@@ -3,6 +3,7 @@
 #ifndef NKCTL_BPF_WITNESS_H
 #define NKCTL_BPF_WITNESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/pins.h"
@@ -18,6 +19,9 @@
  * containers' answers then go past whatever translation others have there.
  */
 int witness_load(const struct pins *pins, struct error *err);
+
+/* Whether both are. */
+bool witness_is_loaded(const struct pins *pins);
 
 /* witness_program_ids() - 0 where one isn't loaded. */
 void witness_program_ids(const struct pins *pins, uint32_t ids[WITNESS_PROGRAMS]);

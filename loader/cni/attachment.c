@@ -20,7 +20,7 @@ int attachment_make(const struct attach_request *request, struct attach_result *
 		    struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_live(&node, PINS_SHARED, err);
 	bool was_loaded = !ret;
 
 	if (ret == -ENOENT)

@@ -69,7 +69,7 @@ static int endpoints_collect(const char *network, const struct valid *valid, str
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	struct error one_err = { 0 };
 	size_t dead;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_live(&node, PINS_SHARED, err);
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/rescue.h"
 #include "core/log.h"
 #include "model/identity.h"
+#include "nl/observe.h"
 
 static int node_check_privilege(struct error *err)
 {
@@ -36,6 +38,21 @@ int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err)
 	if (!ret)
 		ret = nlsock_open(&node->nl, err);
 	return ret;
+}
+
+bool node_is_orphaned(void)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+
+	return (!link_list_read(NK_LINK_GROUP, &links, NULL) && links.count) ||
+	       rescue_is_possible();
+}
+
+int node_open_live(struct node *node, enum pins_lock lock, struct error *err)
+{
+	int ret = node_open_loaded(node, lock, err);
+
+	return ret == -ENOENT && node_is_orphaned() ? node_open(node, lock, err) : ret;
 }
 
 int node_open_unloaded(struct node *node, struct error *err)

@@ -31,6 +31,12 @@ int node_open(struct node *node, enum pins_lock lock, struct error *err);
 /* node_open_loaded() - Return: 0; -ENOENT where nothing is loaded, so that nothing is attached. */
 int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err);
 
+/* Whether something is attached whose pins were lost, where node_open_loaded() finds none. */
+bool node_is_orphaned(void);
+
+/* node_open_live() - node_open_loaded(), with lost pins put back: see bpf/rescue.h. */
+int node_open_live(struct node *node, enum pins_lock lock, struct error *err);
+
 /**
  * node_open_unloaded() - where nothing is loaded: for a command that has things to check before it
  * loads. Networks are read as if none were added.
