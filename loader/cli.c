@@ -51,6 +51,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_cni_install,
 	&command_cni_uninstall,
 	&command_doctor,
+	&command_repair,
 	&command_upgrade,
 	&command_down,
 	&command_help,

@@ -109,7 +109,7 @@ extern const struct cli_command command_attach, command_detach, command_list, co
 	command_network_list, command_network_remove, command_uplink_list, command_uplink_add,
 	command_uplink_remove, command_nat_show, command_nat_set, command_nat_exempt_add,
 	command_nat_exempt_remove, command_flows_list, command_flows_flush, command_stats,
-	command_cni_install, command_cni_uninstall, command_doctor, command_upgrade, command_down,
-	command_help, command_version;
+	command_cni_install, command_cni_uninstall, command_doctor, command_repair, command_upgrade,
+	command_down, command_help, command_version;
 
 #endif

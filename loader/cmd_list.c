@@ -15,7 +15,7 @@ static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
 	int ret = node_open_loaded(&node, PINS_SHARED, err);
 
 	if (ret == -ENOENT)
-		return 0;
+		ret = node_open_unloaded(&node, err);
 	return ret ? ret : endpoint_list_read(&node, ret_list, err);
 }
 

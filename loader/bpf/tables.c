@@ -58,6 +58,34 @@ int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, 
 	return table_set(datapath, MAP_OWNERS, &ifindex, &owner, BPF_ANY, err);
 }
 
+static void owner_append_to(struct addr *addrs, size_t *count, uint8_t family, const void *bytes)
+{
+	struct addr *addr = &addrs[*count];
+
+	if (*count == NK_ENDPOINT_ADDRESSES_MAX)
+		return; /* the sum of both families is no more: this isn't our note */
+	*addr = (struct addr){ .family = family };
+	memcpy(addr->bytes, bytes, addr_size(family));
+	(*count)++;
+}
+
+int owner_addresses(struct datapath *datapath, int ifindex,
+		    struct addr addrs[NK_ENDPOINT_ADDRESSES_MAX], size_t *ret_count,
+		    struct error *err)
+{
+	struct nk_owner owner;
+	int ret = table_get(datapath, MAP_OWNERS, &ifindex, &owner, err);
+
+	*ret_count = 0;
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	for (__u32 i = 0; i < owner.v4_count && i < NK_ENDPOINT_ADDRESSES_MAX; i++)
+		owner_append_to(addrs, ret_count, AF_INET, &owner.v4[i]);
+	for (__u32 i = 0; i < owner.v6_count && i < NK_ENDPOINT_ADDRESSES_MAX; i++)
+		owner_append_to(addrs, ret_count, AF_INET6, &owner.v6[i]);
+	return 0;
+}
+
 /* struct owned - the claims of a primary. */
 struct owned {
 	struct claim claims[NK_ENDPOINT_ADDRESSES_MAX];

@@ -36,6 +36,15 @@ int owner_set(struct datapath *datapath, int ifindex, const struct addr *addrs, 
 	      struct error *err);
 
 /**
+ * owner_addresses() - the addresses that the note has, claimed or not.
+ *
+ * Return: 0, also where there is no note.
+ */
+int owner_addresses(struct datapath *datapath, int ifindex,
+		    struct addr addrs[NK_ENDPOINT_ADDRESSES_MAX], size_t *ret_count,
+		    struct error *err);
+
+/**
  * owner_release() - delete all claims of a primary, living or dead, and the note of them.
  *
  * Return: 0, also where it had none.

@@ -151,9 +151,11 @@ int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct 
 	return route_request(nl, RTM_DELROUTE, 0, route, err);
 }
 
-/* struct route_dump - a list that grows while it is read. */
+/* struct route_dump - a list that grows while it is read, of routes of a type by a device (0: any).
+ */
 struct route_dump {
 	struct inet_route_list list;
+	uint8_t type;
 	int ifindex;
 	int ret;
 };
@@ -185,12 +187,13 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
 	struct inet_route_entry entry = { .dst = { { .family = route->rtm_family },
 						   route->rtm_dst_len },
-					  .table = route->rtm_table };
+					  .table = route->rtm_table,
+					  .is_ours = route->rtm_protocol == NK_ROUTE_PROTOCOL };
 	struct route_dump *dump = data;
 	const struct nlattr *attr;
 	int ifindex = 0;
 
-	if (route->rtm_type != RTN_UNICAST || route->rtm_flags & RTM_F_CLONED)
+	if (route->rtm_type != dump->type || route->rtm_flags & RTM_F_CLONED)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_DST)
@@ -202,33 +205,67 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 		else if (mnl_attr_get_type(attr) == RTA_TABLE)
 			entry.table = mnl_attr_get_u32(attr);
 	}
-	if (ifindex == dump->ifindex)
+	if (!dump->ifindex || ifindex == dump->ifindex)
 		dump->ret = route_append(&dump->list, &entry);
 	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+static int route_list_read(struct nlsock *nl, struct nlmsghdr *request, struct route_dump *dump,
+			   struct inet_route_list *ret_list, struct error *err)
+{
+	int ret = nlsock_talk(nl, request, route_parse, dump, err);
+
+	if (!ret && dump->ret)
+		ret = error_sys(err, dump->ret, "read the routes");
+	if (ret) {
+		inet_route_list_free(&dump->list);
+		return ret;
+	}
+	*ret_list = dump->list;
+	return 0;
 }
 
 /* The kernel leaves the routes of other devices out (strict checking, fib_dump_filter). */
 int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 			 struct inet_route_list *ret_list, struct error *err)
 {
-	struct route_dump dump = { .ifindex = ifindex };
+	struct route_dump dump = { .type = RTN_UNICAST, .ifindex = ifindex };
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
 						      sizeof(struct rtmsg), &family_header);
-	int ret;
 
 	((struct rtmsg *)family_header)->rtm_family = family;
 	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)ifindex);
-	ret = nlsock_talk(nl, header, route_parse, &dump, err);
-	if (!ret && dump.ret)
-		ret = error_sys(err, dump.ret, "read the routes");
-	if (ret) {
-		inet_route_list_free(&dump.list);
-		return ret;
-	}
-	*ret_list = dump.list;
-	return 0;
+	return route_list_read(nl, header, &dump, ret_list, err);
+}
+
+/* Here those of other types and of others' marks. */
+int inet_unreachable_list_read(struct nlsock *nl, uint8_t family, struct inet_route_list *ret_list,
+			       struct error *err)
+{
+	struct route_dump dump = { .type = RTN_UNREACHABLE };
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
+						      sizeof(struct rtmsg), &family_header);
+	struct rtmsg *message = family_header;
+
+	message->rtm_family = family;
+	message->rtm_type = RTN_UNREACHABLE;
+	message->rtm_protocol = NK_ROUTE_PROTOCOL;
+	return route_list_read(nl, header, &dump, ret_list, err);
+}
+
+bool inet_route_list_has(const struct inet_route_list *list, const struct prefix *dst,
+			 uint32_t table)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->entries[i].dst.len == dst->len &&
+		    addr_equal(&list->entries[i].dst.addr, &dst->addr) &&
+		    (!table || list->entries[i].table == table))
+			return true;
+	return false;
 }
 
 void inet_route_list_free(struct inet_route_list *list)

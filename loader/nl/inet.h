@@ -74,11 +74,13 @@ int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct 
 /**
  * struct inet_route_entry - a route that the kernel has.
  * @gateway: next hop; family 0: on the link
+ * @is_ours: marked with NK_ROUTE_PROTOCOL
  */
 struct inet_route_entry {
 	struct prefix dst;
 	struct addr gateway;
 	uint32_t table;
+	bool is_ours;
 };
 
 struct inet_route_list {
@@ -94,6 +96,14 @@ int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 			 struct inet_route_list *ret_list, struct error *err);
 void inet_route_list_free(struct inet_route_list *list);
 #define _cleanup_inet_route_list_ _cleanup_(inet_route_list_free)
+
+/* inet_unreachable_list_read() - the same of the unreachable routes that are ours. */
+int inet_unreachable_list_read(struct nlsock *nl, uint8_t family, struct inet_route_list *ret_list,
+			       struct error *err);
+
+/* Whether there is a route to just that destination. @table: 0: any */
+bool inet_route_list_has(const struct inet_route_list *list, const struct prefix *dst,
+			 uint32_t table);
 
 /* inet_neigh_add() - a permanent neighbour entry. */
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,

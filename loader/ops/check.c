@@ -172,16 +172,6 @@ static int check_addresses(struct check *check, struct error *err)
 
 /* Routes --------------------------------------------------------------------------------------- */
 
-static bool has_route(const struct inet_route_list *list, const struct prefix *dst, uint32_t table)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (list->entries[i].dst.len == dst->len &&
-		    addr_equal(&list->entries[i].dst.addr, &dst->addr) &&
-		    (!table || list->entries[i].table == table))
-			return true;
-	return false;
-}
-
 static int check_host_routes(struct check *check, uint8_t family, struct error *err)
 {
 	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
@@ -192,7 +182,7 @@ static int check_host_routes(struct check *check, uint8_t family, struct error *
 		const struct addr *addr = &expectation->addresses[i].addr;
 		struct prefix dst = { *addr, addr_bits(family) };
 
-		if (addr->family == family && !has_route(&list, &dst, 0))
+		if (addr->family == family && !inet_route_list_has(&list, &dst, 0))
 			return error_set(err, ESTALE, "the host has no route to %s by %s",
 					 addr_format(addr).text, check->primary.name);
 	}
@@ -209,7 +199,7 @@ static int check_container_routes(struct check *check, uint8_t family, struct er
 		const struct endpoint_route *route = &routes->routes[i];
 
 		if (route->dst.addr.family == family &&
-		    !has_route(&list, &route->dst, route->table))
+		    !inet_route_list_has(&list, &route->dst, route->table))
 			return error_set(err, ESTALE, "the container has no route to %s by %s",
 					 prefix_format(&route->dst).text, check->peer.name);
 	}

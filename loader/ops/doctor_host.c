@@ -22,6 +22,14 @@ static void datapath_not_open(const struct error *reason, struct doctor_check *c
 {
 	switch (reason->code) {
 	case -ENOENT:
+		if (node_is_orphaned()) {
+			finding_add(check, DOCTOR_WARN, "pins below " BPFFS_PATH " are gone");
+			finding_explain(check,
+					"what is attached goes on as it is, and nobody can change "
+					"it",
+					"nkctl repair");
+			return;
+		}
 		finding_add(check, DOCTOR_OK, "not loaded: the first attach does that");
 		return;
 	case -EBUSY:
@@ -88,8 +96,7 @@ void doctor_check_endpoints(struct doctor *doctor, struct doctor_check *check)
 		bad++;
 		finding_add(check, DOCTOR_WARN, "%s is %s", endpoint_label(endpoint),
 			    endpoint_state_name(endpoint->state));
-		finding_explain(check, endpoint_state_explanation(endpoint->state),
-				"nkctl detach, and attach it again");
+		finding_explain(check, endpoint_state_explanation(endpoint->state), "nkctl repair");
 	}
 	if (!bad)
 		finding_add(check, DOCTOR_OK, "%zu attached", doctor->endpoints.count);
@@ -142,7 +149,7 @@ static void uplink_examine(const struct uplink_state *uplink, bool known,
 		finding_explain(check,
 				"its program was taken off: container traffic takes the long way "
 				"through the host's stack",
-				"nkctl uplink add DEVICE puts it back");
+				"nkctl repair");
 }
 
 void doctor_check_uplinks(struct doctor *doctor, struct doctor_check *check)
@@ -196,7 +203,8 @@ void doctor_check_forwarding(struct doctor *doctor, struct doctor_check *check)
 		finding_explain(check,
 				"packets are routed for no device that has it off; writing 0 to "
 				"net.ipv4.ip_forward turns it off for all",
-				"sysctl -w net/FAMILY/conf/DEVICE/forwarding=1 for each");
+				"nkctl repair, or sysctl -w net/FAMILY/conf/DEVICE/forwarding=1 "
+				"for each");
 	else if (doctor->known_count + doctor->endpoints.count)
 		finding_add(check, DOCTOR_OK, "on for uplinks and endpoints");
 	else

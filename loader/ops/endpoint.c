@@ -78,14 +78,19 @@ static enum nk_mode link_mode(const struct link_info *link)
 	return link->flags & IFF_NOARP ? NK_MODE_L3 : NK_MODE_L2;
 }
 
-static enum endpoint_state endpoint_state(const struct endpoint *endpoint)
+static enum endpoint_state endpoint_state(const struct endpoint *endpoint, bool is_loaded,
+					  size_t noted_count)
 {
 	if (!*endpoint->identity.id)
 		return ENDPOINT_UNFINISHED;
 	if (!endpoint->program_id)
 		return ENDPOINT_NO_PROGRAM;
+	if (!is_loaded)
+		return ENDPOINT_NO_PINS;
 	if (!endpoint->address_count)
 		return ENDPOINT_NO_ADDRESS;
+	if (endpoint->address_count < noted_count)
+		return ENDPOINT_LOST_ADDRESS;
 	return endpoint->link.flags & IFF_UP ? ENDPOINT_OK : ENDPOINT_DOWN;
 }
 
@@ -146,6 +151,9 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 			 struct endpoint *endpoint, struct error *err)
 {
 	const char *netns = netns_name_find(names, link->peer_netnsid);
+	bool is_loaded = datapath_is_open(&node->datapath);
+	struct addr noted[NK_ENDPOINT_ADDRESSES_MAX];
+	size_t noted_count = 0;
 	int ret;
 
 	*endpoint = (struct endpoint){ .link = *link,
@@ -160,9 +168,11 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 	endpoint_take_claims(node, endpoint, claims);
 	ret = bandwidth_read(link->ifindex, endpoint->kind == NK_DEVICE_NETKIT, endpoint->flags,
 			     &endpoint->bandwidth, err);
+	if (!ret && is_loaded)
+		ret = owner_addresses(&node->datapath, link->ifindex, noted, &noted_count, err);
 	if (ret)
 		return ret;
-	endpoint->state = endpoint_state(endpoint);
+	endpoint->state = endpoint_state(endpoint, is_loaded, noted_count);
 	return 0;
 }
 
@@ -230,7 +240,7 @@ int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct
 	int ret;
 
 	ret = link_list_read(NK_LINK_GROUP, &links, err);
-	if (!ret)
+	if (!ret && datapath_is_open(&node->datapath))
 		ret = claim_list_read(&node->datapath, &claims, err);
 	if (!ret)
 		ret = netns_name_list_read(node->nl, &names, err);

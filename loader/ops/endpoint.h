@@ -23,7 +23,9 @@
 #define ENDPOINT_STATES(X)                                                                      \
 	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again") \
 	X(NO_PROGRAM, "no-program", "its program was taken off: nothing leaves the container")  \
+	X(NO_PINS, "no-pins", "pins below /sys/fs/bpf are gone: see nkctl repair")              \
 	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")             \
+	X(LOST_ADDRESS, "lost-address", "some of its addresses are gone from the endpoint map") \
 	X(DOWN, "down", "the host's end of the pair is down")                                   \
 	X(OK, "ok", "attached, with its program and its addresses")
 
@@ -74,7 +76,10 @@ struct endpoint_list {
 	size_t count;
 };
 
-/* endpoint_list_read() - all of the node, by identity. Freed by endpoint_list_free(). */
+/**
+ * endpoint_list_read() - all of the node, by identity. Freed by endpoint_list_free().
+ * @node: where nothing is loaded (node_open_unloaded()), what there is has lost its pins
+ */
 int endpoint_list_read(struct node *node, struct endpoint_list *ret_list, struct error *err);
 void endpoint_list_free(struct endpoint_list *list);
 #define _cleanup_endpoint_list_ _cleanup_(endpoint_list_free)

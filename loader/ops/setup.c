@@ -161,9 +161,9 @@ static int container_address_add(const struct endpoint_setup *setup, const struc
 	int ret = inet_addr_add(setup->container, setup->peer_ifindex, address, RT_SCOPE_UNIVERSE,
 				err);
 
-	return ret ? error_prefix(err, "give the container the address %s",
-				  prefix_format(address).text)
-		   : 0;
+	return ret && ret != -EEXIST ? error_prefix(err, "give the container the address %s",
+						    prefix_format(address).text)
+				     : 0;
 }
 
 /* On a link without ARP a next hop means nothing. With ARP it must be on the link to be asked for.

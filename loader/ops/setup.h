@@ -67,6 +67,7 @@ int host_setup(const struct endpoint_setup *setup, struct error *err);
 
 /**
  * container_setup() - the peer is up, with its addresses and routes; so is the loopback device.
+ * What it has of that already stays.
  * @ret_routes: the routes that it got: a default route that another interface has is left out
  */
 int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *ret_routes,

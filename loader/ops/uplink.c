@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
+#include "bpf/rescue.h"
 #include "bpf/routes.h"
 #include "core/sysctl.h"
 #include "nl/inet.h"
@@ -156,6 +157,8 @@ static int uplink_attach(struct node *node, const struct link_info *link, struct
 
 	if (!ret && !id)
 		ret = hook_attach(&node->datapath, program, link->ifindex, err);
+	else if (!ret && !rescue_program_fits(&node->datapath.pins, id))
+		ret = hook_replace(&node->datapath, program, link->ifindex, id, err);
 	return ret == -EEXIST ? 0 : ret; /* another attach was as quick */
 }
 
@@ -401,6 +404,15 @@ static struct uplink_state uplink_state_of(const struct link_info *link)
 	return state;
 }
 
+static bool uplink_forwards(const char *device)
+{
+	int on;
+
+	if (!sysctl_read_dev("ipv4", device, "forwarding", &on, NULL) && !on)
+		return false;
+	return sysctl_read_dev("ipv6", device, "forwarding", &on, NULL) || on;
+}
+
 static int uplink_observe(struct node *node, const struct uplink_entry *entry,
 			  const struct default_devices *devices, struct uplink_state *state,
 			  struct error *err)
@@ -417,6 +429,8 @@ static int uplink_observe(struct node *node, const struct uplink_entry *entry,
 	*state = uplink_state_of(&link);
 	state->others = others;
 	state->attached = id != 0;
+	state->fits = id && rescue_program_fits(&node->datapath.pins, id);
+	state->forwards = uplink_forwards(link.name);
 	state->excluded = entry->uplink.flags & NK_UPLINK_EXCLUDED;
 	state->default_route = default_devices_have(devices, link.ifindex);
 	return 0;

@@ -24,7 +24,8 @@ int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err)
  */
 int uplinks_sync(struct node *node, struct error *err);
 
-/* uplink_add() - make a device an uplink by hand. Idempotent. Return: 0; -ENODEV. */
+/* uplink_add() - make a device an uplink by hand, or mend what it lacks of one. Idempotent.
+ * Return: 0; -ENODEV. */
 int uplink_add(struct node *node, const char *device, struct error *err);
 
 /**
@@ -46,6 +47,8 @@ int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err);
  * struct uplink_state - one uplink as it is.
  * @type: ARPHRD_*
  * @attached: our program is on it
+ * @fits: that program works on the maps that are pinned
+ * @forwards: the host's stack forwards what comes in by it
  * @others: foreign programs at the same hook
  */
 struct uplink_state {
@@ -53,7 +56,7 @@ struct uplink_state {
 	int ifindex;
 	uint32_t mtu;
 	uint16_t type;
-	bool excluded, default_route, attached;
+	bool excluded, default_route, attached, fits, forwards;
 	uint32_t others;
 };
 

@@ -486,7 +486,7 @@ host_state()
 			[[ ! -e $dir/maps/$map ]] || echo "map dump pinned $dir/maps/$map"
 		done
 		[[ ! -e $dir ]] || find "$dir/progs" -type f | sed 's/^/prog show pinned /'
-	done | bpftool batch file -
+	done | bpftool batch file - | sed 's/ run_time_ns.*//'
 	echo "uplink's programs: $(hook query tcx/ingress eth0 | tr '\n' ' ')"
 }
 

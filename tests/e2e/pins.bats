@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Pins that are lost, one or all of them with bpffs, are put back from the programs that are attached.
+
+load lib
+load repair
+
+# With it go all pins. A guest's own may be below that of the tests.
+bpffs_unmount()
+{
+	while umount /sys/fs/bpf 2>/dev/null; do :; done
+	expect_not "no pin is left" ls $PINS
+}
+
+# Prints which maps are pinned. A configuration is the programs' own, each load's.
+map_ids()
+{
+	local map
+	for map in $PINS/maps/*; do
+		[[ $map == */config ]] || echo "${map##*/} $(bpftool -j map show pinned "$map" | jq .id)"
+	done
+}
+
+# bats test_tags=core
+@test "pins that are all gone, bpffs unmounted, are put back from what is attached" {
+	local maps
+	nkctl network add other --subnet 10.99.0.0/24
+	defer nkctl network remove other
+	maps=$(map_ids)
+	bpffs_unmount
+	expect_match "list tells" 'c1 .* no-pins' "$(nkctl list)"
+	expect_match "doctor tells what to do" 'mend: *nkctl repair' "$(nkctl doctor || true)"
+	expect "what is attached goes on" at c1 ping -c 1 -W 5 $REMOTE4
+	expect_none_foreign "meanwhile"
+	run -1 nkctl repair --dry-run
+	expect_match "a dry run tells" 'datapath: pins below /sys/fs/bpf were gone: to be mended' "$output"
+	expect_not "and pins nothing" ls $PINS
+	repair_under_flood
+	expect_same "the maps are the same" "$maps" "$(map_ids)"
+	expect_match "a network is still known" 'other' "$(nkctl network list)"
+	expect_all_well
+}
+
+@test "any pin that is lost is put back" {
+	local pin maps
+	maps=$(map_ids)
+	for pin in $PINS/maps/{config,generation,networks} $PINS/progs/nk_uplink \
+		$PINS/links/{collect,forward_v4,nk_neighbour}; do
+		[[ -e $pin ]] || continue # this kernel has no fentry
+		rm "$pin"
+		run -1 nkctl repair --dry-run
+		expect "$pin" nkctl repair
+		expect "$pin is there again" test -e "$pin"
+	done
+	expect_same "the maps are the same" "$maps" "$(map_ids)"
+	expect_all_well
+}
+
+@test "an attach, an upgrade or a down without pins finds those that are attached" {
+	bpffs_unmount
+	ip netns add c3
+	expect_refusal "an address that is taken" 4 "$OWN4 is taken by nkctl:default/c1" \
+		attach --ns c3 --ip $OWN4
+	attach c3
+	defer ip netns delete c3
+	defer nkctl detach --ns c3
+	expect "they reach each other" at c3 ping -c 1 -W 5 $OWN4
+	bpffs_unmount
+	expect "an upgrade replaces them" nkctl upgrade
+	expect_all_well
+	bpffs_unmount
+	expect_match "down removes them" 'removed 3 endpoints' "$(nkctl down)"
+	expect_same "no device is left" '' "$(ip -o link show group 0x6e6b)"
+	attach c3
+	attach c2
+	attach c1 --ip $OWN4 --ip $OWN6
+}
+
+@test "an uplink whose program was taken off, or that forwards no more, is one again" {
+	hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0)"
+	expect_match "uplink list tells" 'no-program' "$(nkctl uplink list)"
+	expect_match "it is mended" 'eth0: its program was taken off: mended' "$(nkctl repair)"
+	expect_no_match "uplink list" 'no-program' "$(nkctl uplink list)"
+	sysctl -qw net.ipv4.conf.eth0.forwarding=0
+	expect_match "it is mended" 'eth0: forwarding was off for it: mended' "$(nkctl repair)"
+	expect_all_well
+}
+
+@test "published ports go on, and where they are lost it tells" {
+	nkctl publish add c1 8080:80
+	defer nkctl publish remove c1 8080:80
+	claim_delete 4 $OWN4
+	expect "it is mended" nkctl repair c1
+	expect_same "the port leads to it" 8080:80 "$(shown c1 published)"
+	start web c1 socat TCP-LISTEN:80,fork,reuseaddr EXEC:'echo hello'
+	eventually "it answers at the host's port" \
+		eval 'at remote socat -T 5 - TCP4:192.0.2.1:8080 </dev/null | grep -q hello'
+	bpffs_unmount
+	expect "it is mended" nkctl repair
+	expect_same "the port leads to it" 8080:80 "$(shown c1 published)"
+	expect "it still answers" eval 'at remote socat -T 5 - TCP4:192.0.2.1:8080 </dev/null | grep -q hello'
+	stop web
+	# shellcheck disable=SC2086 # a glob
+	for map in $PINS/maps/published; do
+		bpftool -j map dump pinned "$map" | jq -r '.[].key | join(" ")' | sed 's/0x//g' |
+			while read -r key; do
+				# shellcheck disable=SC2086 # a list of bytes
+				bpftool map delete pinned "$map" key hex $key
+			done
+	done
+	run -1 nkctl repair c1
+	expect_match "it tells what to do" 'published ports are gone.*left: nkctl publish add' "$output"
+	nkctl publish add c1 8080:80
+	expect_all_well
+}

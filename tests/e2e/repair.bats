@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What somebody takes away of a living endpoint, `nkctl repair` puts back; until then, and while it
+# does, nothing leaves the container that its program hasn't seen.
+
+load lib
+load repair
+
+# bats test_tags=core
+@test "where all is well there is nothing to mend, and nothing is changed" {
+	host_state >"$BATS_TEST_TMPDIR/before"
+	expect_match "it says so" '^2 endpoints, nothing to mend$' "$(nkctl repair)"
+	host_state >"$BATS_TEST_TMPDIR/after"
+	expect "the host is as before" diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	expect_refusal "an endpoint that isn't there" 3 "c9 isn't attached" repair c9
+	expect "one of them alone" nkctl repair c2
+	c1_reaches_all
+}
+
+# bats test_tags=core
+@test "a program that was taken off is attached again" {
+	hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
+	if [[ $E2E_DEVICE == netkit ]]; then
+		expect_not "it sends without" at c1 ping -c 1 -W 1 $REMOTE4
+		expect_mended no-program "c1: its program was taken off"
+	else
+		# A veth pair knows no policy: only down it is closed.
+		ip link set "$PRIMARY" down
+		expect_mended no-program "c1: its program was taken off"
+	fi
+	expect_same "one program" 1 "$(hook query $HOOK "$PRIMARY" | wc -l)"
+}
+
+# bats test_tags=core
+@test "an address that was taken out of the endpoint map is claimed again" {
+	local before
+	before=$(host_state | grep -A 3 "$(printf 'key: 0a 58 00 07')" || true)
+	claim_delete 4 $OWN4
+	expect_not "it sends from that address" at c1 ping -c 1 -W 1 $REMOTE4
+	expect_not "it is reached" at remote ping -c 1 -W 1 $OWN4
+	expect_mended lost-address "c1: its address $OWN4 was gone from the endpoint map"
+	expect_same "the claim is as the attach made it" "$before" \
+		"$(host_state | grep -A 3 "$(printf 'key: 0a 58 00 07')" || true)"
+}
+
+@test "without any claim, and without the note of them, the host's routes tell the addresses" {
+	local index
+	claim_delete 4 $OWN4
+	claim_delete 6 $OWN6
+	index=$(<"/sys/class/net/$PRIMARY/ifindex")
+	# shellcheck disable=SC2046,SC2086 # a list of bytes, a glob
+	bpftool map delete pinned $PINS/maps/owners key hex \
+		$(printf '%02x %02x %02x %02x' $((index & 255)) $((index >> 8 & 255)) 0 0)
+	# Only our routes are proof: neither somebody else's nor the container's word.
+	ip route add $FOREIGN4/32 dev "$PRIMARY"
+	defer ip route delete $FOREIGN4/32 dev "$PRIMARY"
+	at c1 ip address add $FOREIGN4/32 dev eth0
+	defer ip -n c1 address delete $FOREIGN4/32 dev eth0
+	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE6
+	expect_mended no-address "c1: its address $OWN6 was gone from the endpoint map"
+	expect_same "its addresses" "$OWN4 $OWN6" "$(shown c1 addresses)"
+}
+
+@test "an address that is another's by now stays his" {
+	claim_delete 4 $OWN4
+	ip netns add c3
+	attach c3 --ip $OWN4
+	run -1 nkctl repair c1
+	expect_match "it tells whose" "address $OWN4 is nkctl:default/c3/eth0's by now: left: detach it" \
+		"$output"
+	expect "c3 has it" at c3 ping -c 1 -W 5 $REMOTE4
+	nkctl detach --ns c3
+	ip netns delete c3
+	expect "c1 gets it back" nkctl repair c1
+	expect_all_well
+}
+
+# bats test_tags=core
+@test "the host's route, the gateway's address and forwarding come back" {
+	ip route delete $OWN4 dev "$PRIMARY"
+	expect_not "the host reaches it" ping -c 1 -W 1 $OWN4
+	expect_mended ok "c1: the host had no route to $OWN4"
+	ip address delete $GATEWAY4/32 dev lo
+	expect_not "the host is reached" at c1 ping -c 1 -W 1 $GATEWAY4
+	expect_mended ok "the host had no gateway address $GATEWAY4"
+	ip -6 route delete unreachable $CONTAINERS6
+	expect_mended ok "the host had no last-resort route for $CONTAINERS6"
+	sysctl -qw "net.ipv4.conf.$PRIMARY.forwarding=0"
+	expect_mended ok "c1: net.ipv4.conf.$PRIMARY.forwarding was off"
+}
+
+# bats test_tags=core
+@test "the host's end, down, comes up, with the program that was taken off before" {
+	ip link set "$PRIMARY" down
+	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE4
+	expect_mended down "c1: $PRIMARY was down"
+	ip link set "$PRIMARY" down
+	hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
+	expect_mended no-program "c1: $PRIMARY was down"
+}
+
+# bats test_tags=core
+@test "the container's addresses and routes come back, by any name of its device" {
+	ip -n c1 address delete $OWN4/32 dev eth0
+	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE4
+	expect_mended ok "c1: the container's eth0 had no address $OWN4"
+	ip -n c1 link set eth0 down
+	expect_mended ok "c1: the container's eth0 was down"
+	ip -n c1 -6 route delete default
+	expect_not "it sends by IPv6" at c1 ping -c 1 -W 1 $REMOTE6
+	expect_mended ok "c1: the container's eth0 had no route by which it sends IPv6"
+}
+
+@test "the remains of a killed attach are removed" {
+	ip netns add c3
+	defer ip netns delete c3
+	ip link add nk00000000dead group 0x6e6b type veth peer name eth0 netns c3
+	expect_match "list tells" 'nk00000000dead .* unfinished' "$(nkctl list)"
+	expect_match "they are removed" 'nk00000000dead: .*killed half way' "$(nkctl repair)"
+	expect_not "the device is gone" ip link show nk00000000dead
+	expect_all_well
+}
+
+@test "a repair that is killed leaves nothing open, and the next one finishes it" {
+	local n
+	for n in 20 40 60 80 100; do
+		claim_delete 4 $OWN4
+		ip link set "$PRIMARY" down
+		hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
+		killed_at bpf $n "$NKCTL_PROGRAM" repair
+		expect_none_foreign "killed at eBPF call $n"
+		expect "the next one" nkctl repair
+	done
+	expect_all_well
+}
