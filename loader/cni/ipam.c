@@ -16,6 +16,7 @@
 
 #include "cni/attachment.h"
 #include "cni/code.h"
+#include "cni/ipam_answer.h"
 #include "core/cleanup.h"
 
 #define ANSWER_MAX (1 << 20)
@@ -131,31 +132,6 @@ static int program_end(struct ipam_call *call, char **ret_output, size_t *ret_le
 	return ret ? ret : status;
 }
 
-/* A plugin that fails says why, in JSON. */
-static int failure_of(const char *type, const char *command, int status, const char *output,
-		      size_t len, struct error *err)
-{
-	json_t *answer = json_loadb(output, len, 0, NULL);
-	const char *message = json_string_value(json_object_get(answer, "msg"));
-	const char *details = json_string_value(json_object_get(answer, "details"));
-	json_int_t code = json_integer_value(json_object_get(answer, "code"));
-	int ret;
-
-	if (message)
-		ret = cni_error(err, code > 0 && code < CNI_ERROR_BASE ? (int)code : CNI_FAILED,
-				"ipam plugin %s: %s%s%s", type, message,
-				details && *details ? ": " : "", details ? details : "");
-	else if (WIFSIGNALED(status))
-		ret = cni_error(err, CNI_FAILED, "ipam plugin %s: %s: killed by signal %d", type,
-				command, WTERMSIG(status));
-	else
-		ret = cni_error(err, CNI_FAILED,
-				"ipam plugin %s: %s: exit status %d, and no reason", type, command,
-				WEXITSTATUS(status));
-	json_decref(answer);
-	return ret;
-}
-
 static int call_start(const struct cni_request *request, const char *type, const char *command,
 		      struct ipam_call *ret_call, struct error *err)
 {
@@ -177,7 +153,8 @@ static int call_end(struct ipam_call *call, char **ret_output, size_t *ret_len, 
 {
 	int ret = program_end(call, ret_output, ret_len, err);
 
-	return ret > 0 ? failure_of(call->type, call->command, ret, *ret_output, *ret_len, err)
+	return ret > 0 ? ipam_failure_read(call->type, call->command, ret, *ret_output, *ret_len,
+					   err)
 		       : ret;
 }
 
@@ -203,21 +180,6 @@ void ipam_give_back(const struct cni_request *request, const char *type)
 		(void)ipam_run(request, type, "DEL", NULL); /* the failure before it tells more */
 }
 
-static int answer_parse(const char *type, json_t *answer, struct cni_result *ret_result,
-			struct error *err)
-{
-	const struct field field = { .value = answer };
-	int ret = cni_result_parse(&field, ret_result, err);
-
-	if (!ret && !ret_result->ip_count)
-		ret = cni_error(err, CNI_FAILED, "it gave no address");
-	if (ret) {
-		(void)error_prefix(err, "answer of the ipam plugin %s", type);
-		return cni_recode(err, CNI_FAILED);
-	}
-	return 0;
-}
-
 int ipam_add_start(const struct cni_request *request, const char *type, struct ipam_call *ret_call,
 		   struct error *err)
 {
@@ -237,20 +199,7 @@ int ipam_add_end(struct ipam_call *call, json_t **ret_answer, struct cni_result 
 {
 	_cleanup_free_ char *output = NULL;
 	size_t len = 0;
-	json_t *answer;
 	int ret = call_end(call, &output, &len, err);
 
-	if (ret)
-		return ret;
-	answer = json_loadb(output, len, 0, NULL);
-	if (json_is_object(answer))
-		ret = answer_parse(call->type, answer, ret_result, err);
-	else
-		ret = cni_error(err, CNI_DECODE_FAILURE,
-				"answer of the ipam plugin %s: no JSON object", call->type);
-	if (ret)
-		json_decref(answer);
-	else
-		*ret_answer = answer;
-	return ret;
+	return ret ? ret : ipam_answer_read(call->type, output, len, ret_answer, ret_result, err);
 }

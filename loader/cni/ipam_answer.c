@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cni/ipam_answer.h"
+
+#include <sys/wait.h>
+
+#include "cni/code.h"
+#include "cni/field.h"
+
+int ipam_failure_read(const char *type, const char *command, int status, const char *output,
+		      size_t len, struct error *err)
+{
+	json_t *answer = json_loadb(output, len, 0, NULL);
+	const char *message = json_string_value(json_object_get(answer, "msg"));
+	const char *details = json_string_value(json_object_get(answer, "details"));
+	json_int_t code = json_integer_value(json_object_get(answer, "code"));
+	int ret;
+
+	if (message)
+		ret = cni_error(err, code > 0 && code < CNI_ERROR_BASE ? (int)code : CNI_FAILED,
+				"ipam plugin %s: %s%s%s", type, message,
+				details && *details ? ": " : "", details ? details : "");
+	else if (WIFSIGNALED(status))
+		ret = cni_error(err, CNI_FAILED, "ipam plugin %s: %s: killed by signal %d", type,
+				command, WTERMSIG(status));
+	else
+		ret = cni_error(err, CNI_FAILED,
+				"ipam plugin %s: %s: exit status %d, and no reason", type, command,
+				WEXITSTATUS(status));
+	json_decref(answer);
+	return ret;
+}
+
+static int answer_parse(const char *type, json_t *answer, struct cni_result *ret_result,
+			struct error *err)
+{
+	const struct field field = { .value = answer };
+	int ret = cni_result_parse(&field, ret_result, err);
+
+	if (!ret && !ret_result->ip_count)
+		ret = cni_error(err, CNI_FAILED, "it gave no address");
+	if (ret) {
+		(void)error_prefix(err, "answer of the ipam plugin %s", type);
+		return cni_recode(err, CNI_FAILED);
+	}
+	return 0;
+}
+
+int ipam_answer_read(const char *type, const char *output, size_t len, json_t **ret_answer,
+		     struct cni_result *ret_result, struct error *err)
+{
+	json_t *answer = json_loadb(output, len, 0, NULL);
+	int ret;
+
+	if (json_is_object(answer))
+		ret = answer_parse(type, answer, ret_result, err);
+	else
+		ret = cni_error(err, CNI_DECODE_FAILURE,
+				"answer of the ipam plugin %s: no JSON object", type);
+	if (ret)
+		json_decref(answer);
+	else
+		*ret_answer = answer;
+	return ret;
+}
