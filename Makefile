@@ -2,8 +2,9 @@
 #
 # make            build/nkctl
 # make demo       the main job, on this kernel or in a VM
-# make test       everything: unit, program, end to end, in VMs too
+# make test       everything: unit, fuzzing, program, end to end, in VMs too
 # make check      formatters and analysers
+# make fuzz       what reads foreign input gets odd input for T seconds (TARGET=name: one target)
 # make bench      traffic against host networking, where the kernel has netkit; elsewhere, or with VM=1 or
 #                 K=7.3 (on that kernel), instructions per transaction in a VM
 # make bench-check  those instructions, and fails where they have become more
@@ -13,22 +14,27 @@
 # make install    to PREFIX (/usr/local), below DESTDIR; make uninstall
 # make clean
 #
-# SANITIZE=1 builds with ASan and UBSan, into build/sanitize.
+# SANITIZE=1 builds with ASan and UBSan, into build/sanitize; FUZZ=1 with clang's libFuzzer as well,
+# into build/fuzz.
 
 VERSION := 0.1.0
 comma   := ,
 PREFIX  ?= /usr/local
-BUILD   := build$(if $(SANITIZE),/sanitize)
-CC      ?= gcc
+BUILD   := build$(if $(FUZZ),/fuzz,$(if $(SANITIZE),/sanitize))
 CLANG   ?= clang
+CC      ?= gcc
+ifneq ($(FUZZ),)
+CC      := $(CLANG)
+endif
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PRECIOUS: build/%.bpf.o
-.PHONY: all install uninstall clean demo test unit prog e2e check bench bench-check \
-	bench-cni bench-programs bench-report bench-setup unit-programs prog-programs e2e-programs
+.PHONY: all install uninstall clean demo test unit fuzz prog e2e check bench bench-check \
+	bench-cni bench-programs bench-report bench-setup unit-programs fuzz-programs prog-programs \
+	e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build, before anything else of this file is looked at: make reads
@@ -65,7 +71,7 @@ NKCTL_CACHE ?= /var/cache/nkctl
 LIBMNL  := $(firstword $(wildcard /usr/lib/*/libmnl.a $(NKCTL_CACHE)/lib/libmnl.a) -lmnl)
 LIBZSTD := $(filter -lzstd,$(shell pkg-config --libs --static libelf 2>/dev/null))
 LIBS    := -lbpf -lelf $(LIBZSTD) -lz -lnl-route-3 -lnl-3 $(LIBMNL) -ljansson -lpthread
-STATIC  ?= $(if $(SANITIZE),,$(if $(filter %.a,$(LIBMNL)),1))
+STATIC  ?= $(if $(SANITIZE)$(FUZZ),,$(if $(filter %.a,$(LIBMNL)),1))
 LDFLAGS += -Wl,--gc-sections $(if $(STATIC),-static)
 
 SOURCES := $(filter-out $(if $(STATIC),,loader/static_link.c),$(wildcard loader/*.c loader/*/*.c))
@@ -74,7 +80,11 @@ LIBRARY := $(filter-out $(BUILD)/loader/main.o,$(OBJECTS))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wundef
 CFLAGS   ?= -O2 -g
-CFLAGS   += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+# A variable that nobody has set holds a pointer to nowhere, rather than what was there before.
+CFLAGS   += $(if $(SANITIZE)$(FUZZ),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer \
+	-ftrivial-auto-var-init=pattern)
+CFLAGS   += $(if $(FUZZ),-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined \
+	-Wno-format-nonliteral)
 CFLAGS   += $(if $(CI),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -DNKCTL_VERSION='"$(VERSION)"' -Iinclude -Iloader -Ibuild \
 	$(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
@@ -96,8 +106,9 @@ UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 PROG_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/prog/test_*.c))
 PROG_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/prog/test_%,$(wildcard tests/prog/*.c)))
 E2E_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
-TEST_OBJECTS := $(UNIT_TESTS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS) $(E2E_PROGRAMS:=.o)
-LINK_TEST     = $(CC) $(CFLAGS) -Wl,--gc-sections -o $@ $^ $(LIBS) -lcmocka
+FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+TEST_OBJECTS := $(UNIT_TESTS:=.o) $(FUZZ_TARGETS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS) $(E2E_PROGRAMS:=.o)
+LINK_TEST     = $(CC) $(CFLAGS) -Wl,--gc-sections $(WRAP) -o $@ $^ $(LIBS) -lcmocka
 
 test:
 	tests/run
@@ -107,6 +118,12 @@ unit prog e2e:
 unit-programs: $(UNIT_TESTS) $(BUILD)/nkctl
 prog-programs: $(PROG_TESTS)
 e2e-programs: $(BUILD)/nkctl $(E2E_PROGRAMS)
+fuzz-programs: $(FUZZ_TARGETS)
+
+# For T seconds each, as many targets at a time as there are processors.
+T ?= 60
+fuzz:
+	tests/fuzz/run --time $(T) $(TARGET)
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
 	-DBENCH_PATH='"$(abspath bench)"'
@@ -119,10 +136,26 @@ $(BUILD)/loader.a: $(LIBRARY)
 	rm -f $@
 	$(AR) rcs $@ $^
 
+# What a test does itself, in the place of the rest of the program and of libmnl.
+WRAPPED_PLUGIN := cni_input_read answer_print attachment_make attachment_remove
+WRAPPED_CNI    := $(WRAPPED_PLUGIN) cni_environment_read netns_open netns_create node_open_loaded \
+	attachment_check_absent ipam_run ipam_add_start ipam_add_is_over ipam_add_end ipam_give_back
+$(BUILD)/tests/fuzz/fuzz_netavark: WRAPPED := $(WRAPPED_PLUGIN)
+$(addprefix $(BUILD)/tests/fuzz/fuzz_,cni args ipam): WRAPPED := $(WRAPPED_CNI)
+$(BUILD)/tests/fuzz/fuzz_cli: WRAPPED := node_open node_open_loaded node_open_unloaded
+$(BUILD)/tests/fuzz/fuzz_netlink $(BUILD)/tests/unit/test_netlink: WRAPPED := \
+	$(addprefix mnl_socket_,open2 bind setsockopt sendto recvfrom close)
+
+WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+
 $(UNIT_TESTS): %: %.o $(BUILD)/loader.a
 	$(LINK_TEST)
 $(PROG_TESTS): %: %.o $(PROG_HELPERS)
 	$(LINK_TEST)
+
+$(FUZZ_TARGETS): %: %.o $(BUILD)/loader.a
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -Wl,--gc-sections $(WRAP) -o $@ $^ $(LIBS)
+
 # Static ones start four times as fast in an emulated guest.
 $(E2E_PROGRAMS): %: %.o
 	$(CC) $(CFLAGS) $(if $(STATIC),-static) -o $@ $^

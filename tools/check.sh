@@ -66,6 +66,7 @@ check_build()
 {
 	make_quietly all unit-programs prog-programs e2e-programs $BUILD/bench/traffic \
 		$BUILD/bench/{hooks,verdicts,lookups}
+	make_quietly FUZZ=1 BUILD=$BUILD/fuzz fuzz-programs
 }
 
 # What the linker leaves out of nkctl isn't called there, unless it was inlined in its own file.
@@ -117,11 +118,11 @@ check_includes() { "$here/check-includes.sh"; }
 check_docs() { make_quietly all && "$here/check-docs.sh" $BUILD/nkctl; }
 check_man() { mandoc -T lint -W warning tools/man/*; }
 
-# Prints every file of the tree that holds text of ours.
+# Prints every file of the tree that holds text of ours, which inputs of fuzzing targets are not.
 text_files()
 {
 	find Makefile .clang-format .clang-tidy .editorconfig .ci "${SOURCE_DIRECTORIES[@]}" tools vmtest \
-		-type f
+		-path tests/fuzz/corpus -prune -o -type f -print
 }
 
 check_text()
@@ -169,7 +170,7 @@ check_cppcheck()
 		--suppress=normalCheckLevelMaxBranches \
 		-D_GNU_SOURCE '-DNKCTL_VERSION="check"' '-DNKCTL_PATH=""' '-DBENCH_PATH=""' \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name = {__VA_ARGS__}' \
-		-Iinclude -Iloader -Itests/unit -Itests/prog loader tests bench || status=1
+		-Iinclude -Iloader -Itests/unit -Itests/prog -Itests/fuzz loader tests bench || status=1
 	return $status
 }
 

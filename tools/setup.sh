@@ -28,7 +28,8 @@ readonly PACKAGES_BUILD=(
 )
 readonly PACKAGES_CHECK=(clang-format clang-tidy cppcheck shellcheck mandoc)
 readonly PACKAGES_TEST=(
-	bats libcmocka-dev containernetworking-plugins jq gojq procps strace util-linux bash-completion
+	bats libcmocka-dev libclang-rt-dev containernetworking-plugins jq gojq procps strace
+	util-linux bash-completion
 	iproute2 iputils-ping iputils-arping traceroute iperf3 tcpdump ethtool socat nftables
 	runc crun conmon busybox-static python3 gnuplot-nox
 )
