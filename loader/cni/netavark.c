@@ -171,6 +171,8 @@ static int options_parse(const struct field *field, struct netavark_network *net
 	json_t *value;
 	int ret = field_get(field, "options", JSON_OBJECT, &options, err);
 
+	if (ret)
+		return ret;
 	json_object_foreach ((json_t *)options.value, key, value) {
 		(void)value; /* looked at with its type below */
 		if (!ret)
@@ -330,9 +332,11 @@ static int addresses_parse(const struct field *options, struct attach_request *r
 		if (!ret)
 			ret = field_prefix(&one, &request->addresses[i], err);
 	}
+	if (ret)
+		return ret;
 	request->address_count = field_count(&list);
 	request->auto_addresses = !request->address_count;
-	return ret;
+	return 0;
 }
 
 static int mac_take(const struct field *options, struct attach_request *request, struct error *err)

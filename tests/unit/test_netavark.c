@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What netavark hands over, and what is refused of it: in words on stdout, never by falling over.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "capture.h"
+#include "cni/netavark.h"
+#include "core/cleanup.h"
+#include "unit.h"
+
+#define SUBNETS "\"subnets\":[{\"subnet\":\"10.89.0.0/24\"}]"
+#define NETWORK "\"network\":{\"name\":\"lab\"," SUBNETS "}"
+
+/* struct call - the program, as netavark starts it. */
+struct call {
+	const char *verb, *input;
+	int status;
+};
+
+static void call_run(void *data)
+{
+	char *argv[] = { "nkctl", NULL, "/run/netns/nk-no-such-namespace", NULL };
+	struct call *call = data;
+
+	argv[1] = (char *)call->verb;
+	call->status = netavark_run(strcmp(call->verb, "create") ? 3 : 2, argv);
+}
+
+/* Return: what it prints; to be freed. */
+static json_t *answer_of(struct call *call)
+{
+	char text[CAPTURE_SIZE];
+	int saved = dup(STDIN_FILENO), fd = capture_open();
+	json_t *answer;
+
+	if (saved < 0 || write(fd, call->input, strlen(call->input)) < 0 ||
+	    lseek(fd, 0, SEEK_SET) || dup2(fd, STDIN_FILENO) < 0)
+		err(1, "redirect stdin");
+	capture(stdout, call_run, call, text);
+	(void)dup2(saved, STDIN_FILENO);
+	(void)close(saved);
+	(void)close(fd);
+	answer = json_loads(text, 0, NULL);
+	if (!answer)
+		fail_msg("%s of %s: '%s' is no JSON", call->verb, call->input, text);
+	return answer;
+}
+
+static void check_refused(const char *verb, const char *input, const char *part)
+{
+	struct call call = { .verb = verb, .input = input };
+	json_t *answer = answer_of(&call);
+	const char *message = json_string_value(json_object_get(answer, "error"));
+
+	assert_int_equal(call.status, EXIT_FAILURE);
+	if (!message || !strstr(message, part))
+		fail_msg("%s of %s: '%s', and should be with '%s'", verb, input,
+			 message ? message : "", part);
+	json_decref(answer);
+}
+
+static void test_refused_networks(void **state)
+{
+	static const struct {
+		const char *input, *part;
+	} cases[] = {
+		{ "", "no JSON object" },
+		{ "[]", "no JSON object" },
+		{ "{}", "name is missing" },
+		{ "{\"name\":\"lab\"}", "a subnet is missing" },
+		{ "{\"name\":\"lab\",\"subnets\":7}", "subnets: must be a list" },
+		{ "{\"name\":\"lab\",\"subnets\":[null]}", "subnets[0]: must be an object" },
+		{ "{\"name\":\"../lab\"," SUBNETS "}", "'../lab'" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":\"x\"}",
+		  "options: must be an object" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"mtu\":1400}}",
+		  "options.mtu: must" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"x\":\"1\"}}", "option 'x'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_refused("create", cases[i].input, cases[i].part);
+}
+
+static void test_refused_setups(void **state)
+{
+	static const struct {
+		const char *input, *part;
+	} cases[] = {
+		{ "{" NETWORK "}", "container id is empty" },
+		{ "{\"container_id\":\"c1\"," NETWORK "}", "interface" },
+		{ "{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":"
+		  "\"eth0\",\"static_ips\":\"10.89.0.5\"}}",
+		  "static_ips: must be a list" },
+		{ "{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":"
+		  "\"eth0\"},\"port_mappings\":{}}",
+		  "port_mappings: must be a list" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_refused("setup", cases[i].input, cases[i].part);
+}
+
+static void test_create_fills_in(void **state)
+{
+	struct call call = { .verb = "create", .input = "{\"name\":\"lab\"," SUBNETS "}" };
+	json_t *answer = answer_of(&call);
+	const json_t *subnet = json_array_get(json_object_get(answer, "subnets"), 0);
+
+	(void)state;
+	assert_int_equal(call.status, EXIT_SUCCESS);
+	assert_string_equal(json_string_value(json_object_get(subnet, "gateway")), "10.89.0.1");
+	json_decref(answer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused_networks),
+		cmocka_unit_test(test_refused_setups),
+		cmocka_unit_test(test_create_fills_in),
+	};
+
+	return cmocka_run_group_tests_name("netavark", tests, NULL, NULL);
+}
