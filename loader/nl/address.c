@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "nl/message.h"
+
 static int address_add(struct device_address_list *list, const struct device_address *address)
 {
 	struct device_address *grown =
@@ -45,14 +47,15 @@ static bool attribute_read(const struct nlattr *attr, struct addr *ret_addr)
  */
 static int address_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
-	struct addr addr = { .family = info->ifa_family }, local = addr;
+	const struct ifaddrmsg *info = message_header(message, sizeof(*info));
+	struct addr addr = { 0 }, local = { 0 };
 	bool has_addr = false, has_local = false;
 	struct address_dump *dump = data;
 	const struct nlattr *attr;
 
-	if (info->ifa_family != AF_INET && info->ifa_family != AF_INET6)
+	if (!info || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
 		return MNL_CB_OK;
+	addr.family = local.family = info->ifa_family;
 	mnl_attr_for_each (attr, message, sizeof(*info)) {
 		if (mnl_attr_get_type(attr) == IFA_ADDRESS)
 			has_addr = attribute_read(attr, &addr);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "nl/message.h"
+
 static void put_addr(struct nlmsghdr *header, uint16_t attr, const struct addr *addr)
 {
 	mnl_attr_put(header, attr, addr_size(addr->family), addr->bytes);
@@ -59,9 +61,10 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 
 static int route_type_read(const struct nlmsghdr *message, void *data)
 {
-	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct rtmsg *route = message_header(message, sizeof(*route));
 
-	*(uint8_t *)data = route->rtm_type;
+	if (route)
+		*(uint8_t *)data = route->rtm_type;
 	return MNL_CB_OK;
 }
 
@@ -155,7 +158,7 @@ int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct 
  */
 struct route_dump {
 	struct inet_route_list list;
-	uint8_t type;
+	uint8_t family, type;
 	int ifindex;
 	int ret;
 };
@@ -182,28 +185,39 @@ static void attr_addr_read(const struct nlattr *attr, uint8_t family, struct add
 	*ret_addr = addr;
 }
 
+/*
+ * The header of a route of @family. Asked for those of a family that it hasn't got, as IPv6 where
+ * it was booted without, the kernel tells all it has (rtnetlink_rcv_msg(), net/core/rtnetlink.c).
+ */
+static const struct rtmsg *route_header(const struct nlmsghdr *message, uint8_t family)
+{
+	const struct rtmsg *route = message_header(message, sizeof(*route));
+
+	return route && route->rtm_family == family ? route : NULL;
+}
+
 static int route_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
-	struct inet_route_entry entry = { .dst = { { .family = route->rtm_family },
-						   route->rtm_dst_len },
-					  .table = route->rtm_table,
-					  .is_ours = route->rtm_protocol == NK_ROUTE_PROTOCOL };
 	struct route_dump *dump = data;
+	const struct rtmsg *route = route_header(message, dump->family);
+	struct inet_route_entry entry = { .dst.addr.family = dump->family };
 	const struct nlattr *attr;
 	int ifindex = 0;
 
-	if (route->rtm_type != dump->type || route->rtm_flags & RTM_F_CLONED)
+	if (!route || route->rtm_type != dump->type || route->rtm_flags & RTM_F_CLONED)
 		return MNL_CB_OK;
+	entry.dst.len = route->rtm_dst_len;
+	entry.table = route->rtm_table;
+	entry.is_ours = route->rtm_protocol == NK_ROUTE_PROTOCOL;
 	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_DST)
-			attr_addr_read(attr, route->rtm_family, &entry.dst.addr);
+			attr_addr_read(attr, dump->family, &entry.dst.addr);
 		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
-			attr_addr_read(attr, route->rtm_family, &entry.gateway);
+			attr_addr_read(attr, dump->family, &entry.gateway);
 		else if (mnl_attr_get_type(attr) == RTA_OIF)
-			ifindex = (int)mnl_attr_get_u32(attr);
+			ifindex = (int)attr_u32(attr);
 		else if (mnl_attr_get_type(attr) == RTA_TABLE)
-			entry.table = mnl_attr_get_u32(attr);
+			entry.table = attr_u32(attr);
 	}
 	if (!dump->ifindex || ifindex == dump->ifindex)
 		dump->ret = route_append(&dump->list, &entry);
@@ -229,7 +243,7 @@ static int route_list_read(struct nlsock *nl, struct nlmsghdr *request, struct r
 int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 			 struct inet_route_list *ret_list, struct error *err)
 {
-	struct route_dump dump = { .type = RTN_UNICAST, .ifindex = ifindex };
+	struct route_dump dump = { .family = family, .type = RTN_UNICAST, .ifindex = ifindex };
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
@@ -244,7 +258,7 @@ int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 int inet_unreachable_list_read(struct nlsock *nl, uint8_t family, struct inet_route_list *ret_list,
 			       struct error *err)
 {
-	struct route_dump dump = { .type = RTN_UNREACHABLE };
+	struct route_dump dump = { .family = family, .type = RTN_UNREACHABLE };
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, NLM_F_DUMP,
@@ -293,6 +307,7 @@ int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
 }
 
 struct default_route_list {
+	uint8_t family;
 	struct default_route *routes;
 	size_t count, max;
 };
@@ -312,7 +327,7 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 
 	mnl_attr_for_each_nested (attr, metrics)
 		if (mnl_attr_get_type(attr) == RTAX_MTU)
-			return mnl_attr_get_u32(attr);
+			return attr_u32(attr);
 	return 0;
 }
 
@@ -322,40 +337,44 @@ static void default_route_add_nexthops(struct default_route_list *list,
 	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
 	int len = mnl_attr_get_payload_len(multipath);
 
-	for (; RTNH_OK(hop, len); len -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+	for (; len >= (int)sizeof(*hop) && RTNH_OK(hop, len);
+	     len -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
 		default_route_add(list, hop->rtnh_ifindex, mtu);
 }
 
 static int default_route_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	struct default_route_list *list = data;
+	const struct rtmsg *route = route_header(message, list->family);
 	const struct nlattr *attr, *multipath = NULL;
 	uint32_t mtu = 0;
 	int ifindex = 0;
 
+	if (!route)
+		return MNL_CB_OK;
 	/* The IPv4 trie is read in the order of its keys, the IPv6 tree from its leaves. */
 	if (route->rtm_dst_len)
-		return route->rtm_family == AF_INET ? MNL_CB_STOP : MNL_CB_OK;
+		return list->family == AF_INET ? MNL_CB_STOP : MNL_CB_OK;
 	if (route->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_OIF)
-			ifindex = (int)mnl_attr_get_u32(attr);
+			ifindex = (int)attr_u32(attr);
 		else if (mnl_attr_get_type(attr) == RTA_METRICS)
 			mtu = metrics_mtu(attr);
 		else if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
 			multipath = attr;
 	}
-	default_route_add(data, ifindex, mtu);
+	default_route_add(list, ifindex, mtu);
 	if (multipath)
-		default_route_add_nexthops(data, multipath, mtu);
+		default_route_add_nexthops(list, multipath, mtu);
 	return MNL_CB_OK;
 }
 
 int inet_default_routes(uint8_t family, struct default_route *routes, size_t max, size_t *ret_count,
 			struct error *err)
 {
-	struct default_route_list list = { .routes = routes, .max = max };
+	struct default_route_list list = { .family = family, .routes = routes, .max = max };
 	_cleanup_nlsock_ struct nlsock *nl = NULL;
 	struct nlsock_request request;
 	void *family_header;

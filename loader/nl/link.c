@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "nl/message.h"
 #include "nl/netkit_uapi.h"
 
 static struct nlmsghdr *link_request(struct nlsock_request *request, uint16_t type, uint16_t flags,
@@ -112,10 +113,10 @@ static void link_parse_netkit(const struct nlattr *data, struct link_info *link)
 		switch (mnl_attr_get_type(attr)) {
 		case NK_IFLA_NETKIT_MODE:
 			link->netkit_mode =
-				mnl_attr_get_u32(attr) == NK_NETKIT_L2 ? NK_MODE_L2 : NK_MODE_L3;
+				attr_u32(attr) == NK_NETKIT_L2 ? NK_MODE_L2 : NK_MODE_L3;
 			break;
 		case NK_IFLA_NETKIT_PEER_POLICY:
-			link->netkit_peer_drops = mnl_attr_get_u32(attr) == NK_NETKIT_DROP;
+			link->netkit_peer_drops = attr_u32(attr) == NK_NETKIT_DROP;
 			break;
 		}
 	}
@@ -127,7 +128,7 @@ static void link_parse_info(const struct nlattr *info, struct link_info *link)
 
 	mnl_attr_for_each_nested (attr, info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			(void)strncpy(link->kind, mnl_attr_get_str(attr), sizeof(link->kind) - 1);
+			attr_text(attr, link->kind, sizeof(link->kind));
 		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && !strcmp(link->kind, "netkit"))
 			link_parse_netkit(attr, link);
 	}
@@ -135,10 +136,12 @@ static void link_parse_info(const struct nlattr *info, struct link_info *link)
 
 static int link_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	const struct ifinfomsg *info = message_header(message, sizeof(*info));
 	struct link_info *link = data;
 	const struct nlattr *attr;
 
+	if (!info)
+		return MNL_CB_OK;
 	*link = (struct link_info){ .ifindex = info->ifi_index,
 				    .flags = info->ifi_flags,
 				    .type = info->ifi_type,
@@ -147,26 +150,26 @@ static int link_parse(const struct nlmsghdr *message, void *data)
 	mnl_attr_for_each (attr, message, sizeof(*info)) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
-			(void)strncpy(link->name, mnl_attr_get_str(attr), sizeof(link->name) - 1);
+			attr_text(attr, link->name, sizeof(link->name));
 			break;
 		case IFLA_IFALIAS:
-			(void)strncpy(link->alias, mnl_attr_get_str(attr), sizeof(link->alias) - 1);
+			attr_text(attr, link->alias, sizeof(link->alias));
 			break;
 		case IFLA_GROUP:
-			link->group = mnl_attr_get_u32(attr);
+			link->group = attr_u32(attr);
 			break;
 		case IFLA_MTU:
-			link->mtu = mnl_attr_get_u32(attr);
+			link->mtu = attr_u32(attr);
 			break;
 		case IFLA_ADDRESS:
 			if (mnl_attr_get_payload_len(attr) == NK_ETH_ALEN)
 				memcpy(link->mac, mnl_attr_get_payload(attr), NK_ETH_ALEN);
 			break;
 		case IFLA_LINK:
-			link->peer_ifindex = (int)mnl_attr_get_u32(attr);
+			link->peer_ifindex = (int)attr_u32(attr);
 			break;
 		case IFLA_LINK_NETNSID:
-			link->peer_netnsid = (int)mnl_attr_get_u32(attr);
+			link->peer_netnsid = (int)attr_u32(attr);
 			break;
 		case IFLA_LINKINFO:
 			link_parse_info(attr, link);
@@ -319,7 +322,7 @@ static int netns_id_parse(const struct nlmsghdr *message, void *data)
 
 	mnl_attr_for_each (attr, message, sizeof(struct rtgenmsg))
 		if (mnl_attr_get_type(attr) == NETNSA_NSID)
-			*netnsid = (int)mnl_attr_get_u32(attr);
+			*netnsid = (int)attr_u32(attr);
 	return MNL_CB_OK;
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "nl/nlsock.h"
+#include "nl/message.h"
 
 /* A ruleset that changes while it is read is read again; one that never rests is let be. */
 #define READ_TRIES 10
@@ -95,20 +95,15 @@ static bool nf_tables_is_present(void)
 	return file_has_line(builtin, "/nf_tables.ko");
 }
 
-static void name_copy(char to[NETFILTER_NAME_SIZE], const struct nlattr *attr)
-{
-	(void)strncpy(to, mnl_attr_get_str(attr), NETFILTER_NAME_SIZE - 1);
-}
-
 static void hook_parse(const struct nlattr *hook, struct netfilter_chain *chain)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_nested (attr, hook) {
 		if (mnl_attr_get_type(attr) == NFTA_HOOK_HOOKNUM)
-			chain->hook = ntohl(mnl_attr_get_u32(attr));
+			chain->hook = ntohl(attr_u32(attr));
 		else if (mnl_attr_get_type(attr) == NFTA_HOOK_DEV)
-			(void)strncpy(chain->device, mnl_attr_get_str(attr), IF_NAMESIZE - 1);
+			attr_text(attr, chain->device, sizeof(chain->device));
 	}
 }
 
@@ -121,29 +116,32 @@ struct chain_dump {
 /* Only base chains have a hook. Nothing jumps to them: their uses are their rules. */
 static int chain_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct nfgenmsg *generic = mnl_nlmsg_get_payload(message);
-	struct netfilter_chain chain = { .family = generic->nfgen_family };
+	const struct nfgenmsg *generic = message_header(message, sizeof(*generic));
+	struct netfilter_chain chain = { 0 };
 	struct chain_dump *dump = data;
 	const struct nlattr *attr;
 	bool is_base = false;
 
+	if (!generic)
+		return MNL_CB_OK;
+	chain.family = generic->nfgen_family;
 	mnl_attr_for_each (attr, message, sizeof(*generic)) {
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_CHAIN_TABLE:
-			name_copy(chain.table, attr);
+			attr_text(attr, chain.table, sizeof(chain.table));
 			break;
 		case NFTA_CHAIN_NAME:
-			name_copy(chain.name, attr);
+			attr_text(attr, chain.name, sizeof(chain.name));
 			break;
 		case NFTA_CHAIN_HOOK:
 			hook_parse(attr, &chain);
 			is_base = true;
 			break;
 		case NFTA_CHAIN_POLICY:
-			chain.drops = ntohl(mnl_attr_get_u32(attr)) == NF_DROP;
+			chain.drops = ntohl(attr_u32(attr)) == NF_DROP;
 			break;
 		case NFTA_CHAIN_USE:
-			chain.has_rules = mnl_attr_get_u32(attr) != 0;
+			chain.has_rules = attr_u32(attr) != 0;
 			break;
 		}
 	}
@@ -152,7 +150,7 @@ static int chain_parse(const struct nlmsghdr *message, void *data)
 	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
 }
 
-static int nf_tables_read(struct nlsock *nl, struct netfilter_chain_list *list, struct error *err)
+int nf_tables_chains_read(struct nlsock *nl, struct netfilter_chain_list *list, struct error *err)
 {
 	struct chain_dump dump = { .list = list };
 	struct nlsock_request request;
@@ -183,7 +181,7 @@ static int nf_tables_append(struct netfilter_chain_list *list, struct error *err
 	if (ret == -EPROTONOSUPPORT)
 		return 0; /* a kernel without netfilter's netlink */
 	if (!ret)
-		ret = nf_tables_read(nl, list, err);
+		ret = nf_tables_chains_read(nl, list, err);
 	return ret ? error_prefix(err, "read the chains of nf_tables") : 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "nl/nlsock.h"
 
 #define NETFILTER_NAME_SIZE 64 /* longer names are cut */
 
@@ -40,6 +41,15 @@ struct netfilter_chain_list {
 int netfilter_chain_list_read(struct netfilter_chain_list *ret_list, struct error *err);
 void netfilter_chain_list_free(struct netfilter_chain_list *list);
 #define _cleanup_netfilter_chain_list_ _cleanup_(netfilter_chain_list_free)
+
+/**
+ * nf_tables_chains_read() - those of nf_tables, in place of what @list had.
+ * @nl: of nlsock_open_netfilter()
+ * @list: freed by the caller, also where this fails
+ *
+ * Return: 0, also where the kernel has no nf_tables.
+ */
+int nf_tables_chains_read(struct nlsock *nl, struct netfilter_chain_list *list, struct error *err);
 
 /**
  * netfilter_sees_forwarded() - whether a chain is at a hook that a packet passes when the host's

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/netns.h"
+#include "nl/message.h"
 
 /* The kernel fills dumps up to 32 KiB when the reader's buffer is that large (af_netlink.c). */
 #define NL_RECEIVE_SIZE 32768
@@ -141,29 +142,33 @@ static const char *extack_text(const struct nlmsghdr *message)
 	return text;
 }
 
+/* MAX_ERRNO, include/linux/err.h: whatever else is in an answer is no error that anybody knows. */
+#define ERRNO_MAX 4095
+
+static int kernel_error(struct error *err, int code, const char *text)
+{
+	if (code >= 0 || code < -ERRNO_MAX)
+		return error_set(err, EBADMSG, "netlink error %d isn't one", code);
+	if (text)
+		return error_set(err, code, "%s (%s)", text, strerror(-code));
+	return error_set(err, code, "%s", strerror(-code));
+}
+
 static int ack_read(const struct nlmsghdr *message, struct error *err)
 {
-	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(message);
-	const char *text;
+	const struct nlmsgerr *ack = message_header(message, sizeof(*ack));
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ack))
+	if (!ack)
 		return error_set(err, EBADMSG, "truncated netlink acknowledgement");
-	if (!ack->error)
-		return 0;
-	text = extack_text(message);
-	if (text)
-		return error_set(err, ack->error, "%s (%s)", text, strerror(-ack->error));
-	return error_set(err, ack->error, "%s", strerror(-ack->error));
+	return ack->error ? kernel_error(err, ack->error, extack_text(message)) : 0;
 }
 
 /* A dump ends with NLMSG_DONE, which carries the error of a dump that broke off. */
 static int done_read(const struct nlmsghdr *message, struct error *err)
 {
-	const int *code = mnl_nlmsg_get_payload(message);
+	const int *code = message_header(message, sizeof(*code));
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*code) || *code >= 0)
-		return 0;
-	return error_set(err, *code, "%s", strerror(-*code));
+	return code && *code < 0 ? kernel_error(err, *code, NULL) : 0;
 }
 
 /* Read one datagram. Return: 1 while more is to come, 0 at the end, a negative errno. */
@@ -176,7 +181,7 @@ static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *i
 
 	if (received < 0)
 		return errno == EINTR ? 1 : error_sys(err, errno, "receive from netlink");
-	for (; mnl_nlmsg_ok(message, len); message = mnl_nlmsg_next(message, &len)) {
+	for (; message_ok(message, len); message = mnl_nlmsg_next(message, &len)) {
 		if (message->nlmsg_seq != nl->seq)
 			continue; /* the rest of an answer that somebody stopped reading */
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)

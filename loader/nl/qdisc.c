@@ -6,6 +6,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "nl/message.h"
+
 /* The handle of the qdiscs that are made here: any but 0, which has the kernel choose one. */
 #define QDISC_HANDLE TC_H_MAKE(0x6e6b0000U, 0)
 
@@ -77,7 +79,7 @@ static void tbf_parse(const struct nlattr *options, struct qdisc *qdisc)
 		const struct tc_tbf_qopt *parms = mnl_attr_get_payload(attr);
 
 		if (mnl_attr_get_type(attr) == TCA_TBF_RATE64)
-			rate64 = mnl_attr_get_u64(attr);
+			rate64 = attr_u64(attr);
 		else if (mnl_attr_get_type(attr) == TCA_TBF_PARMS &&
 			 mnl_attr_get_payload_len(attr) >= sizeof(*parms))
 			qdisc->rate_byte_ps = parms->rate.rate;
@@ -93,7 +95,7 @@ static int qdisc_parse(const struct nlmsghdr *message, void *data)
 
 	mnl_attr_for_each (attr, message, sizeof(struct tcmsg)) {
 		if (mnl_attr_get_type(attr) == TCA_KIND)
-			(void)strncpy(qdisc->kind, mnl_attr_get_str(attr), QDISC_KIND_SIZE - 1);
+			attr_text(attr, qdisc->kind, sizeof(qdisc->kind));
 		else if (mnl_attr_get_type(attr) == TCA_OPTIONS && !strcmp(qdisc->kind, "tbf"))
 			tbf_parse(attr, qdisc);
 	}

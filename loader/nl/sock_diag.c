@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "nl/message.h"
 #include "nl/nlsock.h"
 
 /* All protocols tell their states by TCP's numbers; a UDP socket has one of these two. */
@@ -72,11 +73,11 @@ static int socket_add(struct host_socket_list *list, const struct host_socket *s
 
 static int socket_parse(const struct nlmsghdr *message, void *data)
 {
-	const struct inet_diag_msg *info = mnl_nlmsg_get_payload(message);
+	const struct inet_diag_msg *info = message_header(message, sizeof(*info));
 	struct socket_dump *dump = data;
 	struct host_socket socket;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*info))
+	if (!info || (info->idiag_family != AF_INET && info->idiag_family != AF_INET6))
 		return MNL_CB_OK;
 	socket = (struct host_socket){ .protocol = dump->protocol,
 				       .addr = socket_addr(info),

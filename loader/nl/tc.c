@@ -5,22 +5,28 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "nl/message.h"
+
 static void kinds_add(struct tc_kinds *kinds, const char *kind)
 {
 	for (size_t i = 0; i < kinds->count; i++)
 		if (!strcmp(kinds->names[i], kind))
 			return;
 	if (kinds->count < TC_KINDS_MAX)
-		(void)strncpy(kinds->names[kinds->count++], kind, TC_KIND_SIZE - 1);
+		(void)strcpy(kinds->names[kinds->count++], kind); /* same size */
 }
 
 static int filter_parse(const struct nlmsghdr *message, void *kinds)
 {
 	const struct nlattr *attr;
+	char kind[TC_KIND_SIZE];
 
-	mnl_attr_for_each (attr, message, sizeof(struct tcmsg))
-		if (mnl_attr_get_type(attr) == TCA_KIND)
-			kinds_add(kinds, mnl_attr_get_str(attr));
+	mnl_attr_for_each (attr, message, sizeof(struct tcmsg)) {
+		if (mnl_attr_get_type(attr) != TCA_KIND)
+			continue;
+		attr_text(attr, kind, sizeof(kind));
+		kinds_add(kinds, kind);
+	}
 	return MNL_CB_OK;
 }
 

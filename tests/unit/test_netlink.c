@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Answers of the kernel's that are shorter, longer or stranger than they should be. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_link.h>
+#include <linux/inet_diag.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+
+#include "../fuzz/kernel.h"
+#include "core/cleanup.h"
+#include "nl/address.h"
+#include "nl/inet.h"
+#include "nl/link.h"
+#include "nl/netfilter.h"
+#include "nl/qdisc.h"
+#include "nl/sock_diag.h"
+#include "nl/tc.h"
+#include "unit.h"
+
+/* Answers under construction. */
+static _Alignas(struct nlmsghdr) char answer[2048];
+static size_t answer_len;
+
+/* One more message of the answer, with a family's header of @size bytes. */
+static struct nlmsghdr *message_add(uint16_t type, size_t size, void **ret_family_header)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(answer + answer_len);
+
+	header->nlmsg_type = type;
+	*ret_family_header = mnl_nlmsg_put_extra_header(header, size);
+	return header;
+}
+
+static void message_end(const struct nlmsghdr *header)
+{
+	answer_len += NLMSG_ALIGN(header->nlmsg_len);
+	kernel_answer(answer, answer_len);
+}
+
+static struct nlsock *nl_of_the_test;
+
+static int setup(void **state)
+{
+	(void)state;
+	answer_len = 0;
+	return nlsock_open(&nl_of_the_test, NULL);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	nlsock_close(nl_of_the_test);
+	return 0;
+}
+
+/* An error, as the kernel acknowledges a request with it. */
+static void acknowledge(int code)
+{
+	void *family_header;
+	struct nlmsghdr *header = message_add(NLMSG_ERROR, sizeof(struct nlmsgerr), &family_header);
+
+	((struct nlmsgerr *)family_header)->error = code;
+	message_end(header);
+}
+
+static void test_errors_are_errnos(void **state)
+{
+	static const struct {
+		int code, expected;
+	} cases[] = { { -ENODEV, -ENODEV },
+		      { -4095, -4095 },
+		      { -4096, -EBADMSG },
+		      { ENODEV, -EBADMSG },
+		      { INT_MIN, -EBADMSG } };
+	struct error err = { 0 };
+	struct link_info link;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		answer_len = 0;
+		acknowledge(cases[i].code);
+		assert_int_equal(link_get_by_index(nl_of_the_test, 1, &link, &err),
+				 cases[i].expected);
+	}
+}
+
+/* The smallest message there is, in the place of each that has a header of its family. */
+static void test_messages_without_their_header(void **state)
+{
+	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
+	_cleanup_netfilter_chain_list_ struct netfilter_chain_list chains = { 0 };
+	_cleanup_host_socket_list_ struct host_socket_list sockets = { 0 };
+	struct inet_route_list routes = { 0 };
+	struct default_route default_routes[2];
+	const struct addr addr = addr_of("10.0.0.1");
+	struct link_info link;
+	void *family_header;
+	size_t count = 7;
+
+	(void)state;
+	message_end(message_add(RTM_NEWLINK, 0, &family_header));
+	assert_int_equal(link_get_by_index(nl_of_the_test, 1, &link, NULL), 0);
+	assert_int_equal(link.ifindex, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(device_address_list_read(nl_of_the_test, &addresses, NULL), 0);
+	assert_int_equal(addresses.count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(inet_addr_is_local(nl_of_the_test, &addr, NULL), 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(inet_route_list_read(nl_of_the_test, AF_INET, 0, &routes, NULL), 0);
+	assert_int_equal(routes.count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(inet_default_routes(AF_INET, default_routes, 2, &count, NULL), 0);
+	assert_int_equal(count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(nf_tables_chains_read(nl_of_the_test, &chains, NULL), 0);
+	assert_int_equal(chains.count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(host_sockets_read(IPPROTO_TCP, 1, 2, &sockets, NULL), 0);
+	assert_int_equal(sockets.count, 0);
+}
+
+/* libmnl's own check takes a length of 2 GiB and more for a negative one. */
+static void test_a_message_longer_than_its_datagram(void **state)
+{
+	struct link_info link;
+	void *family_header;
+
+	(void)state;
+	message_add(RTM_NEWLINK, sizeof(struct ifinfomsg), &family_header)->nlmsg_len = 0x80000100;
+	kernel_answer(answer, 64);
+	assert_int_equal(link_get_by_index(nl_of_the_test, 1, &link, NULL), 0);
+	assert_int_equal(link.ifindex, 0);
+}
+
+/* Texts without an end, numbers without a byte. */
+static void test_attributes_cut_short(void **state)
+{
+	struct link_info link;
+	struct qdisc qdisc;
+	struct tc_kinds kinds;
+	void *family_header;
+	struct nlmsghdr *header =
+		message_add(RTM_NEWLINK, sizeof(struct ifinfomsg), &family_header);
+
+	(void)state;
+	mnl_attr_put(header, IFLA_MTU, 0, NULL);
+	mnl_attr_put(header, IFLA_IFNAME, 4, "abcd");
+	message_end(header);
+	assert_int_equal(link_get_by_index(nl_of_the_test, 1, &link, NULL), 0);
+	assert_string_equal(link.name, "abcd");
+	assert_int_equal(link.mtu, 0);
+	answer_len = 0;
+	header = message_add(RTM_NEWQDISC, sizeof(struct tcmsg), &family_header);
+	mnl_attr_put(header, TCA_KIND, 20, "twenty-letters-long.");
+	message_end(header);
+	assert_int_equal(qdisc_get(nl_of_the_test, 1, &qdisc, NULL), 0);
+	assert_string_equal(qdisc.kind, "twenty-letters-");
+	kernel_answer(answer, answer_len);
+	assert_int_equal(tc_ingress_kinds(nl_of_the_test, 1, &kinds, NULL), 0);
+	assert_int_equal(kinds.count, 1);
+	assert_string_equal(kinds.names[0], "twenty-letters-");
+}
+
+static void default_route_add(uint8_t family, uint32_t ifindex)
+{
+	struct rtmsg *route;
+	void *family_header;
+	struct nlmsghdr *header = message_add(RTM_NEWROUTE, sizeof(*route), &family_header);
+
+	route = family_header;
+	route->rtm_family = family;
+	route->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(header, RTA_OIF, ifindex);
+	message_end(header);
+}
+
+/* A kernel without IPv6, asked for its routes, tells those of every family. */
+static void test_routes_of_other_families(void **state)
+{
+	struct inet_route_list list = { 0 };
+	struct default_route routes[4];
+	size_t count = 7;
+
+	(void)state;
+	default_route_add(AF_INET, 3);
+	default_route_add(28, 3); /* AF_MPLS */
+	assert_int_equal(inet_default_routes(AF_INET6, routes, 4, &count, NULL), 0);
+	assert_int_equal(count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(inet_route_list_read(nl_of_the_test, AF_INET6, 3, &list, NULL), 0);
+	assert_int_equal(list.count, 0);
+	kernel_answer(answer, answer_len);
+	assert_int_equal(inet_default_routes(AF_INET, routes, 4, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(routes[0].ifindex, 3);
+}
+
+/* Behind the last one nothing is looked at: it may be the end of the datagram. */
+static void test_next_hops_end_with_their_attribute(void **state)
+{
+	struct rtnexthop hop = { .rtnh_len = sizeof(hop), .rtnh_ifindex = 5 };
+	struct default_route routes[4];
+	struct rtmsg *route;
+	size_t count = 7;
+	void *family_header;
+	struct nlmsghdr *header = message_add(RTM_NEWROUTE, sizeof(*route), &family_header);
+
+	(void)state;
+	route = family_header;
+	route->rtm_family = AF_INET;
+	route->rtm_type = RTN_UNICAST;
+	mnl_attr_put(header, RTA_MULTIPATH, sizeof(hop), &hop);
+	message_end(header);
+	assert_int_equal(inet_default_routes(AF_INET, routes, 4, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(routes[0].ifindex, 5);
+}
+
+static void test_sockets_of_strange_families(void **state)
+{
+	_cleanup_host_socket_list_ struct host_socket_list list = { 0 };
+	struct inet_diag_msg *info;
+	void *family_header;
+	struct nlmsghdr *header = message_add(20, sizeof(*info), &family_header);
+
+	(void)state;
+	info = family_header;
+	info->idiag_family = AF_UNIX;
+	info->id.idiag_sport = htons(80);
+	message_end(header);
+	assert_int_equal(host_sockets_read(IPPROTO_TCP, 1, 100, &list, NULL), 0);
+	assert_int_equal(list.count, 0);
+	info->idiag_family = AF_INET;
+	kernel_answer(answer, answer_len);
+	assert_int_equal(host_sockets_read(IPPROTO_TCP, 1, 100, &list, NULL), 0);
+	assert_int_equal(list.count, 1);
+}
+
+#define netlink_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		netlink_test(test_errors_are_errnos),
+		netlink_test(test_messages_without_their_header),
+		netlink_test(test_a_message_longer_than_its_datagram),
+		netlink_test(test_attributes_cut_short),
+		netlink_test(test_routes_of_other_families),
+		netlink_test(test_next_hops_end_with_their_attribute),
+		netlink_test(test_sockets_of_strange_families),
+	};
+
+	return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);
+}
