@@ -11,10 +11,14 @@
 #include "cni/code.h"
 
 static const char *const type_names[] = {
-	[JSON_OBJECT] = "an object",    [JSON_ARRAY] = "a list",
-	[JSON_STRING] = "a string",     [JSON_INTEGER] = "a whole number",
-	[JSON_REAL] = "a fraction",     [JSON_TRUE] = "a truth value",
-	[JSON_FALSE] = "a truth value", [JSON_NULL] = "null",
+	[JSON_OBJECT] = "an object",
+	[JSON_ARRAY] = "a list",
+	[JSON_STRING] = "a string",
+	[JSON_INTEGER] = "a whole number",
+	[JSON_REAL] = "a fraction or too large",
+	[JSON_TRUE] = "a truth value",
+	[JSON_FALSE] = "a truth value",
+	[JSON_NULL] = "null",
 };
 
 /* 8080.0 is a whole number to JSON, which knows only one kind. */
@@ -33,6 +37,13 @@ static bool type_matches(const json_t *value, json_type type)
 					      real_is_whole(json_real_value(value)));
 }
 
+/* To everybody who takes it for a text it would be another, shorter one. */
+static bool has_zero_byte(const json_t *value)
+{
+	return json_is_string(value) &&
+	       strlen(json_string_value(value)) != json_string_length(value);
+}
+
 int field_error(const struct field *field, struct error *err, const char *format, ...)
 {
 	char reason[ERROR_MESSAGE_SIZE / 2];
@@ -46,6 +57,8 @@ int field_error(const struct field *field, struct error *err, const char *format
 
 static int field_check(const struct field *field, json_type type, struct error *err)
 {
+	if (type == JSON_STRING && has_zero_byte(field->value))
+		return field_error(field, err, "has a zero byte");
 	if (!field->value || type_matches(field->value, type))
 		return 0;
 	return field_error(field, err, "must be %s, and is %s", type_names[type],

@@ -4,12 +4,13 @@
 #include <sys/wait.h>
 
 #include "cni/code.h"
+#include "cni/document.h"
 #include "cni/field.h"
 
 int ipam_failure_read(const char *type, const char *command, int status, const char *output,
 		      size_t len, struct error *err)
 {
-	json_t *answer = json_loadb(output, len, 0, NULL);
+	json_t *answer = document_load(output, len, NULL);
 	const char *message = json_string_value(json_object_get(answer, "msg"));
 	const char *details = json_string_value(json_object_get(answer, "details"));
 	json_int_t code = json_integer_value(json_object_get(answer, "code"));
@@ -48,7 +49,7 @@ static int answer_parse(const char *type, json_t *answer, struct cni_result *ret
 int ipam_answer_read(const char *type, const char *output, size_t len, json_t **ret_answer,
 		     struct cni_result *ret_result, struct error *err)
 {
-	json_t *answer = json_loadb(output, len, 0, NULL);
+	json_t *answer = document_load(output, len, NULL);
 	int ret;
 
 	if (json_is_object(answer))

@@ -19,6 +19,7 @@
 
 #include "cni/answer.h"
 #include "cni/attachment.h"
+#include "cni/document.h"
 #include "cni/field.h"
 #include "cni/request.h"
 #include "core/cleanup.h"
@@ -524,7 +525,7 @@ static int input_run(enum verb verb, const char *ns, struct error *err)
 
 	if (ret)
 		return ret;
-	document = json_loadb(input, len, 0, NULL);
+	document = document_load(input, len, NULL);
 	if (json_is_object(document))
 		ret = document_answer(verb, document, ns, err);
 	else

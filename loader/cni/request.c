@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cni/code.h"
+#include "cni/document.h"
 #include "cni/field.h"
 #include "core/cleanup.h"
 
@@ -307,7 +308,7 @@ int cni_request_parse(const struct cni_environment *environment, const char *inp
 					     .input = input,
 					     .input_len = input_len };
 	/* First of all, so that even an error has the version that was asked for. */
-	ret_request->config = json_loadb(input, input_len, 0, &json_err);
+	ret_request->config = document_load(input, input_len, &json_err);
 	version_note(ret_request);
 	ret = environment_parse(ret_request, err);
 	if (ret || ret_request->command == CNI_VERSION)

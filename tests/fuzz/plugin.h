@@ -49,7 +49,7 @@ int __wrap_answer_print(json_t *answer, struct error *err)
 	fuzz_assert(answer);
 	text = json_dumps(answer, JSON_INDENT(4) | JSON_ENSURE_ASCII);
 	fuzz_assert(text);
-	again = json_loads(text, 0, NULL);
+	again = json_loads(text, JSON_ALLOW_NUL, NULL);
 	fuzz_assert(again && json_equal(answer, again));
 	json_decref(again);
 	json_decref(answer);
