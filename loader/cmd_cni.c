@@ -118,26 +118,22 @@ static size_t bin_dirs(const struct places *places, const char *ret_dirs[BIN_DIR
 
 /* What is said of the files ------------------------------------------------------------------- */
 
-static json_t *file_to_json(const struct install_file *file)
-{
-	char path[PATH_MAX];
-
-	memcpy(path, file->path, sizeof(path));
-	text_sanitize(path);
-	return json_pack("{ss ss}", "path", path, "outcome", install_outcome_text(file->outcome));
-}
-
 static int files_print(const struct cli *cli, const struct install_file *files, size_t count,
 		       struct error *err)
 {
 	json_t *array = cli->json ? json_array() : NULL;
 
 	for (size_t i = 0; i < count; i++) {
+		const char *outcome = install_outcome_text(files[i].outcome);
+		char path[PATH_MAX];
+
+		memcpy(path, files[i].path, sizeof(path));
+		text_sanitize(path);
 		if (array)
-			(void)json_array_append_new(array, file_to_json(&files[i]));
+			(void)json_array_append_new(
+				array, json_pack("{ss ss}", "path", path, "outcome", outcome));
 		else
-			(void)printf("%s: %s\n", files[i].path,
-				     install_outcome_text(files[i].outcome));
+			(void)printf("%s: %s\n", path, outcome);
 	}
 	return array ? output_json(array, err) : 0;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "core/text.h"
 #include "ops/uplink.h"
 #include "output.h"
 
@@ -15,9 +16,10 @@ static const char *uplink_state_name(const struct uplink_state *state)
 
 static json_t *uplink_to_json(const struct uplink_state *state)
 {
-	return json_pack("{ss si si sb si ss}", "device", state->name, "ifindex", state->ifindex,
-			 "mtu", (int)state->mtu, "default_route", state->default_route,
-			 "other_programs", (int)state->others, "state", uplink_state_name(state));
+	return json_pack("{so si si sb si ss}", "device", device_to_json(state->name), "ifindex",
+			 state->ifindex, "mtu", (int)state->mtu, "default_route",
+			 state->default_route, "other_programs", (int)state->others, "state",
+			 uplink_state_name(state));
 }
 
 static int list_print_json(const struct uplink_state *states, size_t count, struct error *err)
@@ -108,7 +110,8 @@ static int change_run(struct cli *cli, const char *verb, const char *done,
 	if (ret)
 		return error_prefix(err, "uplink %s", verb);
 	if (cli->json)
-		return output_json(json_pack("{ss}", "device", cli->argv[0]), err);
+		return output_json(json_pack("{so}", "device", device_to_json(cli->argv[0])), err);
+	text_sanitize(cli->argv[0]);
 	(void)printf("%s %s\n", cli->argv[0], done);
 	return 0;
 }

@@ -13,7 +13,8 @@
 
 int output_json(json_t *value, struct error *err)
 {
-	int failed = !value || json_dumpf(value, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
+	int failed = !value || json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) ||
+		     putchar('\n') == EOF;
 
 	json_decref(value);
 	return failed ? error_set(err, EIO, "print the result") : 0;
@@ -31,6 +32,15 @@ struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN])
 json_t *addr_to_json(const struct addr *addr)
 {
 	return addr ? json_string(addr_format(addr).text) : json_null();
+}
+
+json_t *device_to_json(const char *name)
+{
+	char text[IF_NAMESIZE];
+
+	(void)snprintf(text, sizeof(text), "%s", name);
+	text_sanitize(text);
+	return json_string(text);
 }
 
 static json_t *addresses_to_json(const struct endpoint *endpoint)
@@ -124,20 +134,20 @@ static json_t *bandwidth_to_json(const struct bandwidth *bandwidth)
 
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
-	return json_pack("{so so so so ss ss ss si si so so so sb sb so so si ss}", "network",
-			 text_or_null(endpoint->identity.network), "id",
-			 text_or_null(endpoint->identity.id), "ifname",
-			 text_or_null(endpoint->identity.ifname), "netns",
-			 text_or_null(endpoint->netns), "device", device_name(endpoint->kind),
-			 "mode", mode_name(endpoint->mode), "host_device", endpoint->link.name,
-			 "host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu,
-			 "mac", mac_or_null(endpoint->mac), "addresses",
-			 addresses_to_json(endpoint), "gateways", gateways_to_json(endpoint),
-			 "masquerade", !!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "metadata",
-			 !(endpoint->flags & NK_ENDPOINT_NO_METADATA), "published",
-			 published_to_json(&endpoint->published), "bandwidth",
-			 bandwidth_to_json(&endpoint->bandwidth), "program_id",
-			 (int)endpoint->program_id, "state", endpoint_state_name(endpoint->state));
+	return json_pack(
+		"{so so so so ss ss so si si so so so sb sb so so si ss}", "network",
+		text_or_null(endpoint->identity.network), "id", text_or_null(endpoint->identity.id),
+		"ifname", text_or_null(endpoint->identity.ifname), "netns",
+		text_or_null(endpoint->netns), "device", device_name(endpoint->kind), "mode",
+		mode_name(endpoint->mode), "host_device", device_to_json(endpoint->link.name),
+		"host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu, "mac",
+		mac_or_null(endpoint->mac), "addresses", addresses_to_json(endpoint), "gateways",
+		gateways_to_json(endpoint), "masquerade",
+		!!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "metadata",
+		!(endpoint->flags & NK_ENDPOINT_NO_METADATA), "published",
+		published_to_json(&endpoint->published), "bandwidth",
+		bandwidth_to_json(&endpoint->bandwidth), "program_id", (int)endpoint->program_id,
+		"state", endpoint_state_name(endpoint->state));
 }
 
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE])

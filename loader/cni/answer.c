@@ -25,7 +25,8 @@ static int all_write(const char *text, size_t len)
 
 int answer_print(json_t *answer, struct error *err)
 {
-	_cleanup_free_ char *text = answer ? json_dumps(answer, JSON_INDENT(4)) : NULL;
+	_cleanup_free_ char *text =
+		answer ? json_dumps(answer, JSON_INDENT(4) | JSON_ENSURE_ASCII) : NULL;
 	int ret = text ? all_write(text, strlen(text)) : -ENOMEM;
 
 	if (!ret)

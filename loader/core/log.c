@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/error.h"
+#include "core/text.h"
+
 static bool timing_enabled;
 static int64_t step_start_ns;
 
@@ -25,13 +28,14 @@ void log_timing_enable(void)
 
 void log_warning(const char *format, ...)
 {
+	char text[ERROR_MESSAGE_SIZE];
 	va_list args;
 
-	(void)fputs("nkctl: warning: ", stderr);
 	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
+	(void)vsnprintf(text, sizeof(text), format, args); /* cut if too long */
 	va_end(args);
-	(void)fputc('\n', stderr);
+	text_sanitize(text);
+	(void)fprintf(stderr, "nkctl: warning: %s\n", text);
 }
 
 void log_step(const char *name)

@@ -8,7 +8,7 @@
 /* Print each step's time from here on. */
 void log_timing_enable(void);
 
-/* A line on stderr: "nkctl: warning: ..." */
+/* A line on stderr, of printable ASCII: "nkctl: warning: ..." */
 __attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);
 
 /**

@@ -253,6 +253,18 @@ second_wire()
 	ip -n remote link set eth1 up
 }
 
+@test "a device's name comes to a terminal and into JSON as printable ASCII" {
+	local name=$'w\e[1m\xff'
+	containers c1
+	ip link add "$name" type veth peer name other
+	ip link set "$name" up
+	expect_same "it is an uplink" 'w?[1m? is an uplink' "$(nkctl uplink add "$name")"
+	expect_same "JSON" 'w?[1m?' "$(nkctl uplink add "$name" --json | jq -r .device)"
+	expect_same "the list" 'w?[1m?' "$(nkctl uplink list --json |
+		jq -r '.[].device | select(startswith("w?"))')"
+	expect_same "and no more" 'w?[1m? is no uplink any more' "$(nkctl uplink remove "$name")"
+}
+
 @test "an uplink is added and removed, and has its settings back" {
 	second_wire
 	containers c1

@@ -38,6 +38,15 @@ static void test_warning_is_one_line(void **state)
 	assert_string_equal(text, "nkctl: warning: ctr1 got a veth pair\n");
 }
 
+static void test_warnings_are_printable(void **state)
+{
+	char text[CAPTURE_SIZE];
+
+	(void)state;
+	capture(stderr, warn_of_veth, "\x1b[31m\n\x9b\xff", text);
+	assert_string_equal(text, "nkctl: warning: ?[31m??? got a veth pair\n");
+}
+
 static void test_steps_are_silent_until_asked_for(void **state)
 {
 	char text[CAPTURE_SIZE];
@@ -62,6 +71,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_warning_is_one_line),
+		cmocka_unit_test(test_warnings_are_printable),
 		cmocka_unit_test(test_steps_are_silent_until_asked_for),
 		cmocka_unit_test(test_steps_tell_their_microseconds),
 	};

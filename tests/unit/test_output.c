@@ -214,6 +214,22 @@ static void test_json_is_printed_with_a_newline(void **state)
 	assert_string_equal(text, "[\n  1\n]\n");
 }
 
+/* Of what is no ASCII a terminal may obey some, and JSON can't carry what is no UTF-8. */
+static void test_json_is_printable(void **state)
+{
+	struct endpoint endpoint = endpoint_of_ctr1();
+	char text[CAPTURE_SIZE];
+	json_t *json;
+
+	(void)state;
+	capture(stdout, print_json, json_pack("[s]", "\x1b[31m\xc2\x9b\xc3\xa4"), text);
+	assert_string_equal(text, "[\n  \"\\u001B[31m\\u009B\\u00E4\"\n]\n");
+	(void)strcpy(endpoint.link.name, "d\x1b[1m\xff");
+	json = endpoint_to_json(&endpoint);
+	assert_string_equal(json_string_value(json_object_get(json, "host_device")), "d?[1m?");
+	json_decref(json);
+}
+
 static void test_json_that_could_not_be_made_is_an_error(void **state)
 {
 	struct error err = { 0 };
@@ -249,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_what_an_endpoint_lacks_is_null),
 		cmocka_unit_test(test_addresses_are_whole),
 		cmocka_unit_test(test_json_is_printed_with_a_newline),
+		cmocka_unit_test(test_json_is_printable),
 		cmocka_unit_test(test_json_that_could_not_be_made_is_an_error),
 		cmocka_unit_test(test_address_as_json),
 	};
