@@ -68,25 +68,26 @@ static size_t fractions_add(const char *from, size_t len, char *to)
 
 /* With integers beyond 64 bits as fractions; JSON_DECODE_INT_AS_REAL would make all of them such.
  */
-static json_t *document_load_large(const char *input, size_t len)
+static json_t *document_load_large(const char *input, size_t len, json_error_t *error)
 {
 	_cleanup_free_ char *copy = malloc(len + 1);
 	_cleanup_free_ char *changed = malloc(len + len / DIGITS_MIN * strlen(FRACTION));
 
+	*error = (json_error_t){ 0 };
 	if (!copy || !changed)
 		return NULL;
 	memcpy(copy, input, len);
 	copy[len] = '\0';
-	return json_loadb(changed, fractions_add(copy, len, changed), JSON_ALLOW_NUL, NULL);
+	return json_loadb(changed, fractions_add(copy, len, changed), JSON_ALLOW_NUL, error);
 }
 
 json_t *document_load(const char *input, size_t len, json_error_t *ret_error)
 {
-	json_error_t error;
+	json_error_t error = { 0 }; /* out of memory, jansson leaves the number as it was */
 	json_t *document = json_loadb(input, len, JSON_ALLOW_NUL, &error);
 
 	if (!document && json_error_code(&error) == json_error_numeric_overflow)
-		document = document_load_large(input, len);
+		document = document_load_large(input, len, &error);
 	if (!document && ret_error)
 		*ret_error = error;
 	return document;

@@ -8,7 +8,8 @@
 
 /**
  * document_load() - parse a document.
- * @ret_error: why it is none, and where; NULL: nobody wants to know
+ * @ret_error: why it is none, and where, without words where there is no memory; NULL: nobody wants
+ *	to know
  *
  * What Go's decoder takes, which runtimes and reference plugins use, is taken: of two equal keys
  * the last one counts, an integer beyond 64 bits is the double next to it, and a string may have

@@ -313,6 +313,9 @@ int cni_request_parse(const struct cni_environment *environment, const char *inp
 	ret = environment_parse(ret_request, err);
 	if (ret || ret_request->command == CNI_VERSION)
 		return ret;
+	if (!ret_request->config && !*json_err.text)
+		return cni_error(err, CNI_FAILED,
+				 "out of memory"); /* jansson has no words for it */
 	if (!ret_request->config)
 		return cni_error(err, CNI_DECODE_FAILURE,
 				 "the network configuration on stdin is no JSON: %s (line %d, "

@@ -240,7 +240,7 @@ static json_t *route_write(struct writer *writer, const struct endpoint_route *r
 	return object;
 }
 
-/* The list of that name, made where it isn't there; borrowed from @object. */
+/* The list of that name, made where it isn't there; borrowed from @object. NULL: it has failed. */
 static json_t *list_of(struct writer *writer, json_t *object, const char *key)
 {
 	json_t *list = json_object_get(object, key);
@@ -249,7 +249,7 @@ static json_t *list_of(struct writer *writer, json_t *object, const char *key)
 		return list;
 	list = json_array();
 	put(writer, object, key, list);
-	return list;
+	return json_object_get(object, key); /* a failure has freed the list */
 }
 
 static void lists_write(struct writer *writer, json_t *object, const struct cni_result *result)

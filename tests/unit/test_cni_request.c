@@ -243,6 +243,46 @@ static void test_names_that_no_alias_holds(void **state)
 	check_refused(&add_environment, input, CNI_INVALID_CONFIG, "247");
 }
 
+/* @len times @c; to be freed. */
+static char *repeated(char c, size_t len)
+{
+	char *text = malloc(len + 1);
+
+	assert_non_null(text);
+	memset(text, c, len);
+	text[len] = '\0';
+	return text;
+}
+
+static void test_ids_that_are_paths_or_too_long(void **state)
+{
+	static const char *const ids[] = { ".",    "..",      "../x",     "a/../b", "/", "a/",
+					   "a\nb", "a\x1b[m", "\xc3\xa4", "a\xff",  " " };
+	static const size_t lengths[] = { 255, 256, 4096, 131072 };
+	struct cni_environment environment = add_environment;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		environment.container_id = ids[i];
+		check_refused(&environment, CONFIG("1.1.0"), CNI_INVALID_ENVIRONMENT,
+			      "CNI_CONTAINERID: container id '");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		_cleanup_free_ char *text = repeated('x', lengths[i]);
+
+		environment = add_environment;
+		environment.container_id = text;
+		check_refused(&environment, CONFIG("1.1.0"), CNI_INVALID_ENVIRONMENT,
+			      "more than 247 characters");
+		environment = add_environment;
+		environment.ifname = text;
+		check_refused(&environment, CONFIG("1.1.0"), CNI_INVALID_ENVIRONMENT, "CNI_IFNAME");
+		environment = add_environment;
+		environment.args = text;
+		check_refused(&environment, CONFIG("1.1.0"), CNI_INVALID_ENVIRONMENT, "CNI_ARGS");
+	}
+}
+
 /* Every cut of a document, and a byte changed in it, ends in an answer. */
 static void test_mangled_documents(void **state)
 {
@@ -322,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_version_of_the_answer),
 		cmocka_unit_test(test_version_needs_nothing),
 		cmocka_unit_test(test_names_that_no_alias_holds),
+		cmocka_unit_test(test_ids_that_are_paths_or_too_long),
 		cmocka_unit_test(test_mangled_documents),
 		cmocka_unit_test(test_input_is_limited),
 		cmocka_unit_test(test_numbers_of_errnos),
