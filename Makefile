@@ -4,6 +4,8 @@
 # make demo       the main job, on this kernel or in a VM
 # make test       everything: unit, fuzzing, program, end to end, in VMs too
 # make check      formatters and analysers
+# make verify     what the verifier makes of the programs, as each clang builds them, on each kernel;
+#                 fails where that has become more (BASELINE=1: writes what it is)
 # make fuzz       what reads foreign input gets odd input for T seconds (TARGET=name: one target)
 # make bench      traffic against host networking, where the kernel has netkit; elsewhere, or with VM=1 or
 #                 K=7.3 (on that kernel), instructions per transaction in a VM
@@ -21,6 +23,7 @@ VERSION := 0.1.0
 comma   := ,
 PREFIX  ?= /usr/local
 BUILD   := build$(if $(FUZZ),/fuzz,$(if $(SANITIZE),/sanitize))
+BPF_BUILD ?= build
 CLANG   ?= clang
 CC      ?= gcc
 ifneq ($(FUZZ),)
@@ -31,10 +34,10 @@ STRIP   ?= strip
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PRECIOUS: build/%.bpf.o
+.PRECIOUS: $(BPF_BUILD)/%.bpf.o
 .PHONY: all install uninstall clean demo test unit fuzz prog e2e check bench bench-check \
-	bench-cni bench-programs bench-report bench-setup unit-programs fuzz-programs prog-programs \
-	e2e-programs
+	bench-cni bench-programs bench-report bench-setup verify verify-objects verify-setup \
+	unit-programs fuzz-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
 
 # Packages come with the first build, before anything else of this file is looked at: make reads
@@ -50,13 +53,14 @@ endif
 
 ## eBPF: eight objects, and the skeletons that embed them
 
-SKELETONS   := $(patsubst %,build/%.skel.h,nkctl collect forward invalidate pace routes sock \
-	track)
+BPF_NAMES   := nkctl collect forward invalidate pace routes sock track
+SKELETONS   := $(patsubst %,build/%.skel.h,$(BPF_NAMES))
 BPF_HEADERS := $(wildcard bpf/*.h include/nkctl/*.h)
 BPF_CFLAGS  := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Iinclude -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
-build/%.bpf.o: bpf/%.bpf.c $(BPF_HEADERS) Makefile | $(SETUP_STAMP)
+$(BPF_BUILD)/%.bpf.o: bpf/%.bpf.c $(BPF_HEADERS) Makefile | $(SETUP_STAMP)
+	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	llvm-strip -g $@
 
@@ -162,6 +166,15 @@ $(E2E_PROGRAMS): %: %.o
 	$(CC) $(CFLAGS) $(if $(STATIC),-static) -o $@ $^
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(wildcard $(BUILD)/bench/*.d)
+
+# What the verifier makes of the programs: tests/verify/run has them built by each clang.
+$(BUILD)/tests/verify/verify: $(BUILD)/tests/verify/verify.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+verify-objects: $(patsubst %,$(BPF_BUILD)/%.bpf.o,$(BPF_NAMES))
+verify-setup:
+	@tools/setup.sh verify
+verify: $(BUILD)/tests/verify/verify verify-setup
+	tests/verify/run $(if $(BASELINE),--baseline)
 
 check:
 	tools/check.sh

@@ -45,6 +45,7 @@ usage()
 	  build   build nkctl
 	  check   run the formatters and analysers
 	  test    run the tests
+	  verify  build the eBPF programs with each clang of this release, and load them in VMs
 	  vm      boot a stock kernel with vmtest/run
 	  bench   run the measurements
 	  all     all of these
@@ -68,6 +69,19 @@ attempt()
 	die "can't $what: see above, or all of it in $cache/setup.log"
 }
 
+# Prints the packages of the clangs that this release itself has. Of those that its security updates
+# bring for browsers' sake (19 and later, in bookworm) it has no other programs built.
+clangs()
+{
+	local VERSION_CODENAME=''
+	# shellcheck source=/dev/null
+	. /etc/os-release
+	case $VERSION_CODENAME in
+	bookworm) printf 'clang-%d\n' 13 14 15 16 ;;
+	trixie)   printf 'clang-%d\n' 17 18 19 ;;
+	esac
+}
+
 # Puts the packages that the named purposes need into 'packages', and the purposes that these
 # imply into 'purposes'.
 collect()
@@ -82,7 +96,8 @@ collect()
 		test)  packages+=("${PACKAGES_TEST[@]}"); collect build ;;
 		vm)    packages+=("${PACKAGES_VM[@]}") ;;
 		bench) packages+=("${PACKAGES_BENCH[@]}"); collect test vm ;;
-		all)   collect build check test vm bench ;;
+		verify) collect build vm; mapfile -t -O ${#packages[@]} packages < <(clangs) ;;
+		all)   collect build check test vm bench verify ;;
 		*)     usage >&2; die "unknown purpose '$what'" ;;
 		esac
 	done
