@@ -53,6 +53,7 @@
  * @tuple: of the reply, for host_has_socket()
  * @now_ns: when the flow begins
  * @hash: where the search for a port begins
+ * @takes_finished: a finished connection's port is as good as a free one
  * @evicts: look for a flow to evict, not for a place
  * @ring_owner: whose ring is searched
  * @found: @slot is free
@@ -76,6 +77,7 @@ struct nk_flow_plan {
 	__u32 ring_owner;
 	__u32 slot;
 	__u32 chooses_port;
+	__u32 takes_finished;
 	__u32 evicts;
 	__u32 found;
 	__u32 result;
@@ -142,7 +144,15 @@ __noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns, bool co
 	return now_ns > seen_ns && now_ns - seen_ns > lifetime_s * NK_NS_PER_S;
 }
 
-/* The same, for every packet: most flows had one a moment ago. */
+/* Whether it's a TCP connection that both ends have finished. */
+static __always_inline bool flow_is_finished(const struct nk_flow *flow)
+{
+	const struct nk_flow *other = flow_other(flow);
+
+	return flow->to.protocol == IPPROTO_TCP && other && nk_flow_is_finished(flow, other);
+}
+
+/* Whether it has expired, for every packet: most flows had one a moment ago. */
 static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_ns)
 {
 	return unlikely(now_ns > flow->seen_ns + NK_LIFETIME_SHORTEST * NK_NS_PER_S) &&
@@ -480,7 +490,8 @@ static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 		if (!other)
 			return false;
 		if (other->owner != plan->reply.owner || !key_equal(&other->to, &plan->reply.to)) {
-			if (!flow_is_expired(other, plan->now_ns, true))
+			if (!flow_is_expired(other, plan->now_ns, true) &&
+			    !(plan->takes_finished && flow_is_finished(other)))
 				return false;
 			(void)flow_delete(&plan->reply_key);
 		}
@@ -534,6 +545,20 @@ static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, 
 	       !bpf_map_update_elem(table, key, value, BPF_ANY);
 }
 
+/*
+ * Where each port that is tried is taken, a finished connection gives its own away, as netfilter's
+ * does (nf_nat_used_tuple_harder(), net/netfilter/nf_nat_core.c): what it waits for, segments that
+ * are late, would need a remote host that takes a new connection's for them (RFC 6191).
+ */
+static __always_inline void port_choose(struct __sk_buff *skb, struct nk_flow_plan *plan)
+{
+	(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);
+	if (plan->result != NK_DROP_NAT_PORTS)
+		return;
+	plan->takes_finished = true;
+	(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);
+}
+
 static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
 {
 	const struct nk_nat *settings = nat_settings();
@@ -541,7 +566,7 @@ static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_pla
 	plan->result = NK_DROP_NAT_PORTS;
 	if (plan->chooses_port && settings) {
 		plan->hash = flow_hash(&plan->key, settings->secret);
-		(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);
+		port_choose(skb, plan);
 	} else if (!plan->original.sender || !port_is_published(plan)) {
 		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */
 	}

@@ -453,6 +453,45 @@ static void test_ports_all_taken(void **state)
 	assert_int_equal(flows_count(PLACE_SENDER), 6);
 }
 
+/* Both ends have finished. */
+static void flow_finish(const struct nk_flow_key *key)
+{
+	struct nk_flow flow = flow_get(key), reply;
+	struct nk_flow_key reply_key = nk_flow_key_turn(&flow.to);
+
+	reply = flow_get(&reply_key);
+	flow.state |= NK_FLOW_FIN | NK_FLOW_ACKED;
+	reply.state |= NK_FLOW_FIN | NK_FLOW_ACKED;
+	reply.packets = 1;
+	flow_set(key, &flow);
+	flow_set(&reply_key, &reply);
+}
+
+/* A finished connection keeps its port as long as there are others, and then gives it away. */
+static void test_port_of_finished_flow(void **state)
+{
+	struct datagram datagram;
+	struct nk_flow_key key;
+	struct nk_flow flow;
+	uint16_t port, finished = 0;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	port = port_foresee(&datagram);
+	for (int tries = 0; tries < NAT_PORTS_TRY - 1; tries++, port = port_next(port)) {
+		key = port_occupy(&datagram, port);
+		if (tries != 3)
+			continue;
+		flow_finish(&key);
+		finished = port;
+	}
+	assert_int_equal(port_foresee(&datagram), port);
+	(void)port_occupy(&datagram, port);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(nat_port_of(&flow), finished);
+	assert_int_equal(flows_count(PLACE_OTHER), 2 * (NAT_PORTS_TRY - 1));
+}
+
 /* A range smaller than the number of tries. */
 static void test_ports_few(void **state)
 {
@@ -670,6 +709,7 @@ static const struct nat_test tests[] = {
 	{ "masquerade: IPv4 options", test_options },
 	{ "ports: one that another flow has", test_port_taken },
 	{ "ports: all that are tried are taken", test_ports_all_taken },
+	{ "ports: a finished connection gives its own away", test_port_of_finished_flow },
 	{ "ports: a small range", test_ports_few },
 	{ "ports: one that a socket of the host has", test_port_of_socket },
 	{ "ports: one of an expired flow", test_port_of_expired_flow },
