@@ -100,13 +100,29 @@ static int limit_take(int id, const char *value, struct bandwidth *bandwidth, st
 	}
 }
 
+static int mode_take(const char *value, struct attach_request *request, struct error *err)
+{
+	enum nk_mode mode;
+	int ret = mode_parse(value, &mode, err);
+
+	if (!ret)
+		request->mode = (int)mode;
+	return ret;
+}
+
+static int device_take(const char *value, struct attach_request *request, struct error *err)
+{
+	enum nk_device device;
+	int ret = device_parse(value, &device, err);
+
+	if (!ret)
+		request->device = (int)device;
+	return ret;
+}
+
 static int option_take(int id, const char *value, struct words *words,
 		       struct attach_request *request, struct error *err)
 {
-	enum nk_device device;
-	enum nk_mode mode;
-	int ret = 0;
-
 	switch (id) {
 	case 'n':
 		request->ns = value;
@@ -125,13 +141,9 @@ static int option_take(int id, const char *value, struct words *words,
 	case 'm':
 		return mtu_parse(request, value, err);
 	case 'o':
-		ret = mode_parse(value, &mode, err);
-		request->mode = ret ? request->mode : (int)mode;
-		break;
+		return mode_take(value, request, err);
 	case 'd':
-		ret = device_parse(value, &device, err);
-		request->device = ret ? request->device : (int)device;
-		break;
+		return device_take(value, request, err);
 	case 'p':
 		return port_add(request, value, err);
 	case 'q':
@@ -143,7 +155,7 @@ static int option_take(int id, const char *value, struct words *words,
 	default:
 		return limit_take(id, value, &request->bandwidth, err);
 	}
-	return ret;
+	return 0;
 }
 
 static int request_parse(struct cli *cli, struct attach_request *request, struct error *err)

@@ -45,20 +45,20 @@ static bool is_large_integer(const char *text, const char *end)
 /* Return: the length of what is written to @to, which has room for as many fractions as fit. */
 static size_t fractions_add(const char *from, size_t len, char *to)
 {
-	const char *end = from + len, *next;
+	const char *end = from + len, *behind;
 	char *start = to;
 
-	for (; from < end; from = next) {
+	for (; from < end; from = behind) {
 		bool is_number = *from == '-' || (*from >= '0' && *from <= '9');
 
-		next = from + 1;
+		behind = from + 1;
 		if (*from == '"')
-			next = string_end(from, end);
+			behind = string_end(from, end);
 		else if (is_number)
-			next = number_end(from, end);
-		memcpy(to, from, (size_t)(next - from));
-		to += next - from;
-		if (is_number && is_large_integer(from, next)) {
+			behind = number_end(from, end);
+		memcpy(to, from, (size_t)(behind - from));
+		to += behind - from;
+		if (is_number && is_large_integer(from, behind)) {
 			memcpy(to, FRACTION, strlen(FRACTION));
 			to += strlen(FRACTION);
 		}

@@ -134,6 +134,37 @@ static void link_parse_info(const struct nlattr *info, struct link_info *link)
 	}
 }
 
+static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		attr_text(attr, link->name, sizeof(link->name));
+		break;
+	case IFLA_IFALIAS:
+		attr_text(attr, link->alias, sizeof(link->alias));
+		break;
+	case IFLA_GROUP:
+		link->group = attr_u32(attr);
+		break;
+	case IFLA_MTU:
+		link->mtu = attr_u32(attr);
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == NK_ETH_ALEN)
+			memcpy(link->mac, mnl_attr_get_payload(attr), NK_ETH_ALEN);
+		break;
+	case IFLA_LINK:
+		link->peer_ifindex = (int)attr_u32(attr);
+		break;
+	case IFLA_LINK_NETNSID:
+		link->peer_netnsid = (int)attr_u32(attr);
+		break;
+	case IFLA_LINKINFO:
+		link_parse_info(attr, link);
+		break;
+	}
+}
+
 static int link_parse(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *info = message_header(message, sizeof(*info));
@@ -147,35 +178,8 @@ static int link_parse(const struct nlmsghdr *message, void *data)
 				    .type = info->ifi_type,
 				    .peer_netnsid = -1,
 				    .netkit_mode = -1 };
-	mnl_attr_for_each (attr, message, sizeof(*info)) {
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_IFNAME:
-			attr_text(attr, link->name, sizeof(link->name));
-			break;
-		case IFLA_IFALIAS:
-			attr_text(attr, link->alias, sizeof(link->alias));
-			break;
-		case IFLA_GROUP:
-			link->group = attr_u32(attr);
-			break;
-		case IFLA_MTU:
-			link->mtu = attr_u32(attr);
-			break;
-		case IFLA_ADDRESS:
-			if (mnl_attr_get_payload_len(attr) == NK_ETH_ALEN)
-				memcpy(link->mac, mnl_attr_get_payload(attr), NK_ETH_ALEN);
-			break;
-		case IFLA_LINK:
-			link->peer_ifindex = (int)attr_u32(attr);
-			break;
-		case IFLA_LINK_NETNSID:
-			link->peer_netnsid = (int)attr_u32(attr);
-			break;
-		case IFLA_LINKINFO:
-			link_parse_info(attr, link);
-			break;
-		}
-	}
+	mnl_attr_for_each (attr, message, sizeof(*info))
+		link_parse_attr(attr, link);
 	return MNL_CB_OK;
 }
 
