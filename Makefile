@@ -2,7 +2,7 @@
 #
 # make            build/nkctl
 # make demo       the main job, on this kernel or in a VM
-# make test       everything: unit, fuzzing, program, end to end, in VMs too
+# make test       everything: unit, fuzzing, program, end to end, instructions; in VMs too
 # make check      formatters and analysers
 # make verify     what the verifier makes of the programs, as each clang builds them, on each kernel;
 #                 fails where that has become more (BASELINE=1: writes what it is)
