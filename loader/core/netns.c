@@ -24,6 +24,9 @@
 
 #define NETNS_OWN_PATH "/proc/thread-self/ns/net"
 
+/* Of a thread, in bytes: room for some paths, and not the 8 MiB that are usual. */
+#define VISIT_STACK_SIZE (256 * 1024)
+
 static int netns_path(const char *spec, char *path, size_t size)
 {
 	const char *pid = !strncmp(spec, "pid:", 4) ? spec + 4 : NULL;
@@ -149,9 +152,14 @@ static void *visit_create(void *argument)
 
 static int visit_run(struct visit *visit, void *(*begin)(void *visit))
 {
+	pthread_attr_t attributes;
 	pthread_t thread;
-	int ret = pthread_create(&thread, NULL, begin, visit);
+	int ret;
 
+	(void)pthread_attr_init(&attributes); /* these fail only for sizes that can't be */
+	(void)pthread_attr_setstacksize(&attributes, VISIT_STACK_SIZE);
+	ret = pthread_create(&thread, &attributes, begin, visit);
+	(void)pthread_attr_destroy(&attributes);
 	if (ret)
 		return error_sys(visit->err, ret, "start a thread for another network namespace");
 	(void)pthread_join(thread, NULL); /* fails only for what is no thread */
