@@ -7,6 +7,7 @@
 # make verify     what the verifier makes of the programs, as each clang builds them, on each kernel;
 #                 fails where that has become more (BASELINE=1: writes what it is)
 # make fuzz       what reads foreign input gets odd input for T seconds (TARGET=name: one target)
+# make soak       whatever comes, in any order, under traffic, for T seconds (K=6.12: in a VM)
 # make bench      traffic against host networking, where the kernel has netkit; elsewhere, or with VM=1 or
 #                 K=7.3 (on that kernel), instructions per transaction in a VM
 # make bench-check  those instructions, and fails where they have become more
@@ -35,7 +36,7 @@ STRIP   ?= strip
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PRECIOUS: $(BPF_BUILD)/%.bpf.o
-.PHONY: all install uninstall clean demo test unit fuzz prog e2e check bench bench-check \
+.PHONY: all install uninstall clean demo test unit fuzz soak prog e2e check bench bench-check \
 	bench-cni bench-programs bench-report bench-setup verify verify-objects verify-setup \
 	unit-programs fuzz-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
@@ -128,6 +129,10 @@ fuzz-programs: $(FUZZ_TARGETS)
 T ?= 60
 fuzz:
 	tests/fuzz/run --time $(T) $(TARGET)
+
+soak: e2e-programs
+	NKCTL_SOAK_S=$(T) $(if $(filter-out default file,$(origin K)),vmtest/run --kernel $(K) --timeout 0 --) \
+		tests/e2e/run tests/e2e/soak.bats
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
 	-DBENCH_PATH='"$(abspath bench)"'

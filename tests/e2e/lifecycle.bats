@@ -193,7 +193,7 @@ ping_long() # NAME FROM ADDRESS
 
 ## Networks
 
-networks() { nkctl network list | awk 'NR > 1 { print $1, $6, $7 }'; }
+networks() { nkctl network list | awk 'NR > 1 { print $1, $7, $8 }'; }
 
 @test "networks are added, listed and removed; one in use, and one that overlaps, is refused" {
 	nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64
