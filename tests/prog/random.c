@@ -26,7 +26,7 @@ uint64_t random_below(uint64_t limit)
 	return random_next() % limit;
 }
 
-void random_begin(unsigned int rounds_default)
+void random_begin(unsigned int rounds, unsigned int rounds_emulated)
 {
 	const char *seed = getenv("NKCTL_TEST_SEED"), *count = getenv("NKCTL_TEST_ROUNDS");
 
@@ -34,7 +34,10 @@ void random_begin(unsigned int rounds_default)
 		random_state = strtoull(seed, NULL, 0);
 	else if (getrandom(&random_state, sizeof(random_state), 0) < 0)
 		err(1, "get a seed");
-	random_rounds = count ? (unsigned int)strtoul(count, NULL, 0) : rounds_default;
+	if (count)
+		random_rounds = (unsigned int)strtoul(count, NULL, 0);
+	else
+		random_rounds = getenv("NKCTL_TEST_EMULATED") ? rounds_emulated : rounds;
 	print_message("# NKCTL_TEST_SEED=%llu NKCTL_TEST_ROUNDS=%u\n",
 		      (unsigned long long)random_state, random_rounds);
 }

@@ -9,8 +9,12 @@
 /* random_rounds - how often a test is to do what it does by chance. */
 extern unsigned int random_rounds;
 
-/* random_begin() - take the seed from the environment, or any; print it. */
-void random_begin(unsigned int rounds_default);
+/**
+ * random_begin() - take the seed from the environment, or any; print it.
+ * @rounds: that a test does natively
+ * @rounds_emulated: where tests/run tells of an emulated guest
+ */
+void random_begin(unsigned int rounds, unsigned int rounds_emulated);
 
 uint64_t random_next(void);
 

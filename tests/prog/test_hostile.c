@@ -203,7 +203,7 @@ static int programs_setup(void)
 static int group_setup(void **state)
 {
 	(void)state;
-	random_begin(getenv("NKCTL_TEST_EMULATED") ? ROUNDS_EMULATED : ROUNDS_NATIVE);
+	random_begin(ROUNDS_NATIVE, ROUNDS_EMULATED);
 	return programs_setup();
 }
 

@@ -13,7 +13,8 @@
 #include "random.h"
 
 /* Packets in each direction, over all variants. */
-#define ROUNDS_DEFAULT 10000
+#define ROUNDS_NATIVE   10000
+#define ROUNDS_EMULATED 2000
 
 /* So few that most flows are evicted by later ones. */
 #define ENDPOINT_FLOWS 256
@@ -262,7 +263,7 @@ static void test_no_leak(void **state)
 
 static int group_setup(void **state)
 {
-	random_begin(ROUNDS_DEFAULT);
+	random_begin(ROUNDS_NATIVE, ROUNDS_EMULATED);
 	return nat_group_setup(state);
 }
 
