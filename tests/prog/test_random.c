@@ -14,8 +14,8 @@
 
 #define ROUNDS_NATIVE   4000
 #define ROUNDS_EMULATED 2000
-#define NOISE_LEN_MAX  200
-#define CHANGES_MAX    6
+#define NOISE_LEN_MAX   200
+#define CHANGES_MAX     6
 
 /* Where a good packet is changed most of the time: in the headers. */
 #define HEADERS_LEN 100
