@@ -24,8 +24,10 @@
 #define LOCK_STRIPES         64
 
 /* An attach holds its lock for some 20 ms; hundreds in a row stay below this. */
-#define LOCK_WAIT_MS 60000
-#define LOCK_POLL_MS 2
+#define LOCK_WAIT_MS     60000
+#define LOCK_POLL_MS     2
+#define LOCK_POLL_MAX_MS 100
+#define LOCK_PATIENCE    8 /* a wait is longer by this fraction than it had to be */
 
 static const char *const directories[] = { "maps", "progs", "links", "locks", "locks/node" };
 
@@ -73,18 +75,25 @@ bool pins_are_prepared(const struct pins *pins)
 
 /*
  * flock() itself waits without an end, and a signal to break it would be one for the whole
- * process: poll instead.
+ * process: look now and then instead, more seldom the longer it takes. A hundred who look all the
+ * time would keep the one who works from the processor.
  */
 static int lock_wait(int fd, int operation, bool wait, struct error *err)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	int waited_ms = 0, pause_ms;
+	struct timespec pause;
 
-	for (int waited_ms = 0; flock(fd, operation | LOCK_NB); waited_ms += LOCK_POLL_MS) {
+	while (flock(fd, operation | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_sys(err, errno, "lock a directory on bpffs");
 		if (!wait || waited_ms >= LOCK_WAIT_MS)
 			return error_set(err, EBUSY, "another nkctl is working on it; try again");
-		(void)nanosleep(&pause, NULL); /* woken early only polls early */
+		pause_ms = LOCK_POLL_MS + waited_ms / LOCK_PATIENCE;
+		if (pause_ms > LOCK_POLL_MAX_MS)
+			pause_ms = LOCK_POLL_MAX_MS;
+		pause = (struct timespec){ .tv_nsec = pause_ms * 1000000L };
+		(void)nanosleep(&pause, NULL); /* woken early only looks early */
+		waited_ms += pause_ms;
 	}
 	return 0;
 }

@@ -714,7 +714,6 @@ static int late_addresses_await(struct attach *attach, struct error *err)
 /* From what is known: reading back the way `list` does would cost more with every endpoint. */
 static int attach_report(struct attach *attach, struct error *err)
 {
-	struct endpoint_setup setup = attach_setup(attach);
 	struct nk_endpoint value = claim_value(attach);
 	struct attach_result *result = &attach->result;
 	struct endpoint *endpoint = &result->endpoint;
@@ -742,7 +741,7 @@ static int attach_report(struct attach *attach, struct error *err)
 	ret = publish_list_copy(&attach->request->ports, &endpoint->published, err);
 	publish_list_compress(&endpoint->published, endpoint_is_dual(endpoint));
 	if (!ret)
-		ret = host_link_await(&setup, &endpoint->link, err);
+		ret = link_get_by_index(attach->node->nl, attach->ifindex, &endpoint->link, err);
 	if (!ret)
 		ret = hook_find(endpoint_program(&endpoint->link), attach->ifindex,
 				&endpoint->program_id, NULL, err);
@@ -823,6 +822,15 @@ static int attach_locked(struct attach *attach, struct error *err)
 	return ret;
 }
 
+/* Without a lock: others may attach meanwhile. The endpoint is there, whatever comes of it. */
+static void carrier_await(struct attach *attach)
+{
+	struct endpoint_setup setup = attach_setup(attach);
+
+	(void)host_link_await(&setup, &attach->result.endpoint.link, NULL);
+	log_step("carrier_await");
+}
+
 int endpoint_attach(struct node *node, const struct attach_request *request,
 		    struct attach_result *ret_result, struct error *err)
 {
@@ -844,6 +852,8 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)
 		datapath_down_unused(node);
+	if (!ret)
+		carrier_await(&attach);
 	if (ret)
 		endpoint_free(&attach.result.endpoint);
 	else

@@ -19,14 +19,24 @@
  * to when the attach has ended; how long, and how often to look. A kernel that takes longer has too
  * much to do, and gets to it.
  */
-#define AWAIT_US 1000000
-#define POLL_US  200
+#define AWAIT_US    1000000
+#define POLL_US     200
+#define POLL_MAX_US 20000
 
-static void poll_pause(void)
+/*
+ * Waits before another look, each time for twice as long: many attaches at once keep from each
+ * other, and from the kernel, what they wait for (the lock of all devices). Return: for how long.
+ */
+static int poll_pause(int waited_us)
 {
-	const struct timespec pause = { .tv_nsec = POLL_US * 1000L };
+	int pause_us = waited_us < POLL_US ? POLL_US : waited_us;
+	struct timespec pause;
 
-	(void)nanosleep(&pause, NULL); /* woken early only polls early */
+	if (pause_us > POLL_MAX_US)
+		pause_us = POLL_MAX_US;
+	pause = (struct timespec){ .tv_nsec = pause_us * 1000L };
+	(void)nanosleep(&pause, NULL); /* woken early only looks early */
+	return pause_us;
 }
 
 static bool setup_has_ipv6(const struct endpoint_setup *setup)
@@ -121,9 +131,8 @@ int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_li
 	struct link_info link;
 	int ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
 
-	for (int waited_us = 0; !ret && !(link.flags & IFF_RUNNING) && waited_us < AWAIT_US;
-	     waited_us += POLL_US) {
-		poll_pause();
+	for (int waited_us = 0; !ret && !(link.flags & IFF_RUNNING) && waited_us < AWAIT_US;) {
+		waited_us += poll_pause(waited_us);
 		ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
 	}
 	if (!ret)
@@ -282,8 +291,8 @@ static int container_address_await(const struct endpoint_setup *setup, const str
 {
 	int ret = inet_addr_is_local(setup->container, addr, err);
 
-	for (int waited_us = 0; !ret && waited_us < AWAIT_US; waited_us += POLL_US) {
-		poll_pause();
+	for (int waited_us = 0; !ret && waited_us < AWAIT_US;) {
+		waited_us += poll_pause(waited_us);
 		ret = inet_addr_is_local(setup->container, addr, err);
 	}
 	return ret < 0 ? error_prefix(err, "look for the container's address %s",
