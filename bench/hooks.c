@@ -15,7 +15,6 @@
 #include <bpf/libbpf.h>
 #include <err.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <net/if.h>
@@ -28,7 +27,7 @@
 #include <unistd.h>
 
 #include "bpf/uapi.h"
-#include "number.h"
+#include "program.h"
 
 #define NS_PER_S     1000000000LL
 #define PROGRAMS_MAX 16
@@ -266,40 +265,14 @@ static void rounds_run(unsigned int count, unsigned int rounds)
 			place_measure(&places[(round + i) % PLACES], injector, count, round);
 }
 
-/* Command line --------------------------------------------------------------------------------- */
-
-static void pin_to_one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(EXIT_FAILURE, "stay on the first processor");
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int count = 2000, rounds = 30;
-	int option;
+	const struct number_option options[] = { { 'n', PACKETS_MAX, &count },
+						 { 'r', ROUNDS_MAX, &rounds } };
 
-	while ((option = getopt(argc, argv, "n:r:h")) != -1) {
-		switch (option) {
-		case 'n':
-			count = number_parse(optarg, PACKETS_MAX);
-			break;
-		case 'r':
-			rounds = number_parse(optarg, ROUNDS_MAX);
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return EXIT_SUCCESS;
-		default:
-			fputs(usage_text, stderr);
-			return 2;
-		}
-	}
-	pin_to_one_processor();
+	numbers_parse(argc, argv, options, sizeof(options) / sizeof(*options), usage_text);
+	processor_pin();
 	rounds_run(count, rounds);
 	return EXIT_SUCCESS;
 }

@@ -10,15 +10,14 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <err.h>
-#include <getopt.h>
 #include <linux/in.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
 #include "prog_time.h"
+#include "program.h"
 
 #define ROUNDS_MAX 1000
 
@@ -171,21 +170,9 @@ static void sizes_measure(bool has_paths, unsigned int rounds)
 int main(int argc, char **argv)
 {
 	unsigned int rounds = 30;
-	int option;
+	const struct number_option option = { 'r', ROUNDS_MAX, &rounds };
 
-	while ((option = getopt(argc, argv, "r:h")) != -1) {
-		switch (option) {
-		case 'r':
-			rounds = number_parse(optarg, ROUNDS_MAX);
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return EXIT_SUCCESS;
-		default:
-			fputs(usage_text, stderr);
-			return 2;
-		}
-	}
+	numbers_parse(argc, argv, &option, 1, usage_text);
 	sizes_measure(false, rounds);
 	sizes_measure(true, rounds);
 	return EXIT_SUCCESS;

@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "number.h"
+#include "program.h"
 
 #define NS_PER_S    1000000000LL
 #define PORT        7007
@@ -524,17 +524,6 @@ static void give_up(int signal)
 	_exit(EXIT_FAILURE);
 }
 
-/* Two processes on two processors would measure how far these are apart. */
-static void pin_to_one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(EXIT_FAILURE, "stay on the first processor");
-}
-
 int main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv);
@@ -547,7 +536,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	test = test_find(argv[0]);
-	pin_to_one_processor();
+	processor_pin();
 	(void)signal(SIGALRM, give_up);
 	(void)alarm(TIMEOUT_S);
 	ends = ends_make(test, argv[1], argv[2], argv[3], &options);

@@ -12,14 +12,13 @@
  * isn't translated is a question with the same answer when it comes out, so it can be run many
  * times in a row as well: its TTL allows for that.
  */
-#include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../tests/prog/nat.h"
-#include "number.h"
 #include "prog_time.h"
+#include "program.h"
 
 #define ROUNDS_MAX   1000
 #define ATTEMPTS_MAX 100000
@@ -242,24 +241,10 @@ int main(int argc, char **argv)
 		{ false, false }, { false, true }, { true, false }, { true, true }
 	};
 	unsigned int rounds = 30, attempts = 200;
-	int option;
+	const struct number_option options[] = { { 'r', ROUNDS_MAX, &rounds },
+						 { 'a', ATTEMPTS_MAX, &attempts } };
 
-	while ((option = getopt(argc, argv, "r:a:h")) != -1) {
-		switch (option) {
-		case 'r':
-			rounds = number_parse(optarg, ROUNDS_MAX);
-			break;
-		case 'a':
-			attempts = number_parse(optarg, ATTEMPTS_MAX);
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return EXIT_SUCCESS;
-		default:
-			fputs(usage_text, stderr);
-			return 2;
-		}
-	}
+	numbers_parse(argc, argv, options, COUNT(options), usage_text);
 	for (size_t i = 0; i < COUNT(settings); i++)
 		settings_measure(&settings[i], rounds, attempts);
 	return EXIT_SUCCESS;
