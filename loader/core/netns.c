@@ -25,7 +25,7 @@
 #define NETNS_OWN_PATH "/proc/thread-self/ns/net"
 
 /* Of a thread, in bytes: room for some paths, and not the 8 MiB that are usual. */
-#define VISIT_STACK_SIZE (256 * 1024)
+#define VISIT_STACK_SIZE ((size_t)256 * 1024)
 
 static int netns_path(const char *spec, char *path, size_t size)
 {

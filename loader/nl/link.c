@@ -178,8 +178,9 @@ static int link_parse(const struct nlmsghdr *message, void *data)
 				    .type = info->ifi_type,
 				    .peer_netnsid = -1,
 				    .netkit_mode = -1 };
-	mnl_attr_for_each (attr, message, sizeof(*info))
+	mnl_attr_for_each (attr, message, sizeof(*info)) {
 		link_parse_attr(attr, link);
+	}
 	return MNL_CB_OK;
 }
 
