@@ -14,20 +14,19 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/netns.h"
+#include "core/pause.h"
 
 #define INITIAL_NETNS_COOKIE 1
 #define LOCK_STRIPES         64
 
 /* An attach holds its lock for some 20 ms; hundreds in a row stay below this. */
-#define LOCK_WAIT_MS     60000
-#define LOCK_POLL_MS     2
-#define LOCK_POLL_MAX_MS 100
-#define LOCK_PATIENCE    8 /* a wait is longer by this fraction than it had to be */
+#define LOCK_WAIT_US     60000000
+#define LOCK_LOOK_US     2000
+#define LOCK_LOOK_MAX_US 100000
 
 static const char *const directories[] = { "maps", "progs", "links", "locks", "locks/node" };
 
@@ -75,25 +74,18 @@ bool pins_are_prepared(const struct pins *pins)
 
 /*
  * flock() itself waits without an end, and a signal to break it would be one for the whole
- * process: look now and then instead, more seldom the longer it takes. A hundred who look all the
- * time would keep the one who works from the processor.
+ * process: look now and then instead.
  */
 static int lock_wait(int fd, int operation, bool wait, struct error *err)
 {
-	int waited_ms = 0, pause_ms;
-	struct timespec pause;
+	int waited_us = 0;
 
 	while (flock(fd, operation | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_sys(err, errno, "lock a directory on bpffs");
-		if (!wait || waited_ms >= LOCK_WAIT_MS)
+		if (!wait || waited_us >= LOCK_WAIT_US)
 			return error_set(err, EBUSY, "another nkctl is working on it; try again");
-		pause_ms = LOCK_POLL_MS + waited_ms / LOCK_PATIENCE;
-		if (pause_ms > LOCK_POLL_MAX_MS)
-			pause_ms = LOCK_POLL_MAX_MS;
-		pause = (struct timespec){ .tv_nsec = pause_ms * 1000000L };
-		(void)nanosleep(&pause, NULL); /* woken early only looks early */
-		waited_ms += pause_ms;
+		waited_us += pause_before_look(waited_us, LOCK_LOOK_US, LOCK_LOOK_MAX_US);
 	}
 	return 0;
 }

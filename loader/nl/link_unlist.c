@@ -19,14 +19,14 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/pause.h"
 #include "nl/link.h"
 
 /* How often to look: the kernel takes some 500 us, or waits until others let go of its lock. */
-#define POLL_FIRST_US 100
-#define POLL_MOST_US  2000
+#define LOOK_US     100
+#define LOOK_MAX_US 2000
 
 static bool device_is_listed(int ifindex)
 {
@@ -49,14 +49,10 @@ static void child_run(int ifindex)
 /* Until the device is unlisted or the child has ended. */
 static void child_watch(pid_t child, int ifindex)
 {
-	long poll_us = POLL_FIRST_US;
+	int waited_us = 0;
 
-	while (device_is_listed(ifindex) && !waitpid(child, NULL, WNOHANG)) {
-		const struct timespec pause = { .tv_nsec = poll_us * 1000 };
-
-		(void)nanosleep(&pause, NULL); /* woken early only polls early */
-		poll_us = poll_us * 5 / 4 < POLL_MOST_US ? poll_us * 5 / 4 : POLL_MOST_US;
-	}
+	while (device_is_listed(ifindex) && !waitpid(child, NULL, WNOHANG))
+		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
 }
 
 int link_unlist(struct nlsock *nl, int ifindex, struct error *err)

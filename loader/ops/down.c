@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bpf/collector.h"
@@ -14,6 +13,7 @@
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
+#include "core/pause.h"
 #include "model/identity.h"
 #include "nl/observe.h"
 #include "ops/network.h"
@@ -23,8 +23,9 @@
  * The kernel frees programs after an RCU grace period, tens of milliseconds; those that run in its
  * own functions, one behind the other, after one of RCU-tasks, a tenth of a second and more.
  */
-#define PROGRAMS_GONE_WAIT_MS 15000
-#define PROGRAMS_GONE_POLL_MS 5
+#define PROGRAMS_GONE_WAIT_US     15000000
+#define PROGRAMS_GONE_LOOK_US     5000
+#define PROGRAMS_GONE_LOOK_MAX_US 100000
 
 /* Keep the first error and its words: @one may overwrite @err only while there is none. */
 static void error_keep(int *ret, struct error *err, int one, const struct error *one_err)
@@ -110,18 +111,17 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)
 {
-	const struct timespec pause = { .tv_nsec = PROGRAMS_GONE_POLL_MS * 1000000L };
-	int waited_ms = 0;
+	int waited_us = 0;
 
 	for (size_t i = 0; i < PROGRAMS_ALL; i++) {
 		while (ids[i] && program_exists(ids[i])) {
-			if (waited_ms >= PROGRAMS_GONE_WAIT_MS)
+			if (waited_us >= PROGRAMS_GONE_WAIT_US)
 				return error_set(err, EBUSY,
 						 "the eBPF program with id %u is still in use: "
 						 "`bpftool prog show id %u` tells more",
 						 ids[i], ids[i]);
-			(void)nanosleep(&pause, NULL); /* woken early only polls early */
-			waited_ms += PROGRAMS_GONE_POLL_MS;
+			waited_us += pause_before_look(waited_us, PROGRAMS_GONE_LOOK_US,
+						       PROGRAMS_GONE_LOOK_MAX_US);
 		}
 	}
 	return 0;

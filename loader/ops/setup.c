@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/netns.h"
+#include "core/pause.h"
 #include "core/sysctl.h"
 #include "model/network.h"
 #include "nl/inet.h"
@@ -20,24 +20,8 @@
  * much to do, and gets to it.
  */
 #define AWAIT_US    1000000
-#define POLL_US     200
-#define POLL_MAX_US 20000
-
-/*
- * Waits before another look, each time for twice as long: many attaches at once keep from each
- * other, and from the kernel, what they wait for (the lock of all devices). Return: for how long.
- */
-static int poll_pause(int waited_us)
-{
-	int pause_us = waited_us < POLL_US ? POLL_US : waited_us;
-	struct timespec pause;
-
-	if (pause_us > POLL_MAX_US)
-		pause_us = POLL_MAX_US;
-	pause = (struct timespec){ .tv_nsec = pause_us * 1000L };
-	(void)nanosleep(&pause, NULL); /* woken early only looks early */
-	return pause_us;
-}
+#define LOOK_US     200
+#define LOOK_MAX_US 20000
 
 static bool setup_has_ipv6(const struct endpoint_setup *setup)
 {
@@ -132,7 +116,7 @@ int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_li
 	int ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
 
 	for (int waited_us = 0; !ret && !(link.flags & IFF_RUNNING) && waited_us < AWAIT_US;) {
-		waited_us += poll_pause(waited_us);
+		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
 		ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
 	}
 	if (!ret)
@@ -292,7 +276,7 @@ static int container_address_await(const struct endpoint_setup *setup, const str
 	int ret = inet_addr_is_local(setup->container, addr, err);
 
 	for (int waited_us = 0; !ret && waited_us < AWAIT_US;) {
-		waited_us += poll_pause(waited_us);
+		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
 		ret = inet_addr_is_local(setup->container, addr, err);
 	}
 	return ret < 0 ? error_prefix(err, "look for the container's address %s",
