@@ -547,8 +547,8 @@ static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, 
 
 /*
  * Where each port that is tried is taken, a finished connection gives its own away, as netfilter's
- * does (nf_nat_used_tuple_harder(), net/netfilter/nf_nat_core.c): what it waits for, segments that
- * are late, would need a remote host that takes a new connection's for them (RFC 6191).
+ * does (nf_nat_used_tuple_harder(), net/netfilter/nf_nat_core.c). It waited for segments that are
+ * late; the remote host tells those from a new connection's (RFC 6191).
  */
 static __always_inline void port_choose(struct __sk_buff *skb, struct nk_flow_plan *plan)
 {

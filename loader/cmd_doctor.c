@@ -8,11 +8,6 @@
 #include "ops/doctor.h"
 #include "output.h"
 
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_string(text) : json_null();
-}
-
 static json_t *check_to_json(const struct doctor_check *check)
 {
 	return json_pack("{ss ss ss so so}", "name", check->name, "state",

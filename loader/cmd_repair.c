@@ -11,11 +11,6 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_string(text) : json_null();
-}
-
 static json_t *fault_to_json(const struct repair_fault *fault)
 {
 	return json_pack("{ss ss so so ss ss so}", "subject", repair_subject_name(fault->subject),

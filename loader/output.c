@@ -65,7 +65,7 @@ static json_t *gateways_to_json(const struct endpoint *endpoint)
 	return array;
 }
 
-static json_t *text_or_null(const char *text)
+json_t *text_or_null(const char *text)
 {
 	return *text ? json_string(text) : json_null();
 }

@@ -20,6 +20,9 @@ json_t *endpoint_to_json(const struct endpoint *endpoint);
 /* An address, or null for a NULL pointer; a new reference. */
 json_t *addr_to_json(const struct addr *addr);
 
+/* A text, or null for an empty one; a new reference. */
+json_t *text_or_null(const char *text);
+
 /* The name of a device, which may hold any bytes, sanitized; a new reference. */
 json_t *device_to_json(const char *name);
 

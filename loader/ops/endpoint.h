@@ -22,7 +22,8 @@
  */
 #define ENDPOINT_STATES(X)                                                                      \
 	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again") \
-	X(NO_PROGRAM, "no-program", "its program was taken off: nothing leaves the container")  \
+	X(NO_PROGRAM, "no-program",                                                             \
+	  "its program was taken off: nothing leaves by netkit, all by veth")                   \
 	X(NO_PINS, "no-pins", "pins below /sys/fs/bpf are gone: see nkctl repair")              \
 	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")             \
 	X(LOST_ADDRESS, "lost-address", "some of its addresses are gone from the endpoint map") \

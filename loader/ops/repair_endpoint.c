@@ -102,7 +102,6 @@ static int addresses_find(struct patient *patient, struct error *err)
 	const struct endpoint *endpoint = patient->endpoint;
 	int ret = owner_addresses(&patient->node->datapath, patient->link.ifindex,
 				  patient->addresses, &patient->address_count, err);
-
 	bool is_noted = patient->address_count;
 
 	for (size_t i = 0; i < endpoint->address_count; i++)
@@ -515,6 +514,17 @@ static bool peer_has_address(const struct patient *patient, const struct device_
 	return false;
 }
 
+/* One of them that the container hasn't got; NULL: it has all. */
+static const struct addr *address_missing(const struct patient *patient, uint8_t family,
+					  const struct device_address_list *addresses)
+{
+	for (size_t i = 0; i < patient->address_count; i++)
+		if (patient->addresses[i].family == family &&
+		    !peer_has_address(patient, addresses, &patient->addresses[i]))
+			return &patient->addresses[i];
+	return NULL;
+}
+
 /* A way to elsewhere: a default route, or that to its subnet. */
 static bool routes_lead_on(const struct inet_route_list *list, uint8_t family)
 {
@@ -533,19 +543,15 @@ static int container_family_repair(struct patient *patient, uint8_t family,
 	struct container_mend mend = { .patient = patient, .family = family };
 	int ret = inet_route_list_read(patient->container, family, patient->link.peer_ifindex,
 				       &routes, err);
-	size_t missing = 0;
+	const struct addr *missing;
 
 	if (ret)
 		return ret;
 	mend.has_route = routes_lead_on(&routes, family);
-	for (size_t i = 0; i < patient->address_count && !missing; i++) {
-		const struct addr *addr = &patient->addresses[i];
-
-		if (addr->family == family && !peer_has_address(patient, addresses, addr) &&
-		    ++missing)
-			container_fault(&mend, "had no address ", addr_format(addr).text);
-	}
-	if (!mend.has_route && (patient->is_made_by_hand || !missing) && !missing)
+	missing = address_missing(patient, family, addresses);
+	if (missing) /* mended, they have their routes as well */
+		container_fault(&mend, "had no address ", addr_format(missing).text);
+	else if (!mend.has_route)
 		container_fault(&mend, "had no route by which it sends ", family_name(family));
 	return 0;
 }
