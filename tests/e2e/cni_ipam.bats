@@ -5,7 +5,7 @@
 
 load lib
 load cni
-load killed
+load interrupted
 
 ## Delegated addresses
 
@@ -128,10 +128,16 @@ delegated_previous() # CONTAINER
 	expect 'the host reaches it' ping -c 1 -W 2 10.96.0.5
 }
 
+# For the plugin "mine": until whoever called it reads its answer, and does nothing else any more.
+# shellcheck disable=SC2016 # expanded there
+readonly UNTIL_AWAITED='end=$((SECONDS + 60))
+	until [[ $(</proc/$PPID/wchan) == *pipe_read* ]]; do ((SECONDS < end)) || exit 1; sleep 0.05; done'
+
 @test "what fails while the plugin is at work waits for it and gives the address back" {
 	local config
 	config=$(cni_config '{"ipam": {"type": "mine"}, "ipMasq": false}')
-	mine "echo begin \$CNI_COMMAND >>'$BATS_TEST_TMPDIR/log'; sleep 2
+	mine "echo begin \$CNI_COMMAND >>'$BATS_TEST_TMPDIR/log'
+		$UNTIL_AWAITED
 		echo '{\"ips\": [{\"address\": \"10.96.0.5/24\"}]}'
 		echo end \$CNI_COMMAND >>'$BATS_TEST_TMPDIR/log'"
 	at c1 ip link add eth0 type veth peer name other
@@ -139,7 +145,8 @@ delegated_previous() # CONTAINER
 	expect_answered_error 'that is told' 104 eth0
 	expect_same 'the plugin was called' 'begin ADD end ADD begin DEL end DEL ' \
 		"$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/log")"
-	mine '[[ $CNI_COMMAND == DEL ]] || sleep 1; echo "{\"code\": 11, \"msg\": \"busy\"}"; exit 1'
+	mine "$UNTIL_AWAITED"'
+		echo "{\"code\": 11, \"msg\": \"busy\"}"; exit 1'
 	expect_not 'the plugin fails, too' cni_mine ADD "$config"
 	expect_answered_error 'which is told first' 11 'mine: busy'
 	expect_same 'nothing is attached' '' "$(attached)"

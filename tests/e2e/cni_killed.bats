@@ -6,7 +6,7 @@
 
 load lib
 load cni
-load killed
+load interrupted
 
 setup()
 {
@@ -28,14 +28,11 @@ teardown()
 # What an attachment has, but for the traffic's own.
 traces()
 {
-	local map
 	ip -o link show | sed 's/^[0-9]*: //; s/@if[0-9]*//'
 	ip -n c1 -o link show type "$E2E_DEVICE" | sed 's/^[0-9]*: //; s/@if[0-9]*//'
 	ip route show | sed 's/10\.91\.0\.[0-9]* dev/ADDRESS dev/'
 	ip -6 route show | sed 's/fd00:91::[0-9a-f]* dev/ADDRESS dev/'
-	for map in endpoints_v4 endpoints_v6 owners; do
-		echo "$map $(bpftool -j map dump pinned "$(echo /sys/fs/bpf/nkctl*/maps/$map)" | jq length)"
-	done
+	map_counts endpoints_v4 endpoints_v6 owners
 }
 
 # Kills a command of the plugin at one point after the other: see for_each_death().

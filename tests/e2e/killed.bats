@@ -5,7 +5,7 @@
 # away, and that what worked goes on.
 
 load lib
-load killed
+load interrupted
 
 teardown()
 {

@@ -490,5 +490,14 @@ host_state()
 	echo "uplink's programs: $(hook query tcx/ingress eth0 | tr '\n' ' ')"
 }
 
+# Prints how many entries maps have, a line each.
+map_counts() # MAP...
+{
+	local map
+	for map; do
+		echo "$map $(bpftool -j map dump pinned "$(echo /sys/fs/bpf/nkctl*/maps/"$map")" | jq length)"
+	done
+}
+
 # Whether the kernel itself frees the addresses of the dead: where it has fentry.
 has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }

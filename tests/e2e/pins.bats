@@ -4,6 +4,7 @@
 # Pins that are lost, one or all of them with bpffs, are put back from the programs that are attached.
 
 load lib
+load foreign
 load repair
 
 # With it go all pins. A guest's own may be below that of the tests.

@@ -5,6 +5,7 @@
 # does, nothing leaves the container that its program hasn't seen.
 
 load lib
+load foreign
 load repair
 
 # bats test_tags=core

@@ -44,14 +44,10 @@ address4_of() { endpoint "$1" '.addresses[0] | sub("/.*"; "")'; }
 # somebody needs them.
 traces()
 {
-	local map
 	ip -o link show | sed 's/^[0-9]*: //'
 	ip route show
 	ip -6 route show
-	has_collector || return 0
-	for map in endpoints_v4 endpoints_v6 owners published; do
-		echo "$map $(bpftool -j map dump pinned "$(echo /sys/fs/bpf/nkctl*/maps/$map)" | jq length)"
-	done
+	! has_collector || map_counts endpoints_v4 endpoints_v6 owners published
 }
 
 # Puts one of its arguments into 'picked'. Not in a subshell, whose RANDOM would be forgotten.
