@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # What bash completion offers: the verbs and options that nkctl has, and the names that it knows.
+#
+# places: native
 
 load lib
 

@@ -11,7 +11,7 @@ bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../../tools/wire.sh"
 
 # Seconds that an expectation may take to come true. A guest without KVM is slow.
-readonly DEADLINE_S=20
+readonly DEADLINE_S=60
 
 # shellcheck disable=SC2034 # for the tests
 readonly GATEWAY4=10.88.0.1 GATEWAY6=fd00:88::1 GATEWAY_MAC=02:6e:6b:63:74:6c

@@ -3,6 +3,8 @@
 #
 # The pages of tools/cni for runtimes that Debian doesn't have: their commands as they stand, and the
 # requests that these runtimes send.
+#
+# places: native
 
 load lib
 load cni

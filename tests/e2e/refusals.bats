@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What nkctl refuses: with an exit status and a line that tell why, and with nothing changed.
+#
+# places: native
 
 load lib
 
