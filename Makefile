@@ -115,6 +115,21 @@ FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_OBJECTS := $(UNIT_TESTS:=.o) $(FUZZ_TARGETS:=.o) $(PROG_TESTS:=.o) $(PROG_HELPERS) $(E2E_PROGRAMS:=.o)
 LINK_TEST     = $(CC) $(CFLAGS) -Wl,--gc-sections $(WRAP) -o $@ $^ $(LIBS) -lcmocka
 
+# What an upgrade comes from, or goes back to: a build that calls itself another version. Of its objects
+# those differ that know the version.
+OTHER_BUILD     := $(BUILD)/other/nkctl
+OTHER_VERSION   := 0.0.9
+OTHER_OBJECTS   := $(patsubst loader/%.c,$(BUILD)/other/%.o,$(shell grep -rlw NKCTL_VERSION loader --include=*.c))
+
+$(BUILD)/other/%.o: loader/%.c Makefile | $(SETUP_STAMP)
+	@mkdir -p $(@D)
+	$(COMPILE) -UNKCTL_VERSION -DNKCTL_VERSION='"$(OTHER_VERSION)"' -c $< -o $@
+
+$(OTHER_OBJECTS): $(SKELETONS)
+
+$(OTHER_BUILD): $(filter-out $(OTHER_OBJECTS:$(BUILD)/other/%=$(BUILD)/loader/%),$(OBJECTS)) $(OTHER_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 test:
 	tests/run
 unit prog e2e:
@@ -122,7 +137,7 @@ unit prog e2e:
 
 unit-programs: $(UNIT_TESTS) $(BUILD)/nkctl
 prog-programs: $(PROG_TESTS)
-e2e-programs: $(BUILD)/nkctl $(E2E_PROGRAMS)
+e2e-programs: $(BUILD)/nkctl $(OTHER_BUILD) $(E2E_PROGRAMS)
 fuzz-programs: $(FUZZ_TARGETS)
 
 # For T seconds each, as many targets at a time as there are processors.
@@ -170,7 +185,7 @@ $(FUZZ_TARGETS): %: %.o $(BUILD)/loader.a
 $(E2E_PROGRAMS): %: %.o
 	$(CC) $(CFLAGS) $(if $(STATIC),-static) -o $@ $^
 
--include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(wildcard $(BUILD)/bench/*.d)
+-include $(OBJECTS:.o=.d) $(OTHER_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(wildcard $(BUILD)/bench/*.d)
 
 # What the verifier makes of the programs: tests/verify/run has them built by each clang.
 $(BUILD)/tests/verify/verify: $(BUILD)/tests/verify/verify.o

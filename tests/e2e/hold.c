@@ -5,15 +5,17 @@
  *	hold [OPTION]... tcp|udp|sctp FROM[,FROM]... TO ADDRESS
  *
  * ADDRESS is one that leads to TO. Prints "peer ADDRESS PORT" for each connection, as TO sees it,
- *and from then on "round N" whenever each of them has carried a numbered message there and back. It
- * goes on until SIGTERM. Exit status 1, and a word why, as soon as one is lost, changed or late.
+ * and from then on "round N" whenever each of them has carried a numbered message there and back.
+ * It goes on until SIGTERM. Exit status 1, and a word why, as soon as one is lost, changed or late.
  * By SIGUSR1 it is silent from the next round on, prints "silent", and goes on by SIGUSR2: then
- *it's FROM's turn to speak.
+ * it's FROM's turn to speak.
  *
  *   -n COUNT  connections from each FROM; default 1
  *   -l PORT   TO listens there, and not at a port that the kernel chooses
  *   -c PORT   connect to that port, and not to the listener's
  *   -s PORT   the first connection's own port; each further one of a FROM takes the next
+ *   -b COUNT  bursts: so many messages on their way at a time, whose order matters, and no pause
+ *             between rounds; tells of one in a hundred of them
  */
 #include <err.h>
 #include <errno.h>
@@ -34,6 +36,9 @@
 #define TIMEOUT_MS 15000
 #define PAUSE_US   10000
 
+/* In bursts, one round of so many is told of. */
+#define TOLD_OF_BURSTS 100
+
 /* Both ends of a connection. Datagrams have one socket at the far end, for all. */
 struct connection {
 	int near_fd, far_fd;
@@ -41,13 +46,14 @@ struct connection {
 };
 
 struct message {
-	uint32_t connection, round;
+	uint32_t connection, round, index;
 	bool is_answer;
 };
 
 static struct {
 	size_t count;
 	in_port_t listen, connect, source;
+	uint32_t burst;
 } options = { .count = 1 };
 
 static const struct transport *transport;
@@ -102,28 +108,43 @@ static void message_check(const struct message *expected, int fd, const char *wh
 		err(1, "connection %u, round %u: receive the %s", expected->connection,
 		    expected->round, what);
 	if (message.connection != expected->connection || message.round != expected->round ||
-	    message.is_answer != expected->is_answer)
-		errx(1, "connection %u, round %u: that of %u, round %u arrives",
-		     expected->connection, expected->round, message.connection, message.round);
+	    message.index != expected->index || message.is_answer != expected->is_answer)
+		errx(1, "connection %u, round %u, %u: that of %u, round %u, %u arrives",
+		     expected->connection, expected->round, expected->index, message.connection,
+		     message.round, message.index);
 }
 
-/* A message there and back. */
-static void exchange(struct connection *connection, uint32_t number, uint32_t round)
+/* The far end's part: what has come, in its order, goes back. */
+static void answer(struct connection *connection, struct message message)
 {
-	struct message message = { .connection = number, .round = round };
 	bool is_stream = transport->type == SOCK_STREAM;
-	struct endpoint peer, server;
+	struct endpoint peer;
 
-	if (send(connection->near_fd, &message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
-		err(1, "connection %u, round %u: send", number, round);
 	message_check(&message, connection->far_fd, "message", &peer);
 	if (!is_stream)
 		connection->peer = peer;
 	message.is_answer = true;
 	if (sendto(connection->far_fd, &message, sizeof(message), MSG_NOSIGNAL,
 		   is_stream ? NULL : &peer.any, is_stream ? 0 : peer.len) != sizeof(message))
-		err(1, "connection %u, round %u: answer", number, round);
-	message_check(&message, connection->near_fd, "answer", &server);
+		err(1, "connection %u, round %u: answer", message.connection, message.round);
+}
+
+/* A message there and back, or as many as a burst has. */
+static void exchange(struct connection *connection, uint32_t number, uint32_t round)
+{
+	struct message message = { .connection = number, .round = round };
+	const uint32_t count = options.burst ? options.burst : 1;
+	struct endpoint server;
+
+	for (message.index = 0; message.index < count; message.index++)
+		if (send(connection->near_fd, &message, sizeof(message), MSG_NOSIGNAL) !=
+		    sizeof(message))
+			err(1, "connection %u, round %u: send", number, round);
+	for (message.index = 0; message.index < count; message.index++)
+		answer(connection, message);
+	message.is_answer = true;
+	for (message.index = 0; message.index < count; message.index++)
+		message_check(&message, connection->near_fd, "answer", &server);
 }
 
 static void connection_open(struct connection *connection, uint32_t number, int listener,
@@ -158,9 +179,12 @@ static void rounds(struct connection *connections, size_t count)
 			(void)usleep(PAUSE_US);
 		for (uint32_t i = 0; i < count; i++)
 			exchange(&connections[i], i, round);
+		if (options.burst && round % TOLD_OF_BURSTS)
+			continue;
 		(void)printf("round %u\n", round);
 		(void)fflush(stdout);
-		(void)usleep(PAUSE_US);
+		if (!options.burst)
+			(void)usleep(PAUSE_US);
 	}
 }
 
@@ -183,7 +207,7 @@ static void options_parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "n:l:c:s:")) != -1) {
+	while ((option = getopt(argc, argv, "n:l:c:s:b:")) != -1) {
 		switch (option) {
 		case 'n':
 			options.count = strtoul(optarg, NULL, 10);
@@ -196,6 +220,9 @@ static void options_parse(int argc, char **argv)
 			break;
 		case 's':
 			options.source = (in_port_t)atoi(optarg);
+			break;
+		case 'b':
+			options.burst = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			exit(2);

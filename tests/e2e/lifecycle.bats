@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The end of an endpoint, of a namespace, of all of nkctl: that nothing is left. And what goes on
-# meanwhile: traffic during an upgrade, other programs, other devices.
+# meanwhile: other programs, other devices.
 
 load lib
 
@@ -135,60 +135,6 @@ objects_are_gone() # FILE
 	nkctl down
 	expect_same "forwarding" 1 "$(</proc/sys/net/ipv4/conf/eth0/forwarding)"
 	expect_same "accept_ra" 2 "$(</proc/sys/net/ipv6/conf/eth0/accept_ra)"
-}
-
-## Upgrade
-
-# Prints the ids of the programs on the endpoints' devices and on the uplink.
-program_ids()
-{
-	shown c1 program
-	shown c2 program
-	hook query tcx/ingress eth0
-}
-
-readonly PINGS=1000
-
-# Pings an address every 10 ms, until all that it sends have had their answer or are lost.
-ping_long() # NAME FROM ADDRESS
-{
-	start "$1" "$2" ping -q -i 0.01 -c $PINGS -W 10 "$3"
-}
-
-@test "an upgrade under traffic loses no packet, and keeps counters and addresses" {
-	local name before addresses old count=0
-	containers c1 c2
-	at c1 frame -n 3 eth0 ip4:src=10.88.0.66,dst=$REMOTE4
-	before=$(program_ids)
-	addresses=$(shown c1 addresses)
-	expect_same "what was dropped" 'source 3' "$(drops)"
-	ping_long out c1 $REMOTE4
-	ping_long in remote fd00:88::2
-	ping_long across c1 fd00:88::3
-	ping_long host c2 $GATEWAY4
-	while kill -0 "${started[out]}" 2>/dev/null; do
-		old=$(program_ids)
-		run -0 nkctl upgrade
-		expect_match "it tells what it has replaced" '2 endpoints, 1 uplinks' "$output"
-		expect_same "none of the programs is the same" '' "$(comm -12 \
-			<(sort -u <<<"$old") <(program_ids | sort -u))"
-		((count += 1))
-	done
-	expect "several upgrades in that time ($count)" test $count -ge 3
-	for name in out in across host; do
-		finish $name
-		expect_match "$name: every packet is answered" \
-			"$PINGS packets transmitted, $PINGS received, 0% packet loss" "$(<"$(output_of $name)")"
-	done
-	expect_same "the counters" 'source 3' "$(drops)"
-	expect_same "the addresses" "$addresses" "$(shown c1 addresses)"
-	eventually "the first programs are gone" \
-		eval "! bpftool prog show id ${before%%$'\n'*} && ! bpftool prog show id ${before##*$'\n'}"
-}
-
-@test "an upgrade loads nothing where nothing is loaded" {
-	expect_refusal "it says so" 3 'nothing is loaded' upgrade
-	expect_same "nothing is pinned" '' "$(find /sys/fs/bpf -name 'nkctl*')"
 }
 
 ## Networks
