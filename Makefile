@@ -8,6 +8,8 @@
 #                 fails where that has become more (BASELINE=1: writes what it is)
 # make fuzz       what reads foreign input gets odd input for T seconds (TARGET=name: one target)
 # make soak       whatever comes, in any order, under traffic, for T seconds (K=6.12: in a VM)
+# make races      two things at the same time, in ROUNDS rounds each (K=6.12: in a VM)
+# make upgrades   ROUNDS upgrades and downgrades under all the traffic there can be (the same)
 # make bench      traffic against host networking, where the kernel has netkit; elsewhere, or with VM=1 or
 #                 K=7.3 (on that kernel), instructions per transaction in a VM
 # make bench-check  those instructions, and fails where they have become more
@@ -36,7 +38,7 @@ STRIP   ?= strip
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PRECIOUS: $(BPF_BUILD)/%.bpf.o
-.PHONY: all install uninstall clean demo test unit fuzz soak prog e2e check bench bench-check \
+.PHONY: all install uninstall clean demo test unit fuzz soak races upgrades prog e2e check bench bench-check \
 	bench-cni bench-programs bench-report bench-setup verify verify-objects verify-setup \
 	unit-programs fuzz-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
@@ -145,9 +147,13 @@ T ?= 60
 fuzz:
 	tests/fuzz/run --time $(T) $(TARGET)
 
+IN_VM = $(if $(filter-out default file,$(origin K)),vmtest/run --kernel $(K) --timeout 0 --)
 soak: e2e-programs
-	NKCTL_SOAK_S=$(T) $(if $(filter-out default file,$(origin K)),vmtest/run --kernel $(K) --timeout 0 --) \
-		tests/e2e/run tests/e2e/soak.bats
+	NKCTL_SOAK_S=$(T) $(IN_VM) tests/e2e/run tests/e2e/soak.bats
+
+ROUNDS ?= 1000
+races upgrades: e2e-programs
+	NKCTL_TEST_ROUNDS=$(ROUNDS) $(IN_VM) tests/e2e/run tests/e2e/$@.bats
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
 	-DBENCH_PATH='"$(abspath bench)"'

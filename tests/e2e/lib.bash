@@ -499,5 +499,15 @@ map_counts() # MAP...
 	done
 }
 
+# Prints what containers leave on a host. Without the kernel's help the claims of the dead stay until somebody
+# needs them.
+traces()
+{
+	ip -o link show | sed 's/^[0-9]*: //'
+	ip route show
+	ip -6 route show
+	! has_collector || map_counts endpoints_v4 endpoints_v6 owners published
+}
+
 # Whether the kernel itself frees the addresses of the dead: where it has fentry.
 has_collector() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/collect) ]]; }

@@ -40,16 +40,6 @@ teardown()
 
 address4_of() { endpoint "$1" '.addresses[0] | sub("/.*"; "")'; }
 
-# What the steady ones have, and nobody else. Without the kernel's help a dead container's claims stay until
-# somebody needs them.
-traces()
-{
-	ip -o link show | sed 's/^[0-9]*: //'
-	ip route show
-	ip -6 route show
-	! has_collector || map_counts endpoints_v4 endpoints_v6 owners published
-}
-
 # Puts one of its arguments into 'picked'. Not in a subshell, whose RANDOM would be forgotten.
 pick() { picked=${*:1 + RANDOM % $#:1}; }
 

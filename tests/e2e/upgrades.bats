@@ -77,7 +77,7 @@ loads_start()
 		hold_open routed-$protocol -b 64 $protocol c3 remote $REMOTE6
 		hold_open masqueraded-$protocol -b 64 $protocol c2 remote $REMOTE4
 		hold_open published-$protocol -b 64 -c 8080 -l 80 $protocol remote c1 $HOST4
-		loads+=({across,routed,masqueraded,published}-$protocol)
+		loads+=({across,routed,masqueraded,published}-"$protocol")
 	done
 	for name in "${loads[@]}"; do renice -n 19 -p "${started[$name]}" >/dev/null; done
 }
@@ -93,7 +93,7 @@ datagrams()
 }
 
 @test "upgrades and downgrades under all the traffic there can be: nothing lost, reset or overtaken" {
-	local count=0 wanted=${NKCTL_TEST_UPGRADES:-4} name loads=()
+	local count=0 wanted=${NKCTL_TEST_ROUNDS:-4} name loads=()
 	containers c1 c2
 	nkctl publish add c1 8080:80/tcp
 	nkctl publish add c1 8080:80/udp
