@@ -13,7 +13,6 @@
 #include "bpf/collector.h"
 #include "bpf/invalidator.h"
 #include "bpf/nat.h"
-#include "bpf/probe.h"
 #include "bpf/rescue.h"
 #include "bpf/routes.h"
 #include "bpf/sockets.h"
@@ -22,6 +21,7 @@
 #include "bpf/witness.h"
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "core/netns.h"
 #include "nkctl.skel.h"
 #include "nkctl/maps.h"
 
@@ -84,9 +84,10 @@ const char *datapath_program_name(enum datapath_program program)
 
 bool datapath_has_netkit_hook(void)
 {
-	_cleanup_close_ int fd = probe_program_load(NK_BPF_NETKIT_PEER, NULL);
+	LIBBPF_OPTS(bpf_prog_query_opts, opts);
 
-	return fd >= 0;
+	return bpf_prog_query_opts(LOOPBACK_IFINDEX, (enum bpf_attach_type)NK_BPF_NETKIT_PEER,
+				   &opts) == -ENXIO;
 }
 
 int datapath_map_fd(struct datapath *datapath, enum datapath_map map, struct error *err)

@@ -146,7 +146,13 @@ const char *datapath_program_name(enum datapath_program program);
  */
 int datapath_try(struct error *err);
 
-/* Whether the kernel knows the netkit hook (6.7); tried, not asked. */
+/**
+ * datapath_has_netkit_hook() - whether the kernel has netkit (6.7, CONFIG_NETKIT).
+ *
+ * A program for its hook is taken by any kernel of that age. What is attached to the hook of the
+ * loopback device is an odd question to a kernel that has it, -ENXIO (netkit_dev_fetch() in
+ * drivers/net/netkit.c), and an invalid one to others, -EINVAL.
+ */
 bool datapath_has_netkit_hook(void);
 
 #endif

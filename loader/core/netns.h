@@ -52,4 +52,7 @@ int netns_run(int netns_fd, int (*function)(void *data, struct error *err), void
  */
 int netns_cookie(uint64_t *ret_cookie, struct error *err);
 
+/* The index of the loopback device is 1 in every network namespace (net/core/dev.c). */
+#define LOOPBACK_IFINDEX 1
+
 #endif

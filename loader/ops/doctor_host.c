@@ -5,6 +5,7 @@
 
 #include "bpf/hook.h"
 #include "core/cleanup.h"
+#include "core/netns.h"
 #include "core/sysctl.h"
 #include "nl/address.h"
 #include "nl/link.h"

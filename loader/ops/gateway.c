@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 
+#include "core/netns.h"
 #include "model/network.h"
 #include "nl/inet.h"
 #include "ops/node.h"

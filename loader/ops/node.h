@@ -60,7 +60,4 @@ int node_network(struct node *node, const char *name, struct nk_network *ret_net
 /* Whether this kernel speaks IPv6 at all (it can be booted without). */
 bool node_has_ipv6(void);
 
-/* The index of the loopback device is 1 in every network namespace (net/core/dev.c). */
-#define LOOPBACK_IFINDEX 1
-
 #endif

@@ -8,6 +8,7 @@
 #include "bpf/hook.h"
 #include "bpf/published.h"
 #include "bpf/rescue.h"
+#include "core/netns.h"
 #include "core/sysctl.h"
 #include "nl/address.h"
 #include "nl/inet.h"

@@ -342,6 +342,8 @@ advertise()
 	fi
 	expect_match "veth" "^veth," "$(shown c1 device)"
 	expect_match "it is said" 'no netkit: c1 got a veth pair' "$said"
+	expect_same "no program is loaded for it" 'nk_from_ctr_veth nk_uplink' \
+		"$(find /sys/fs/bpf/nkctl*/progs -type f -printf '%f\n' | sort | xargs)"
 	ip netns add c2
 	expect_refusal "netkit that isn't there" 5 'attach c2: this kernel has no netkit' \
 		attach --ns c2 --device netkit
