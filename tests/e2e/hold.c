@@ -15,7 +15,7 @@
  *   -c PORT   connect to that port, and not to the listener's
  *   -s PORT   the first connection's own port; each further one of a FROM takes the next
  *   -b COUNT  bursts: so many messages on their way at a time, whose order matters, and no pause
- *             between rounds; tells of one in a hundred of them
+ *             between rounds; tells of one in ten of them
  */
 #include <err.h>
 #include <errno.h>
@@ -37,7 +37,7 @@
 #define PAUSE_US   10000
 
 /* In bursts, one round of so many is told of. */
-#define TOLD_OF_BURSTS 100
+#define TOLD_OF_BURSTS 10
 
 /* Both ends of a connection. Datagrams have one socket at the far end, for all. */
 struct connection {
