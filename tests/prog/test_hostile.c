@@ -19,7 +19,7 @@
 
 /* Frames, over all tests; fewer where tests/run tells of an emulated guest. */
 #define ROUNDS_NATIVE   1000000
-#define ROUNDS_EMULATED 30000
+#define ROUNDS_EMULATED 15000
 
 #define TESTS 6
 

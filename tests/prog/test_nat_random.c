@@ -14,7 +14,7 @@
 
 /* Packets in each direction, over all variants. */
 #define ROUNDS_NATIVE   10000
-#define ROUNDS_EMULATED 2000
+#define ROUNDS_EMULATED 1000
 
 /* So few that most flows are evicted by later ones. */
 #define ENDPOINT_FLOWS 256

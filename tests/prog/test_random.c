@@ -13,7 +13,7 @@
 #include "random.h"
 
 #define ROUNDS_NATIVE   4000
-#define ROUNDS_EMULATED 2000
+#define ROUNDS_EMULATED 1000
 #define NOISE_LEN_MAX   200
 #define CHANGES_MAX     6
 
