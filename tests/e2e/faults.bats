@@ -51,6 +51,14 @@ attach_is_whole() # EXIT-STATUS
 	expect "c2 goes on" at c2 ping -c 1 -W 5 $REMOTE4
 }
 
+@test "an attach whose netlink request is refused does without it, or says so and leaves nothing" {
+	nkctl attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
+	nkctl detach --ns c1
+	note traces
+	for_each_refused_request 10 attach_is_whole \
+		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
+}
+
 # An error object has a version, a code and a message: CNI spec 1.1.0, section 5, "Error".
 add_is_whole() # EXIT-STATUS
 {

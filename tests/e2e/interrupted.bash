@@ -71,22 +71,38 @@ die_at() # CALL N INDEX
 # function look at what is left of it. It gets the exit status, and what was said in 'said' and 'beside'.
 for_each_refusal() # MIN FUNCTION COMMAND...
 {
-	local look=$2 said beside='' error
-	local -a command=("${@:3}") points errors=(ENOMEM)
-	[[ -z ${NKCTL_TEST_EXHAUSTIVE:-} ]] || errors=("${ERRORS[@]}")
-	points_find . . "$SPARED" "${command[@]}"
-	"$look" 0
-	for error in "${errors[@]}"; do for_each_point "$1" refuse_at; done
+	local -a harms=(error=ENOMEM)
+	if [[ -n ${NKCTL_TEST_EXHAUSTIVE:-} ]]; then harms=("${ERRORS[@]/#/error=}"); fi
+	for_each_harm "$1" . "${@:2}"
 }
 
-refuse_at() # CALL N INDEX
+# Has the kernel refuse each netlink request of a command: it gets its header and a byte more (17, in the order of x86
+# and arm64), which is too short for any, and long enough not to be passed over (rtnetlink_rcv_msg() in
+# net/core/rtnetlink.c).
+for_each_refused_request() # MIN FUNCTION COMMAND...
+{
+	local -a harms=(poke_enter=@arg2=11000000)
+	for_each_harm "$1" '^sendto$' "${@:2}"
+}
+
+for_each_harm() # MIN WANTED FUNCTION COMMAND...
+{
+	local look=$3 said beside='' harm
+	local -a command=("${@:4}") points
+	points_find . "$2" "$SPARED" "${command[@]}"
+	"$look" 0
+	for harm in "${harms[@]}"; do for_each_point "$1" harm_at; done
+}
+
+harm_at() # CALL N INDEX
 {
 	local result=0
-	echo "$error from $1 $2:"
+	echo "$harm at $1 $2:"
 	# shellcheck disable=SC2086 # an option, or none
-	timeout 60 strace $follow -qq -o /dev/null -e trace="$1" -e inject="$1:error=$error:when=$2" \
+	timeout 60 strace $follow -qq -o /dev/null -e trace="$1" -e inject="$1:$harm:when=$2" \
 		"${command[@]}" >"$BATS_TEST_TMPDIR/said" 2>"$BATS_TEST_TMPDIR/beside" <"$input" || result=$?
 	# shellcheck disable=SC2034 # for the function that looks
 	said=$(<"$BATS_TEST_TMPDIR/said") beside=$(<"$BATS_TEST_TMPDIR/beside")
+	echo "exit status $result: $beside"
 	"$look" $result
 }
