@@ -42,21 +42,22 @@ attach_is_whole() # EXIT-STATUS
 	expect_as_noted "all is as before" traces
 }
 
-@test "an attach that is refused a system call does without it, or says so and leaves nothing" {
-	nkctl attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
+attaches_are_whole() # FOR-EACH
+{
+	local -a command=("$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80)
+	"${command[@]}"
 	nkctl detach --ns c1
 	note traces
-	for_each_refusal 10 attach_is_whole \
-		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
+	"$1" 10 attach_is_whole "${command[@]}"
 	expect "c2 goes on" at c2 ping -c 1 -W 5 $REMOTE4
 }
 
+@test "an attach that is refused a system call does without it, or says so and leaves nothing" {
+	attaches_are_whole for_each_refusal
+}
+
 @test "an attach whose netlink request is refused does without it, or says so and leaves nothing" {
-	nkctl attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
-	nkctl detach --ns c1
-	note traces
-	for_each_refused_request 10 attach_is_whole \
-		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --publish 8080:80
+	attaches_are_whole for_each_refused_request
 }
 
 # An error object has a version, a code and a message: CNI spec 1.1.0, section 5, "Error".

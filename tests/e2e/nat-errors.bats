@@ -119,10 +119,14 @@ expect_hops() # WORDS FROM OPTION ADDRESS HOP...
 	expect_error "IPv4" c1 $REMOTE4 "From $GATEWAY4 .*Frag needed.*mtu = 1350" -M "do" -s 1400
 	expect_error "IPv6" c1 $REMOTE6 "From $GATEWAY6 .*Packet too big: mtu=1350" -M "do" -s 1400
 	forget_mtus
-	# Not back: the wire's other end may send what this one doesn't take, and learns nothing of it (veth
-	# drops by the receiver's MTU: __is_skb_forwardable() in include/linux/netdevice.h).
-	expect_same "TCP by IPv4" $HOST4 "$(flow tcp c1 remote $REMOTE4 1000000)"
-	expect_same "TCP by IPv6" $HOST6 "$(flow tcp c1 remote $REMOTE6 1000000)"
+	# The wire's other end takes large segments as far as c1 knows, and sends none: veth drops what the receiver
+	# is too small for, and nobody learns of it (__is_skb_forwardable() in include/linux/netdevice.h).
+	ip -n remote route add $HOST4 dev eth0 mtu 1350 advmss 1460
+	ip -n remote -6 route add $HOST6 dev eth0 mtu 1350 advmss 1440
+	defer ip -n remote route delete $HOST4
+	defer ip -n remote -6 route delete $HOST6
+	expect_same "TCP by IPv4" $HOST4 "$(flow -b tcp c1 remote $REMOTE4 1000000)"
+	expect_same "TCP by IPv6" $HOST6 "$(flow -b tcp c1 remote $REMOTE6 1000000)"
 	expect_match "the container knows it" "mtu 1350" "$(ip -n c1 route get $REMOTE4)"
 	expect_match "also for IPv6" "mtu 1350" "$(ip -n c1 route get $REMOTE6)"
 }
