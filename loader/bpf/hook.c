@@ -8,6 +8,7 @@
 
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
+#include "core/expedite.h"
 
 static struct hook_place place_of(enum datapath_program program)
 {
@@ -42,9 +43,13 @@ int hook_attach(struct datapath *datapath, enum datapath_program program, int if
 		struct error *err)
 {
 	const struct hook_place place = place_of(program);
+	_cleanup_expedite_ int expedite_fd = -1;
 	int fd = datapath_program_need(datapath, program, err);
 
-	return fd < 0 ? fd : hook_place_attach(&place, fd, ifindex, false, err);
+	if (fd < 0)
+		return fd;
+	expedite_fd = pins_expedite(&datapath->pins);
+	return hook_place_attach(&place, fd, ifindex, false, err);
 }
 
 static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *err)

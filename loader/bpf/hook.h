@@ -18,7 +18,7 @@
  * hook_attach() - attach a pinned program to the hook it is made for, behind any others.
  * @ifindex: the primary, or the uplink
  *
- * The first program of a hook costs an RCU grace period under the RTNL lock.
+ * The first program of a hook costs an RCU grace period under the RTNL lock (see core/expedite.h).
  *
  * Return: 0; -EEXIST where that very program is there; -EOPNOTSUPP where the hook isn't.
  */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/expedite.h"
 #include "core/netns.h"
 #include "core/pause.h"
 
@@ -28,7 +29,8 @@
 #define LOCK_LOOK_US     2000
 #define LOCK_LOOK_MAX_US 100000
 
-static const char *const directories[] = { "maps", "progs", "links", "locks", "locks/node" };
+static const char *const directories[] = { "maps",  "progs",      "links",
+					   "locks", "locks/node", "locks/expedite" };
 
 static int bpffs_mount(struct error *err)
 {
@@ -290,6 +292,14 @@ int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err)
 int pins_lock_attach(const struct pins *pins, int *ret_fd, struct error *err)
 {
 	return lock_open(pins, "locks", true, ret_fd, err);
+}
+
+int pins_expedite(const struct pins *pins)
+{
+	char path[PINS_PATH_SIZE];
+
+	pins_path(pins, "locks", "expedite", path);
+	return expedite_begin(path);
 }
 
 /* bpffs is two levels deep here, and knows nothing but directories and pins. */

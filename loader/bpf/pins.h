@@ -112,6 +112,9 @@ int pins_lock_node(const struct pins *pins, int *ret_fd, struct error *err);
  */
 int pins_lock_attach(const struct pins *pins, int *ret_fd, struct error *err);
 
+/* pins_expedite() - expedite_begin(), by the lock of this directory. */
+int pins_expedite(const struct pins *pins);
+
 /* pins_delete() - unpin. Return: 0, also where nothing was pinned. */
 int pins_delete(const struct pins *pins, const char *dir, const char *name, struct error *err);
 

@@ -107,9 +107,11 @@ int link_delete(struct nlsock *nl, int ifindex, struct error *err);
  *
  * A child process may outlive the caller by some 20 ms.
  *
+ * @expedite_fd: of expedite_begin(); given up, since it is the child that waits
+ *
  * Return: 0, also where it was gone.
  */
-int link_unlist(struct nlsock *nl, int ifindex, struct error *err);
+int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *err);
 
 /* netns_id() - the id by which this namespace knows another one; -1: it has none. */
 int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err);

@@ -4,11 +4,11 @@
  *
  * Early in its deletion a device is closed and taken off the lists of its namespace, and with it
  * its peer: nobody finds it by name or index any more, and no packet goes through it. What follows
- * is waiting, 20 ms and more: for an RCU grace period on behalf of the program at its hook
+ * is waiting, 10 ms and more: for an RCU grace period on behalf of the program at its hook
  * (tcx_uninstall(), kernel/bpf/tcx.c; netkit_release_all(), drivers/net/netkit.c), and for the RCU
  * callbacks of everybody (netdev_run_todo(), net/core/dev.c). Nothing of that can fail, and nobody
  * can do anything about it, so a child waits instead of who wants the device gone. It is there for
- * that one system call, has no file open, and is done when the kernel is.
+ * that one system call, has but expedite_begin()'s file open, and is done when the kernel is.
  *
  * The child may be killed before it has asked the kernel: its end with the device still there
  * is when the deletion is made again, by ourselves.
@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
+#include "core/expedite.h"
 #include "core/pause.h"
 #include "nl/link.h"
 
@@ -36,14 +38,30 @@ static bool device_is_listed(int ifindex)
 	return if_indextoname((unsigned int)ifindex, name) || errno != ENXIO;
 }
 
-/* Whoever waits for our output to end, or for a lock that we hold, waits for nothing else. */
-static void child_run(int ifindex)
+/*
+ * Whoever waits for our output to end, or for a lock that we hold, waits for nothing else.
+ * @kept: the one that stays open; -1: none
+ */
+static int descriptors_close(int kept)
+{
+	unsigned int after = (unsigned int)(kept + 1);
+
+	if (kept > 0 && syscall(SYS_close_range, 0, kept - 1, 0))
+		return -errno;
+	return syscall(SYS_close_range, after, ~0U, 0) ? -errno : 0;
+}
+
+static void child_run(int ifindex, int *expedite_fd)
 {
 	struct nlsock *nl;
+	int ret = descriptors_close(*expedite_fd);
 
-	if (syscall(SYS_close_range, 0, ~0U, 0) || nlsock_open(&nl, NULL))
-		_exit(EXIT_FAILURE);
-	_exit(link_delete(nl, ifindex, NULL) ? EXIT_FAILURE : EXIT_SUCCESS);
+	if (!ret)
+		ret = nlsock_open(&nl, NULL);
+	if (!ret)
+		ret = link_delete(nl, ifindex, NULL);
+	expedite_end(expedite_fd);
+	_exit(ret ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Until the device is unlisted or the child has ended. */
@@ -55,13 +73,20 @@ static void child_watch(pid_t child, int ifindex)
 		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
 }
 
-int link_unlist(struct nlsock *nl, int ifindex, struct error *err)
+int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *err)
 {
 	pid_t child = fork();
+	int ret;
 
 	if (!child)
-		child_run(ifindex);
+		child_run(ifindex, expedite_fd);
 	if (child > 0)
 		child_watch(child, ifindex);
-	return device_is_listed(ifindex) ? link_delete(nl, ifindex, err) : 0;
+	if (!device_is_listed(ifindex)) {
+		cleanup_close(expedite_fd);
+		return 0;
+	}
+	ret = link_delete(nl, ifindex, err);
+	expedite_end(expedite_fd);
+	return ret;
 }

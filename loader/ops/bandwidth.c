@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bpf/pace.h"
+#include "core/expedite.h"
 #include "core/log.h"
 #include "core/netns.h"
 #include "nkctl/drop_reason.h"
@@ -192,12 +193,14 @@ static int egress_apply(struct node *node, const struct bandwidth_pair *pair,
 int bandwidth_apply(struct node *node, const struct bandwidth_pair *pair,
 		    const struct bandwidth *bandwidth, struct error *err)
 {
+	_cleanup_expedite_ int expedite_fd = -1;
 	int ret = 0;
 
 	if (bandwidth->ingress.rate_bps && !node->datapath.config.paces)
 		return error_set(err, EOPNOTSUPP,
 				 "an earlier build loaded the programs in the kernel, which don't "
 				 "know of limits: `nkctl upgrade`");
+	expedite_fd = pins_expedite(&node->datapath.pins);
 	if (bandwidth->ingress.rate_bps)
 		ret = ingress_apply(node, pair, &bandwidth->ingress, err);
 	if (!ret && bandwidth->egress.rate_bps)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/cleanup.h"
+#include "core/expedite.h"
 #include "core/log.h"
 #include "ops/flows.h"
 #include "ops/publish.h"
@@ -14,7 +15,8 @@
  * next detach ends the work. Flows go last, when no packet can make another one; the collector has
  * been quicker, where the kernel has it.
  */
-static int endpoint_take_down(struct node *node, int ifindex, bool wait, struct error *err)
+static int endpoint_take_down(struct node *node, int ifindex, bool wait, int *expedite_fd,
+			      struct error *err)
 {
 	int ret = publish_release(node, ifindex, err);
 
@@ -23,7 +25,8 @@ static int endpoint_take_down(struct node *node, int ifindex, bool wait, struct 
 	log_step("claims_release");
 	if (ret)
 		return ret;
-	ret = wait ? link_delete(node->nl, ifindex, err) : link_unlist(node->nl, ifindex, err);
+	ret = wait ? link_delete(node->nl, ifindex, err)
+		   : link_unlist(node->nl, ifindex, expedite_fd, err);
 	log_step("link_delete");
 	if (ret && ret != -ENODEV)
 		return error_prefix(err, "delete the device pair");
@@ -34,12 +37,16 @@ static int endpoint_take_down(struct node *node, int ifindex, bool wait, struct 
 
 int endpoint_remove(struct node *node, int ifindex, struct error *err)
 {
-	return endpoint_take_down(node, ifindex, true, err);
+	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
+
+	return endpoint_take_down(node, ifindex, true, &expedite_fd, err);
 }
 
 int endpoint_detach(struct node *node, const struct identity *identity, bool wait,
 		    struct error *err)
 {
+	/* Also where there is nothing to detach: an earlier one may have been killed. */
+	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
 	_cleanup_close_ int lock_fd = -1;
 	struct link_info link;
 	int ret;
@@ -48,5 +55,5 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 				 err);
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
-	return ret ? ret : endpoint_take_down(node, link.ifindex, wait, err);
+	return ret ? ret : endpoint_take_down(node, link.ifindex, wait, &expedite_fd, err);
 }

@@ -67,6 +67,7 @@ enum doctor_needs {
 	X(veth, "veth", NETNS)                       \
 	X(fib_lookup, "fib-lookup", ROOT)            \
 	X(redirect_peer, "redirect-peer", ROOT)      \
+	X(grace_periods, "grace-periods", ROOT)      \
 	X(datapath, "datapath", ROOT)                \
 	X(endpoints, "endpoints", ROOT)              \
 	X(ipv6, "ipv6", NOTHING)                     \

@@ -18,6 +18,7 @@
 #include "bpf/tracker.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
+#include "core/expedite.h"
 #include "core/netns.h"
 #include "nl/link.h"
 #include "nl/netkit.h"
@@ -467,4 +468,26 @@ void doctor_check_redirect_peer(struct doctor *doctor, struct doctor_check *chec
 	finding_add(check, DOCTOR_OK, "bpf_redirect_peer() into a container");
 	finding_add(check, DOCTOR_OK, "%segress",
 		    probe_redirect_peer(NK_BPF_F_EGRESS, NULL) ? "no " : "");
+}
+
+/* What attaches wait for ----------------------------------------------------------------------- */
+
+static const char *const grace_periods[] = {
+	[EXPEDITE_ON_DEMAND] = "expedited while an attach or a detach waits for one",
+	[EXPEDITE_ALWAYS] = "always expedited: " EXPEDITE_SWITCH " is on",
+	[EXPEDITE_REFUSED] = "never expedited: /sys/kernel/rcu_normal is on",
+	[EXPEDITE_REALTIME] = "not expedited on a kernel for real time",
+	[EXPEDITE_READ_ONLY] = "not expedited: " EXPEDITE_SWITCH " can't be written",
+};
+
+void doctor_check_grace_periods(struct doctor *doctor, struct doctor_check *check)
+{
+	enum expedite_state state = expedite_state();
+	bool expedited = state == EXPEDITE_ON_DEMAND || state == EXPEDITE_ALWAYS;
+
+	(void)doctor;
+	finding_add(check, expedited ? DOCTOR_OK : DOCTOR_NOTE, "%s", grace_periods[state]);
+	if (!expedited)
+		finding_explain(check, "an attach waits some 10 ms longer, and others wait for it",
+				NULL);
 }

@@ -13,6 +13,7 @@
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
+#include "core/expedite.h"
 #include "core/pause.h"
 #include "model/identity.h"
 #include "nl/observe.h"
@@ -39,6 +40,7 @@ static void error_keep(int *ret, struct error *err, int one, const struct error 
 static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
+	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
 	struct error one_err = { 0 };
 	int ret = link_list_read(NK_LINK_GROUP, &links, err), one;
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The kernel's switch for expedited grace periods: on while nkctl waits for one, and as it was afterwards.
+
+load lib
+
+readonly SWITCH=/sys/kernel/rcu_expedited OFF=0 ON_BY_NKCTL=28267
+
+setup()
+{
+	trace_test_only
+	containers c2
+	ip netns add c1
+}
+
+teardown()
+{
+	clean_up
+	take_all_down
+}
+
+expect_switch() # WORDS VALUE
+{
+	expect_same "$1" "$2" "$(<$SWITCH)"
+}
+
+# Prints what a command does with the switch, and what it asks of the kernel meanwhile.
+sequence() # REQUEST-REGEX COMMAND...
+{
+	local calls=$BATS_TEST_TMPDIR/calls
+	strace -f -e trace=pwrite64,bpf,sendto -o "$calls" "${@:2}" >/dev/null
+	awk -v request="$1" -v on="\"$ON_BY_NKCTL\"" '
+		/pwrite64/ { print index($0, on) ? "on" : "off" }
+		$0 ~ request { print "request" }
+	' "$calls" | paste -sd ' '
+}
+
+@test "grace periods are expedited while the kernel is asked for what waits for one, and no longer" {
+	expect_same "an attach" 'on request off' \
+		"$(sequence BPF_PROG_ATTACH "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE")"
+	expect_switch "after an attach" $OFF
+	expect_same "a detach" 'on request off' "$(sequence RTM_DELLINK "$NKCTL_PROGRAM" detach --ns c1)"
+	expect_switch "after a detach" $OFF
+	expect_same "a down" 'on request off' "$(sequence RTM_DELLINK "$NKCTL_PROGRAM" down)"
+	expect_switch "after a down" $OFF
+}
+
+@test "who comes last turns the switch off" {
+	start other host flock --no-fork --shared /sys/fs/bpf/nkctl*/locks/expedite sleep 60
+	sleep 0.2
+	attach c1
+	expect_switch "while another is there" $ON_BY_NKCTL
+	stop other
+	nkctl detach --ns c1
+	expect_switch "when all have gone" $OFF
+}
+
+@test "a switch that is left on by a death is turned off by the next command" {
+	killed_at pwrite64 2 "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+	expect_switch "after the death" $ON_BY_NKCTL
+	nkctl detach --ns c1
+	expect_switch "after the detach" $OFF
+	killed_at pwrite64 2 "$NKCTL_PROGRAM" detach --ns c2
+	expect_switch "after the death" $ON_BY_NKCTL
+	expect_not "there is nothing to detach any more" nkctl detach --ns c2
+	expect_switch "nevertheless" $OFF
+}
+
+@test "an administrator's switch stays as it is" {
+	echo 1 >$SWITCH
+	defer eval "echo 0 >$SWITCH"
+	attach c1
+	expect_switch "after an attach" 1
+	nkctl detach --ns c1
+	expect_switch "after a detach" 1
+}
+
+@test "where the switch can't be turned an attach works nevertheless, and doctor tells" {
+	# shellcheck disable=SC2016 # for the inner shell
+	expect "an attach and a detach" unshare --mount sh -euc '
+		mount --bind /sys/kernel /sys/kernel
+		mount -o remount,bind,ro /sys/kernel
+		"$0" attach --ns c1 --device "$1"
+		"$0" doctor >"$2" || true
+		"$0" detach --ns c1' "$NKCTL_PROGRAM" "$E2E_DEVICE" "$BATS_TEST_TMPDIR/doctor"
+	expect "doctor tells" grep -q "grace-periods .*can't be written" "$BATS_TEST_TMPDIR/doctor"
+	expect_switch "untouched" $OFF
+}
