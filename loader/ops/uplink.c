@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
+#include "bpf/invalidator.h"
 #include "bpf/rescue.h"
 #include "bpf/routes.h"
 #include "core/sysctl.h"
@@ -47,22 +48,30 @@ static int default_routes_v6(const struct pins *pins, struct default_route *rout
 	return 0;
 }
 
+static int default_devices_read_v4(struct default_devices *ret_devices, struct error *err)
+{
+	return inet_default_routes(AF_INET, ret_devices->routes, DEFAULT_ROUTES_MAX,
+				   &ret_devices->count, err);
+}
+
+static int default_devices_add_v6(const struct pins *pins, struct default_devices *devices,
+				  struct error *err)
+{
+	size_t count;
+	int ret = default_routes_v6(pins, devices->routes + devices->count, DEFAULT_ROUTES_MAX,
+				    &count, err);
+
+	if (!ret)
+		devices->count += count;
+	return ret;
+}
+
 static int default_devices_read(const struct pins *pins, struct default_devices *ret_devices,
 				struct error *err)
 {
-	struct default_devices devices = { 0 };
-	size_t count;
-	int ret;
+	int ret = default_devices_read_v4(ret_devices, err);
 
-	ret = inet_default_routes(AF_INET, devices.routes, DEFAULT_ROUTES_MAX, &devices.count, err);
-	if (!ret)
-		ret = default_routes_v6(pins, devices.routes + devices.count, DEFAULT_ROUTES_MAX,
-					&count, err);
-	if (ret)
-		return ret;
-	devices.count += count;
-	*ret_devices = devices;
-	return 0;
+	return ret ? ret : default_devices_add_v6(pins, ret_devices, err);
 }
 
 static bool default_devices_have(const struct default_devices *devices, int ifindex)
@@ -205,18 +214,6 @@ static bool uplink_is_ready(struct node *node, const struct link_info *link)
 	       !hook_find(uplink_program(link->type), link->ifindex, &id, NULL, NULL) && id;
 }
 
-static int uplinks_forget_gone(struct node *node, struct error *err)
-{
-	_cleanup_uplink_list_ struct uplink_list list = { 0 };
-	char name[IF_NAMESIZE];
-	int ret = uplink_list_read(&node->datapath, &list, err);
-
-	for (size_t i = 0; !ret && i < list.count; i++)
-		if (!if_indextoname(list.entries[i].ifindex, name) && errno == ENXIO)
-			ret = uplink_delete(&node->datapath, (int)list.entries[i].ifindex, err);
-	return ret;
-}
-
 static bool uplink_excluded(struct node *node, int ifindex)
 {
 	struct nk_uplink uplink;
@@ -241,19 +238,57 @@ static int uplink_sync(struct node *node, const struct link_info *link, struct e
 	return uplink_setup(node, link, excluded, err);
 }
 
+static int uplink_sync_device(struct node *node, int ifindex, struct error *err)
+{
+	struct link_info link;
+	int ret = link_get_by_index(node->nl, ifindex, &link, err);
+
+	return ret ? ret : uplink_sync(node, &link, err);
+}
+
+static int uplinks_sync_known(struct node *node, const struct uplink_list *list, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < list->count; i++) {
+		int ifindex = (int)list->entries[i].ifindex;
+
+		ret = uplink_sync_device(node, ifindex, err);
+		if (ret == -ENODEV)
+			ret = uplink_delete(&node->datapath, ifindex, err);
+	}
+	return ret;
+}
+
+static bool uplink_list_has(const struct uplink_list *list, int ifindex)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if ((int)list->entries[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Devices of IPv6's default routes are known, unless these have changed since the last time. */
 int uplinks_sync(struct node *node, struct error *err)
 {
+	const struct pins *pins = &node->datapath.pins;
+	_cleanup_uplink_list_ struct uplink_list known = { 0 };
 	struct default_devices devices;
-	struct link_info link;
-	int ret = default_devices_read(&node->datapath.pins, &devices, err);
+	uint64_t changes;
+	bool is_synced = invalidator_routes_are_synced(pins, &changes);
+	int ret = default_devices_read_v4(&devices, err);
 
+	if (!ret && !is_synced)
+		ret = default_devices_add_v6(pins, &devices, err);
 	if (!ret)
-		ret = uplinks_forget_gone(node, err);
-	for (size_t i = 0; !ret && i < devices.count; i++) {
-		ret = link_get_by_index(node->nl, devices.routes[i].ifindex, &link, err);
-		if (!ret)
-			ret = uplink_sync(node, &link, err);
-	}
+		ret = uplink_list_read(&node->datapath, &known, err);
+	if (!ret)
+		ret = uplinks_sync_known(node, &known, err);
+	for (size_t i = 0; !ret && i < devices.count; i++)
+		if (!uplink_list_has(&known, devices.routes[i].ifindex))
+			ret = uplink_sync_device(node, devices.routes[i].ifindex, err);
+	if (!ret && !is_synced)
+		invalidator_routes_synced(pins, changes);
 	return ret;
 }
 

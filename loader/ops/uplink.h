@@ -18,7 +18,8 @@
 int uplinks_default_mtu(struct node *node, uint32_t *ret_mtu, struct error *err);
 
 /**
- * uplinks_sync() - have every device that carries a default route as an uplink.
+ * uplinks_sync() - have every device that carries a default route as an uplink, and mend what
+ * known uplinks lack.
  *
  * Forgets uplinks whose device is gone. Leaves alone what `uplink remove` excluded.
  */

@@ -257,7 +257,7 @@ attach_another()
 
 @test "every device that an IPv6 default route leads to is an uplink" {
 	local device
-	for device in a1 a2 a3 a4; do
+	for device in a1 a2 a3 a4 a5; do
 		wire_v6 $device
 		defer ip link delete $device
 	done
@@ -265,21 +265,66 @@ attach_another()
 	expect_same "at first" 'eth0 ok yes' "$(uplinks)"
 	ip -6 route add default metric 2048 nexthop via fd00:a1::2 nexthop via fd00:a2::2
 	ip -6 route add default via fd00:a4::2 table 77
-	ip -6 route add fd00:a5::/64 via fd00:a4::2
+	ip -6 route add fd00:a6::/64 via fd00:a4::2
 	attach_another
 	expect_same "of several next hops each" $'a1 ok yes\na2 ok yes\neth0 ok yes' "$(uplinks)"
 	ip nexthop add id 7 via fd00:a3::2 dev a3
 	ip -6 route add default metric 4096 nhid 7
 	attach_another
 	expect_same "that of a nexthop object" $'a1 ok yes\na2 ok yes\na3 ok yes\neth0 ok yes' "$(uplinks)"
+	ip nexthop replace id 7 via fd00:a5::2 dev a5
+	attach_another
+	expect_same "that of another nexthop object in its place" \
+		$'a1 ok yes\na2 ok yes\na3 ok no\na5 ok yes\neth0 ok yes' "$(uplinks)"
 	ip nexthop delete id 7
 	ip -6 route delete default metric 2048
-	expect_same "they stay" $'a1 ok no\na2 ok no\na3 ok no\neth0 ok yes' "$(uplinks)"
+	expect_same "they stay" $'a1 ok no\na2 ok no\na3 ok no\na5 ok no\neth0 ok yes' "$(uplinks)"
 	rm -f /sys/fs/bpf/nkctl*/links/default_routes
 	ip -6 route add default metric 2048 via fd00:a4::2
 	attach_another
-	expect_same "without the program" $'a1 ok no\na2 ok no\na3 ok no\na4 ok yes\neth0 ok yes' "$(uplinks)"
+	expect_same "without the program" \
+		$'a1 ok no\na2 ok no\na3 ok no\na4 ok yes\na5 ok no\neth0 ok yes' "$(uplinks)"
 	ip -6 route delete default table 77
+}
+
+# Prints how often an attach reads the default routes of IPv6.
+default_route_reads()
+{
+	local calls=$BATS_TEST_TMPDIR/calls
+	strace -f -e trace=open,openat -o "$calls" \
+		"$NKCTL_PROGRAM" attach --ns c2 --device "$E2E_DEVICE" >/dev/null
+	nkctl detach --ns c2
+	grep -c /links/default_routes "$calls" || true
+}
+
+@test "IPv6 default routes are read again when they have changed, and not with each attach" {
+	wire_v6 a1
+	defer ip link delete a1
+	containers c1
+	[[ -e $(echo /sys/fs/bpf/nkctl*/links/nk_rtnetlink) ]] || skip "this kernel has no fentry"
+	ip netns add c2
+	expect_same "as they were" 0 "$(default_route_reads)"
+	ip -6 route add 2001:db8::/32 via fd00:a1::2
+	expect_same "another route has changed" 0 "$(default_route_reads)"
+	ip -6 route add default metric 4096 via fd00:a1::2
+	expect_same "one has come" 1 "$(default_route_reads)"
+	expect_same "once" 0 "$(default_route_reads)"
+	rm /sys/fs/bpf/nkctl*/links/nk_route_v6_add
+	ip -6 route delete default metric 4096
+	default_route_reads >/dev/null # mends the link
+	expect_same "when all is well again" 0 "$(default_route_reads)"
+	expect_same "each was an uplink" $'a1 ok no\neth0 ok yes' "$(uplinks)"
+}
+
+@test "an attach mends what somebody has taken from a known uplink" {
+	second_wire
+	containers c1
+	nkctl uplink add wire2
+	hook detach tcx/ingress wire2 "$(hook query tcx/ingress wire2)"
+	sysctl -qw net.ipv4.conf.wire2.forwarding=0
+	attach_another
+	expect_same "both" $'eth0 ok yes\nwire2 ok no' "$(uplinks)"
+	ip link delete wire2
 }
 
 @test "a removed uplink with a default route stays removed until it is added" {
