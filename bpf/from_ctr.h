@@ -5,7 +5,8 @@
  * Theory of operation: first whatever nobody may send is dropped, so that neither the host nor
  * a neighbour has to trust a container. Of what is left, the programs forward the plain packets;
  * all that wants a thought or an answer goes to the host's stack, which acts and answers as Linux
- * does. It finds the packet as it was: the TTL is decremented only by who forwards.
+ * does. It finds the packet as it was: the TTL is decremented only by who forwards. Of most packets
+ * all that has been decided already, when the first of their kind was sent: plain.h comes first.
  */
 #ifndef NKCTL_BPF_FROM_CTR_H
 #define NKCTL_BPF_FROM_CTR_H
@@ -23,6 +24,7 @@
 #include "nd.h"
 #include "parse.h"
 #include "path.h"
+#include "plain.h"
 #include "ttl.h"
 
 /* A packet that goes its path, if that is known: the stack knows what to do with any other. */
@@ -49,15 +51,22 @@ static __always_inline int from_ctr_known_v4(struct nk_linear linear, const stru
  */
 __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 {
-	struct nk_linear linear = linear_pull(skb, ETH_HLEN + NK_IPV4_HEADERS_LEN);
-	struct iphdr *ip = linear.data + ETH_HLEN;
-	struct nk_upper upper = { 0 };
-	enum nk_drop_reason reason = ipv4_parse(skb, linear, &upper);
+	struct nk_linear linear = linear_get(skb);
 	struct nk_endpoint *sender, *endpoint;
+	struct nk_upper upper = { 0 };
+	enum nk_drop_reason reason;
 	union nk_fib question;
 	struct nk_path *path;
+	struct iphdr *ip;
 	__u32 slot;
 
+	path = plain_path_v4(skb, linear, &slot);
+	if (likely(path))
+		return from_ctr_known_v4(linear, path, slot, hook);
+
+	linear = linear_pull(skb, ETH_HLEN + NK_IPV4_HEADERS_LEN);
+	ip = linear.data + ETH_HLEN;
+	reason = ipv4_parse(skb, linear, &upper);
 	if (reason != NK_KEEP)
 		return drop(reason);
 	fib_question_v4(skb, ip, &upper, &question);
@@ -126,15 +135,22 @@ static __always_inline int from_ctr_known_v6(struct __sk_buff *skb, struct nk_li
 
 __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 {
-	struct nk_linear linear = linear_pull(skb, ETH_HLEN + NK_IPV6_HEADERS_LEN);
-	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
-	struct nk_upper upper = { 0 };
-	enum nk_drop_reason reason = ipv6_parse(skb, linear, &upper);
+	struct nk_linear linear = linear_get(skb);
 	struct nk_endpoint *sender, *endpoint;
+	struct nk_upper upper = { 0 };
+	enum nk_drop_reason reason;
 	union nk_fib question;
 	struct nk_path *path;
+	struct ipv6hdr *ip6;
 	__u32 slot;
 
+	path = plain_path_v6(skb, linear, &slot);
+	if (likely(path))
+		return from_ctr_known_v6(skb, linear, path, slot, hook);
+
+	linear = linear_pull(skb, ETH_HLEN + NK_IPV6_HEADERS_LEN);
+	ip6 = linear.data + ETH_HLEN;
+	reason = ipv6_parse(skb, linear, &upper);
 	if (reason != NK_KEEP)
 		return drop(reason);
 	if (nd_is(&upper))

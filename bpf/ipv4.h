@@ -8,6 +8,9 @@
 
 #define NK_IPV4_HEADERS_LEN (sizeof(struct iphdr) + NK_UPPER_LEN)
 
+/* First byte of a header without options. */
+#define NK_IPV4_PLAIN 0x45
+
 /* Position of a fragment, in units of 8 bytes, and flags (IP_OFFSET etc. in include/net/ip.h). */
 #define NK_IPV4_OFFSET_MASK    0x1fff
 #define NK_IPV4_MORE_FRAGMENTS 0x2000

@@ -107,11 +107,17 @@ static __always_inline bool path_is_of(const struct nk_path *path, const union n
 	return !difference;
 }
 
+/* path_is_current - whether the answer in a place is one of now. */
+static __always_inline bool path_is_current(const struct nk_path *path)
+{
+	return path->generation == generation &&
+	       bpf_jiffies64() - path->since_jiffies < nk_config.neigh_refresh_jiffies;
+}
+
 /* path_is_known - whether a path is the answer to a question, now. */
 static __always_inline bool path_is_known(const struct nk_path *path, const union nk_fib *question)
 {
-	return path && path_is_of(path, question) && path->generation == generation &&
-	       bpf_jiffies64() - path->since_jiffies < nk_config.neigh_refresh_jiffies;
+	return path && path_is_of(path, question) && path_is_current(path);
 }
 
 /* path_takes - whether a packet, or each of its segments, fits a path that is known. */

@@ -10,14 +10,12 @@
 
 #include "endpoint.h"
 #include "icmp6.h"
+#include "inbound.h"
 #include "ipv4.h"
 #include "ipv6.h"
 #include "parse.h"
 #include "ttl.h"
 #include "uplink_nat.h"
-
-/* First byte of a header without options. */
-#define NK_IPV4_PLAIN 0x45
 
 /* Frames for another host or for many, and those with a VLAN tag, which names another device. */
 static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
@@ -77,7 +75,7 @@ static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 
 	if ((void *)(ip + 1) > linear.end)
 		return NK_STACK;
-	endpoint = endpoint_find_v4(&ip->daddr);
+	endpoint = inbound_find_v4(&ip->daddr);
 	if (!endpoint || !uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (*(__u8 *)ip != NK_IPV4_PLAIN || ip->ttl <= NK_TTL_EXPIRES)
@@ -101,7 +99,7 @@ static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 
 	if ((void *)(ip6 + 1) > linear.end)
 		return NK_STACK;
-	endpoint = endpoint_find_v6(&ip6->daddr);
+	endpoint = inbound_find_v6(&ip6->daddr);
 	if (!endpoint || !uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (ip6->version != 6 || ipv6_is_for_stack(ipv6_is_for_routers(ip6->nexthdr)))

@@ -44,17 +44,33 @@ uint32_t prog_flows_max;
 
 struct nkctl_bpf *progs;
 
+/* The map of an address's family. */
+static int claims_fd(const char *addr, uint8_t ret_key[sizeof(struct in6_addr)])
+{
+	if (inet_pton(AF_INET, addr, ret_key) == 1)
+		return bpf_map__fd(progs->maps.endpoints_v4);
+	assert_int_equal(inet_pton(AF_INET6, addr, ret_key), 1);
+	return bpf_map__fd(progs->maps.endpoints_v6);
+}
+
 void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint)
 {
 	uint8_t key[sizeof(struct in6_addr)];
-	struct bpf_map *map = progs->maps.endpoints_v4;
+	int fd = claims_fd(addr, key);
 
-	if (inet_pton(AF_INET, addr, key) != 1) {
-		map = progs->maps.endpoints_v6;
-		assert_int_equal(inet_pton(AF_INET6, addr, key), 1);
-	}
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), key, endpoint, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(fd, key, endpoint, BPF_ANY), 0);
 	prog_paths_forget();
+}
+
+struct nk_endpoint prog_endpoint_take(const char *addr)
+{
+	uint8_t key[sizeof(struct in6_addr)];
+	int fd = claims_fd(addr, key);
+	struct nk_endpoint endpoint;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, key, &endpoint), 0);
+	assert_int_equal(bpf_map_delete_elem(fd, key), 0);
+	return endpoint;
 }
 
 static void endpoint_create(const char *primary, const uint8_t mac[ETH_ALEN], const char *v4,

@@ -89,6 +89,9 @@ void prog_drops_read(uint64_t ret_drops[NK_DROP_REASONS_MAX]);
 /* prog_endpoint_set() - claim an address of either family. */
 void prog_endpoint_set(const char *addr, const struct nk_endpoint *endpoint);
 
+/* prog_endpoint_take() - take that claim away, while the programs aren't told of the change. */
+struct nk_endpoint prog_endpoint_take(const char *addr);
+
 /* prog_next_hops_forget() - as if no packet had ever been forwarded. */
 void prog_next_hops_forget(void);
 

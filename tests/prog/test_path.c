@@ -3,8 +3,6 @@
  * Paths that are kept for the packets of a flow: that nothing but the same question gets an answer
  * twice, and none from before a change.
  */
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <linux/in.h>
 #include <net/if.h>
 #include <string.h>
@@ -22,16 +20,15 @@ struct flow {
 	const char *daddr;
 	uint8_t protocol;
 	struct packet_field set[PACKET_FIELDS_MAX];
+	size_t more_payload;
 };
 
-static const struct flow flow_v4 = { packet_ipv4, SENDER_V4, REMOTE_V4, IPPROTO_UDP, { { 0 } } };
-static const struct flow flow_v6 = { packet_ipv6, SENDER_V6, REMOTE_V6, IPPROTO_UDP, { { 0 } } };
-static const struct flow flow_local_v4 = {
-	packet_ipv4, SENDER_V4, OTHER_V4, IPPROTO_UDP, { { 0 } }
-};
-static const struct flow flow_local_v6 = {
-	packet_ipv6, SENDER_V6, OTHER_V6, IPPROTO_UDP, { { 0 } }
-};
+static const struct flow flow_v4 = { packet_ipv4, SENDER_V4, REMOTE_V4, IPPROTO_UDP, { { 0 } }, 0 };
+static const struct flow flow_v6 = { packet_ipv6, SENDER_V6, REMOTE_V6, IPPROTO_UDP, { { 0 } }, 0 };
+static const struct flow flow_local_v4 = { packet_ipv4, SENDER_V4, OTHER_V4,
+					   IPPROTO_UDP, { { 0 } }, 0 };
+static const struct flow flow_local_v6 = { packet_ipv6, SENDER_V6, OTHER_V6,
+					   IPPROTO_UDP, { { 0 } }, 0 };
 
 static struct prog_run run;
 
@@ -39,7 +36,7 @@ static void flow_run(const struct flow *flow, const char *device)
 {
 	memset(&run, 0, sizeof(run));
 	run.ifindex = (int)if_nametoindex(device);
-	flow->build(&run.packet, flow->saddr, flow->daddr, flow->protocol, 64);
+	flow->build(&run.packet, flow->saddr, flow->daddr, flow->protocol, 64 + flow->more_payload);
 	packet_set_all(&run.packet, flow->set);
 	prog_run(progs->progs.nk_from_ctr, &run);
 }
@@ -105,6 +102,35 @@ static void test_dhcp_server_behind_udp(void **state)
 	server_v6.set[0] = (struct packet_field)L4_OF_IP6(0, 4, 547 << 16 | 546);
 	run_behind(&flow_local_v6, &server_v6, SENDER);
 	expect_drop(NK_DROP_DHCP_SERVER);
+}
+
+/* The path is known, and yet not theirs: the stack has to answer, or nobody may send them. */
+static void test_odd_behind_plain(void **state)
+{
+	static const struct {
+		struct packet_field v4, v6;
+		size_t more_payload;
+		int verdict;
+	} odd[] = {
+		{ IP4(ttl, 1), IP6(hop_limit, 1), 0, VERDICT_STACK },
+		{ IP4(tot_len, 1400), IP6(payload_len, 1400), 0, VERDICT_DROP },
+		{ IP4_VERSION_IHL(0x44), IP6_FLOW(0x50000000), 0, VERDICT_DROP },
+		{ ETH(h_dest, 0x01005e000001), ETH(h_dest, 0x333300000001), 0, VERDICT_STACK },
+		{ { 0 }, { 0 }, UPLINK_MTU, VERDICT_STACK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(odd); i++) {
+		struct flow v4 = flow_v4, v6 = flow_v6;
+
+		v4.set[0] = odd[i].v4;
+		v6.set[0] = odd[i].v6;
+		v4.more_payload = v6.more_payload = odd[i].more_payload;
+		run_behind(&flow_v4, &v4, SENDER);
+		assert_int_equal(run.verdict, odd[i].verdict);
+		run_behind(&flow_v6, &v6, SENDER);
+		assert_int_equal(run.verdict, odd[i].verdict);
+	}
 }
 
 /* What rules look at is part of the question. */
@@ -174,18 +200,6 @@ static void test_route_changes(void **state)
 	assert_int_equal(run.verdict, VERDICT_REDIRECT);
 }
 
-static struct nk_endpoint claim_take(const char *text)
-{
-	int fd = bpf_map__fd(progs->maps.endpoints_v4);
-	struct nk_endpoint endpoint;
-	struct nk_addr4 addr;
-
-	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
-	assert_int_equal(bpf_map_lookup_elem(fd, &addr, &endpoint), 0);
-	assert_int_equal(bpf_map_delete_elem(fd, &addr), 0);
-	return endpoint;
-}
-
 /* An address that's taken from an endpoint is worth nothing to it, nor to whoever sends to it. */
 static void test_claim_goes(void **state)
 {
@@ -193,13 +207,13 @@ static void test_claim_goes(void **state)
 
 	(void)state;
 	flow_prime(&flow_v4);
-	endpoint = claim_take(SENDER_V4);
+	endpoint = prog_endpoint_take(SENDER_V4);
 	expect_change(&flow_v4, VERDICT_REDIRECT, VERDICT_DROP);
 	prog_assert_drops(&run, NK_DROP_SOURCE);
 	prog_endpoint_set(SENDER_V4, &endpoint);
 
 	flow_prime(&flow_local_v4);
-	endpoint = claim_take(OTHER_V4);
+	endpoint = prog_endpoint_take(OTHER_V4);
 	expect_change(&flow_local_v4, VERDICT_REDIRECT, VERDICT_STACK);
 	prog_endpoint_set(OTHER_V4, &endpoint);
 	flow_run(&flow_local_v4, SENDER);
@@ -242,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_forged_from_another),
 		cmocka_unit_test(test_posing_behind_echo),
 		cmocka_unit_test(test_dhcp_server_behind_udp),
+		cmocka_unit_test(test_odd_behind_plain),
 		cmocka_unit_test_setup_teardown(test_rules, rules_setup, rules_teardown),
 		cmocka_unit_test(test_route_changes),
 		cmocka_unit_test(test_claim_goes),
