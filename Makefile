@@ -38,7 +38,7 @@ STRIP   ?= strip
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PRECIOUS: $(BPF_BUILD)/%.bpf.o
-.PHONY: all install uninstall clean demo test unit fuzz soak races upgrades prog e2e check bench bench-check \
+.PHONY: all install uninstall clean demo test unit fuzz soak races upgrades scale prog e2e check bench bench-check \
 	bench-cni bench-programs bench-report bench-setup verify verify-objects verify-setup \
 	unit-programs fuzz-programs prog-programs e2e-programs
 all: $(BUILD)/nkctl
@@ -152,7 +152,7 @@ soak: e2e-programs
 	NKCTL_SOAK_S=$(T) $(IN_VM) tests/e2e/run tests/e2e/soak.bats
 
 ROUNDS ?= 1000
-races upgrades: e2e-programs
+races upgrades scale: e2e-programs
 	NKCTL_TEST_ROUNDS=$(ROUNDS) $(IN_VM) tests/e2e/run tests/e2e/$@.bats
 
 $(BUILD)/tests/unit/%.o: CPPFLAGS += -DNKCTL_PATH='"$(abspath $(BUILD)/nkctl)"' \
