@@ -46,27 +46,31 @@ static __always_inline int from_ctr_known_v4(struct nk_linear linear, const stru
 }
 
 /*
- * Each family is verified by itself: the other isn't on its stack. Returns NK_UNDECIDED for what
- * translation has to look at.
+ * Each family is verified by itself: the other isn't on its stack. So is the short way of the
+ * packets that have a known path, which comes before the long one. Both return NK_UNDECIDED for
+ * what translation has to look at.
  */
-__noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
+__noinline int from_ctr_plain_v4(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_linear linear = linear_get(skb);
-	struct nk_endpoint *sender, *endpoint;
-	struct nk_upper upper = { 0 };
-	enum nk_drop_reason reason;
-	union nk_fib question;
 	struct nk_path *path;
-	struct iphdr *ip;
 	__u32 slot;
 
 	path = plain_path_v4(skb, linear, &slot);
-	if (likely(path))
-		return from_ctr_known_v4(linear, path, slot, hook);
+	return path ? from_ctr_known_v4(linear, path, slot, hook) : NK_LONG_WAY;
+}
 
-	linear = linear_pull(skb, ETH_HLEN + NK_IPV4_HEADERS_LEN);
-	ip = linear.data + ETH_HLEN;
-	reason = ipv4_parse(skb, linear, &upper);
+__noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_linear linear = linear_pull(skb, ETH_HLEN + NK_IPV4_HEADERS_LEN);
+	struct iphdr *ip = linear.data + ETH_HLEN;
+	struct nk_upper upper = { 0 };
+	enum nk_drop_reason reason = ipv4_parse(skb, linear, &upper);
+	struct nk_endpoint *sender, *endpoint;
+	union nk_fib question;
+	struct nk_path *path;
+	__u32 slot;
+
 	if (reason != NK_KEEP)
 		return drop(reason);
 	fib_question_v4(skb, ip, &upper, &question);
@@ -133,24 +137,27 @@ static __always_inline int from_ctr_known_v6(struct __sk_buff *skb, struct nk_li
 	return path_redirect(path, linear.data, hook);
 }
 
-__noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
+__noinline int from_ctr_plain_v6(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_linear linear = linear_get(skb);
-	struct nk_endpoint *sender, *endpoint;
-	struct nk_upper upper = { 0 };
-	enum nk_drop_reason reason;
-	union nk_fib question;
 	struct nk_path *path;
-	struct ipv6hdr *ip6;
 	__u32 slot;
 
 	path = plain_path_v6(skb, linear, &slot);
-	if (likely(path))
-		return from_ctr_known_v6(skb, linear, path, slot, hook);
+	return path ? from_ctr_known_v6(skb, linear, path, slot, hook) : NK_LONG_WAY;
+}
 
-	linear = linear_pull(skb, ETH_HLEN + NK_IPV6_HEADERS_LEN);
-	ip6 = linear.data + ETH_HLEN;
-	reason = ipv6_parse(skb, linear, &upper);
+__noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	struct nk_linear linear = linear_pull(skb, ETH_HLEN + NK_IPV6_HEADERS_LEN);
+	struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+	struct nk_upper upper = { 0 };
+	enum nk_drop_reason reason = ipv6_parse(skb, linear, &upper);
+	struct nk_endpoint *sender, *endpoint;
+	union nk_fib question;
+	struct nk_path *path;
+	__u32 slot;
+
 	if (reason != NK_KEEP)
 		return drop(reason);
 	if (nd_is(&upper))
@@ -197,18 +204,24 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 
 static __always_inline int from_ctr(struct __sk_buff *skb, enum nk_hook hook)
 {
-	int verdict;
+	int verdict = NK_LONG_WAY;
 
 	if (skb->vlan_present)
 		return drop(NK_DROP_VLAN);
 	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP):
-		verdict = from_ctr_ipv4(skb, hook);
+		if (nk_config.path_cache)
+			verdict = from_ctr_plain_v4(skb, hook);
+		if (verdict == NK_LONG_WAY)
+			verdict = from_ctr_ipv4(skb, hook);
 		if (nk_config.nat && verdict == NK_UNDECIDED)
 			verdict = from_ctr_nat_v4(skb, hook);
 		return verdict;
 	case bpf_htons(ETH_P_IPV6):
-		verdict = from_ctr_ipv6(skb, hook);
+		if (nk_config.path_cache)
+			verdict = from_ctr_plain_v6(skb, hook);
+		if (verdict == NK_LONG_WAY)
+			verdict = from_ctr_ipv6(skb, hook);
 		if (nk_config.nat && verdict == NK_UNDECIDED)
 			verdict = from_ctr_nat_v6(skb, hook);
 		return verdict;

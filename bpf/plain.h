@@ -15,6 +15,9 @@
 #include "path.h"
 #include "ttl.h"
 
+/* What a function returns beside its verdicts that leaves a packet to the long way. */
+#define NK_LONG_WAY (-3)
+
 static __always_inline bool protocol_is_plain(__u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
@@ -72,8 +75,7 @@ static __always_inline struct nk_path *plain_path_v4(struct __sk_buff *skb, stru
 	__u64 head, way, source, destination;
 	struct nk_path *path;
 
-	if (!nk_config.path_cache || linear.data + ETH_HLEN + NK_IPV4_HEADERS_LEN > linear.end ||
-	    !ipv4_is_traffic(skb, ip))
+	if (linear.data + ETH_HLEN + NK_IPV4_HEADERS_LEN > linear.end || !ipv4_is_traffic(skb, ip))
 		return NULL;
 	head = question_head(AF_INET, ip->protocol, ip + 1);
 	way = word_of(skb->ifindex, ip->tos);
@@ -104,8 +106,7 @@ static __always_inline struct nk_path *plain_path_v6(struct __sk_buff *skb, stru
 	struct nk_path *path;
 	__u64 head, way;
 
-	if (!nk_config.path_cache || linear.data + ETH_HLEN + NK_IPV6_HEADERS_LEN > linear.end ||
-	    !ipv6_is_traffic(skb, ip6))
+	if (linear.data + ETH_HLEN + NK_IPV6_HEADERS_LEN > linear.end || !ipv6_is_traffic(skb, ip6))
 		return NULL;
 	head = question_head(AF_INET6, ip6->nexthdr, ip6 + 1);
 	way = word_of(skb->ifindex, *(__be32 *)ip6 & bpf_htonl(NK_IPV6_FLOWINFO_MASK));
