@@ -2,8 +2,10 @@
 /*
  * The way into a container, from a device that the host has its traffic by too: everything but
  * a plain packet to an endpoint passes untouched, and the first question is therefore whether the
- * destination is one. A forged source isn't looked for: an upstream router's filters and the
- * container's own stack are better placed, and every packet would pay for it.
+ * destination is one. What is for the host itself is asked next whether it's a container's in
+ * translation: no endpoint has an address of the host. A forged source isn't looked for: an
+ * upstream router's filters and the container's own stack are better placed, and every packet would
+ * pay for it.
  */
 #ifndef NKCTL_BPF_UPLINK_H
 #define NKCTL_BPF_UPLINK_H
@@ -23,7 +25,7 @@ static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST && !skb->vlan_present;
 }
 
-/* Whether a port may be of a flow, or published: asked of every packet, before all else. */
+/* Whether a port may be of a flow, or published: asked of every packet to the host. */
 static __always_inline bool uplink_port_is_watched(struct nk_linear linear, const void *header,
 						   __u8 protocol)
 {
@@ -66,6 +68,8 @@ static __always_inline bool protocol_is_noted(__u8 protocol)
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_FRAGMENT;
 }
 
+/* Returns NK_UNDECIDED for a destination that is no endpoint's: the host's, which may be
+ * translated. */
 static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 {
 	struct nk_linear linear = linear_pull(skb, l3_offset(hook) + sizeof(struct iphdr));
@@ -76,7 +80,9 @@ static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 	if ((void *)(ip + 1) > linear.end)
 		return NK_STACK;
 	endpoint = inbound_find_v4(&ip->daddr);
-	if (!endpoint || !uplink_frame_is_ours(skb))
+	if (!endpoint)
+		return NK_UNDECIDED;
+	if (!uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (*(__u8 *)ip != NK_IPV4_PLAIN || ip->ttl <= NK_TTL_EXPIRES)
 		return NK_STACK;
@@ -100,7 +106,9 @@ static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 	if ((void *)(ip6 + 1) > linear.end)
 		return NK_STACK;
 	endpoint = inbound_find_v6(&ip6->daddr);
-	if (!endpoint || !uplink_frame_is_ours(skb))
+	if (!endpoint)
+		return NK_UNDECIDED;
+	if (!uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (ip6->version != 6 || ipv6_is_for_stack(ipv6_is_for_routers(ip6->nexthdr)))
 		return NK_STACK;
@@ -122,16 +130,17 @@ static __always_inline int uplink(struct __sk_buff *skb, enum nk_hook hook)
 
 	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP):
-		if (nk_config.nat && unlikely(uplink_nat_concerns_v4(skb, hook)))
+		verdict = uplink_ipv4(skb, hook);
+		if (nk_config.nat && verdict == NK_UNDECIDED && uplink_nat_concerns_v4(skb, hook))
 			verdict = uplink_nat_v4(skb, hook);
-		return verdict == NK_UNDECIDED ? uplink_ipv4(skb, hook) : verdict;
+		break;
 	case bpf_htons(ETH_P_IPV6):
-		if (nk_config.nat && unlikely(uplink_nat_concerns_v6(skb, hook)))
+		verdict = uplink_ipv6(skb, hook);
+		if (nk_config.nat && verdict == NK_UNDECIDED && uplink_nat_concerns_v6(skb, hook))
 			verdict = uplink_nat_v6(skb, hook);
-		return verdict == NK_UNDECIDED ? uplink_ipv6(skb, hook) : verdict;
-	default:
-		return NK_STACK;
+		break;
 	}
+	return verdict == NK_UNDECIDED ? NK_STACK : verdict;
 }
 
 #endif

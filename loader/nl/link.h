@@ -113,6 +113,9 @@ int link_delete(struct nlsock *nl, int ifindex, struct error *err);
  */
 int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *err);
 
+/* link_unlist_await() - until the kernel has freed all that link_unlist() was called for. */
+void link_unlist_await(void);
+
 /* netns_id() - the id by which this namespace knows another one; -1: it has none. */
 int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err);
 

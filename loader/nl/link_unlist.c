@@ -90,3 +90,10 @@ int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *
 	expedite_end(expedite_fd);
 	return ret;
 }
+
+/* Children of this process have no other work. */
+void link_unlist_await(void)
+{
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}

@@ -13,7 +13,6 @@
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
-#include "core/expedite.h"
 #include "core/pause.h"
 #include "model/identity.h"
 #include "nl/observe.h"
@@ -37,18 +36,21 @@ static void error_keep(int *ret, struct error *err, int one, const struct error 
 	}
 }
 
+/* The kernel frees one device while the next ones are taken off its lists: it takes its time. */
 static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
-	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
 	struct error one_err = { 0 };
 	int ret = link_list_read(NK_LINK_GROUP, &links, err), one;
 
 	for (size_t i = 0; i < links.count; i++) {
-		one = link_delete(node->nl, links.links[i].ifindex, &one_err);
+		int expedite_fd = pins_expedite(&node->datapath.pins);
+
+		one = link_unlist(node->nl, links.links[i].ifindex, &expedite_fd, &one_err);
 		error_keep(&ret, err, one == -ENODEV ? 0 : one, &one_err);
 		*ret_count += !one;
 	}
+	link_unlist_await();
 	return ret;
 }
 
