@@ -15,7 +15,8 @@
  * waiting. Those who want it share a lock; the last to leave gets it alone, and turns the switch
  * off. The kernel takes any number but 0 as on (rcu_expedited_store(), kernel/ksysfs.c): ours is
  * one that nobody else writes, and so tells, without a file beside the kernel, that it is our
- * business. After a SIGKILL it stays until the next nkctl has done its work.
+ * business. After a SIGKILL it stays until the next nkctl has done its work. Hosts that are network
+ * namespaces of one machine have a lock each, so one's last may leave another's first to wait.
  *
  * An administrator's own choice stands. A switch that is on already isn't touched, nor is that of
  * a kernel for real time, where synchronize_net() doesn't expedite either; and where
