@@ -293,7 +293,7 @@ default_route_reads()
 	local calls=$BATS_TEST_TMPDIR/calls
 	strace -f -e trace=open,openat -o "$calls" \
 		"$NKCTL_PROGRAM" attach --ns c2 --device "$E2E_DEVICE" >/dev/null
-	nkctl detach --ns c2
+	nkctl detach --ns c2 >/dev/null 2>&1
 	grep -c /links/default_routes "$calls" || true
 }
 
