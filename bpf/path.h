@@ -80,6 +80,11 @@ struct {
 	__type(value, struct nk_path);
 } paths SEC(".maps");
 
+static __always_inline __u32 path_slot_of(__u64 sum)
+{
+	return sum * NK_HASH_FACTOR >> (64 - NK_PATHS_BITS);
+}
+
 /* path_slot - the place for the answer to a question, whatever is there now. */
 static __always_inline __u32 path_slot(const union nk_fib *question)
 {
@@ -89,7 +94,7 @@ static __always_inline __u32 path_slot(const union nk_fib *question)
 		return 0;
 	for (unsigned int i = 0; i < NK_QUESTION_WORDS; i++)
 		sum += question->words[i];
-	return sum * NK_HASH_FACTOR >> (64 - NK_PATHS_BITS);
+	return path_slot_of(sum);
 }
 
 /* path_at - what is in a place. Returns NULL where nothing is kept. */

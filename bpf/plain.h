@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a container's traffic consists of: whole packets of TCP and UDP, without options and with
- * hops left, on a path that is known (path.h). Nothing else need be looked at in these, so they are
- * told from all others with as few instructions as possible, before anything is parsed. What isn't
- * one of them, or is the first of its kind, goes the long way (from_ctr.h), where the same question
- * leads to the same path.
+ * What a container's traffic consists of: whole packets of TCP and UDP, without options, with hops
+ * left, no larger than a wire carries, on a path that is known (path.h). Nothing else need be
+ * looked at in these, so they are told from all others with as few instructions as possible, before
+ * anything is parsed. What isn't one of them, or is the first of its kind, goes the long way
+ * (from_ctr.h), where the same question leads to the same path.
  */
 #ifndef NKCTL_BPF_PLAIN_H
 #define NKCTL_BPF_PLAIN_H
@@ -39,17 +39,13 @@ static __always_inline __u64 word_of(__u32 first, __u32 second)
  */
 static __always_inline __u64 question_head(__u8 family, __u8 protocol, const void *ports)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return family | protocol << 8 | (__u64) * (const __u32 *)ports << 16;
-#else
-	return (__u64)family << 56 | (__u64)protocol << 48 | (__u64) * (const __u32 *)ports << 16;
-#endif
-}
+	__u64 both = *(const __u32 *)ports;
 
-static __always_inline struct nk_path *path_of_sum(__u64 sum, __u32 *ret_slot)
-{
-	*ret_slot = sum * NK_HASH_FACTOR >> (64 - NK_PATHS_BITS);
-	return path_at(*ret_slot);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return family | protocol << 8 | both << 16;
+#else
+	return (__u64)family << 56 | (__u64)protocol << 48 | both << 16;
+#endif
 }
 
 static __always_inline bool ipv4_is_traffic(struct __sk_buff *skb, const struct iphdr *ip)
@@ -81,7 +77,8 @@ static __always_inline struct nk_path *plain_path_v4(struct __sk_buff *skb, stru
 	way = word_of(skb->ifindex, ip->tos);
 	source = word_of(ip->saddr, 0);
 	destination = word_of(ip->daddr, 0);
-	path = path_of_sum(head + way + source + destination, ret_slot);
+	*ret_slot = path_slot_of(head + way + source + destination);
+	path = path_at(*ret_slot);
 	/* What IPv4 leaves of the question is zero where the family is the same. */
 	if (!path || path->question[0] != head || path->question[1] != way ||
 	    path->question[2] != source || path->question[4] != destination ||
@@ -110,8 +107,9 @@ static __always_inline struct nk_path *plain_path_v6(struct __sk_buff *skb, stru
 		return NULL;
 	head = question_head(AF_INET6, ip6->nexthdr, ip6 + 1);
 	way = word_of(skb->ifindex, *(__be32 *)ip6 & bpf_htonl(NK_IPV6_FLOWINFO_MASK));
-	path = path_of_sum(head + way + addresses[0] + addresses[1] + addresses[2] + addresses[3],
-			   ret_slot);
+	*ret_slot = path_slot_of(head + way + addresses[0] + addresses[1] + addresses[2] +
+				 addresses[3]);
+	path = path_at(*ret_slot);
 	if (!path || path->question[0] != head || path->question[1] != way ||
 	    path->question[2] != addresses[0] || path->question[3] != addresses[1] ||
 	    path->question[4] != addresses[2] || path->question[5] != addresses[3] ||
