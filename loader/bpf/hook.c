@@ -43,13 +43,14 @@ int hook_attach(struct datapath *datapath, enum datapath_program program, int if
 		struct error *err)
 {
 	const struct hook_place place = place_of(program);
-	_cleanup_expedite_ int expedite_fd = -1;
-	int fd = datapath_program_need(datapath, program, err);
+	int fd = datapath_program_need(datapath, program, err), expedite_fd, ret;
 
 	if (fd < 0)
 		return fd;
 	expedite_fd = pins_expedite(&datapath->pins);
-	return hook_place_attach(&place, fd, ifindex, false, err);
+	ret = hook_place_attach(&place, fd, ifindex, false, err);
+	expedite_end(&expedite_fd);
+	return ret;
 }
 
 static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *err)

@@ -72,7 +72,7 @@ enum expedite_state expedite_state(void)
 	_cleanup_close_ int normal_fd = switch_open(NORMAL_SWITCH, O_RDONLY, &normal);
 	_cleanup_close_ int fd = switch_open(EXPEDITE_SWITCH, O_RDWR, &expedited);
 
-	if (normal)
+	if (normal_fd >= 0 && normal)
 		return EXPEDITE_REFUSED;
 	if (!access(REALTIME_FILE, F_OK))
 		return EXPEDITE_REALTIME;

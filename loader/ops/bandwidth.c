@@ -193,8 +193,7 @@ static int egress_apply(struct node *node, const struct bandwidth_pair *pair,
 int bandwidth_apply(struct node *node, const struct bandwidth_pair *pair,
 		    const struct bandwidth *bandwidth, struct error *err)
 {
-	_cleanup_expedite_ int expedite_fd = -1;
-	int ret = 0;
+	int expedite_fd, ret = 0;
 
 	if (bandwidth->ingress.rate_bps && !node->datapath.config.paces)
 		return error_set(err, EOPNOTSUPP,
@@ -205,6 +204,7 @@ int bandwidth_apply(struct node *node, const struct bandwidth_pair *pair,
 		ret = ingress_apply(node, pair, &bandwidth->ingress, err);
 	if (!ret && bandwidth->egress.rate_bps)
 		ret = egress_apply(node, pair, &bandwidth->egress, err);
+	expedite_end(&expedite_fd);
 	log_step("bandwidth_apply");
 	return ret ? error_prefix(err, "limit its bandwidth") : 0;
 }
