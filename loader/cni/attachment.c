@@ -35,13 +35,13 @@ int attachment_make(const struct attach_request *request, struct attach_result *
 /* Where somebody has removed the pins a device may still be there; all else hangs on it. */
 static int device_remove(struct node *node, const struct identity *identity, struct error *err)
 {
-	int expedite_fd = -1; /* its lock was among the pins */
+	struct unlisting unlisting = { .expedite_fd = -1 }; /* its lock was among the pins */
 	struct link_info link;
 	int ret = node_open_unloaded(node, err);
 
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
-	return ret ? ret : link_unlist(node->nl, link.ifindex, &expedite_fd, err);
+	return ret ? ret : link_unlist(node->nl, link.ifindex, &unlisting, err);
 }
 
 /*

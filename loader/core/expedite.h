@@ -28,6 +28,4 @@ int expedite_begin(const char *directory);
 /* expedite_end() - and closes *@fd, which may be -1. */
 void expedite_end(int *fd);
 
-#define _cleanup_expedite_ __attribute__((cleanup(expedite_end)))
-
 #endif

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/error.h"
 #include "nkctl/maps.h"
@@ -102,19 +103,27 @@ int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct err
 int link_delete(struct nlsock *nl, int ifindex, struct error *err);
 
 /**
+ * struct unlisting - a device that is about to be freed.
+ * @expedite_fd: of expedite_begin(); given up, since it is the child that waits
+ * @child: the process that waits for the kernel; 0: none does any more
+ */
+struct unlisting {
+	int expedite_fd;
+	pid_t child;
+};
+
+/**
  * link_unlist() - delete a device without waiting until the kernel has freed it: when this returns
  * it is closed, and nobody finds it any more (see link_unlist.c).
  *
  * A child process may outlive the caller by some 20 ms.
  *
- * @expedite_fd: of expedite_begin(); given up, since it is the child that waits
- *
  * Return: 0, also where it was gone.
  */
-int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *err);
+int link_unlist(struct nlsock *nl, int ifindex, struct unlisting *unlisting, struct error *err);
 
-/* link_unlist_await() - until the kernel has freed all that link_unlist() was called for. */
-void link_unlist_await(void);
+/* unlisting_await() - until the kernel has freed the device. */
+void unlisting_await(struct unlisting *unlisting);
 
 /* netns_id() - the id by which this namespace knows another one; -1: it has none. */
 int netns_id(struct nlsock *nl, int netns_fd, int *ret_netnsid, struct error *err);

@@ -65,35 +65,42 @@ static void child_run(int ifindex, int *expedite_fd)
 }
 
 /* Until the device is unlisted or the child has ended. */
-static void child_watch(pid_t child, int ifindex)
+static void child_watch(struct unlisting *unlisting, int ifindex)
 {
 	int waited_us = 0;
 
-	while (device_is_listed(ifindex) && !waitpid(child, NULL, WNOHANG))
+	while (device_is_listed(ifindex)) {
+		if (waitpid(unlisting->child, NULL, WNOHANG)) {
+			unlisting->child = 0;
+			return;
+		}
 		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
+	}
 }
 
-int link_unlist(struct nlsock *nl, int ifindex, int *expedite_fd, struct error *err)
+int link_unlist(struct nlsock *nl, int ifindex, struct unlisting *unlisting, struct error *err)
 {
 	pid_t child = fork();
 	int ret;
 
 	if (!child)
-		child_run(ifindex, expedite_fd);
-	if (child > 0)
-		child_watch(child, ifindex);
+		child_run(ifindex, &unlisting->expedite_fd);
+	if (child > 0) {
+		unlisting->child = child;
+		child_watch(unlisting, ifindex);
+	}
 	if (!device_is_listed(ifindex)) {
-		cleanup_close(expedite_fd);
+		cleanup_close(&unlisting->expedite_fd);
 		return 0;
 	}
 	ret = link_delete(nl, ifindex, err);
-	expedite_end(expedite_fd);
+	expedite_end(&unlisting->expedite_fd);
 	return ret;
 }
 
-/* Children of this process have no other work. */
-void link_unlist_await(void)
+void unlisting_await(struct unlisting *unlisting)
 {
-	while (wait(NULL) > 0 || errno == EINTR)
-		;
+	if (unlisting->child)
+		(void)waitpid(unlisting->child, NULL, 0); /* fails only where somebody else did */
+	unlisting->child = 0;
 }

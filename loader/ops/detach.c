@@ -6,6 +6,7 @@
 #include "core/cleanup.h"
 #include "core/expedite.h"
 #include "core/log.h"
+#include "nl/link.h"
 #include "ops/flows.h"
 #include "ops/publish.h"
 
@@ -15,8 +16,8 @@
  * next detach ends the work. Flows go last, when no packet can make another one; the collector has
  * been quicker, where the kernel has it.
  */
-static int endpoint_take_down(struct node *node, int ifindex, bool wait, int *expedite_fd,
-			      struct error *err)
+static int endpoint_take_down(struct node *node, int ifindex, bool wait,
+			      struct unlisting *unlisting, struct error *err)
 {
 	int ret = publish_release(node, ifindex, err);
 
@@ -26,7 +27,7 @@ static int endpoint_take_down(struct node *node, int ifindex, bool wait, int *ex
 	if (ret)
 		return ret;
 	ret = wait ? link_delete(node->nl, ifindex, err)
-		   : link_unlist(node->nl, ifindex, expedite_fd, err);
+		   : link_unlist(node->nl, ifindex, unlisting, err);
 	log_step("link_delete");
 	if (ret && ret != -ENODEV)
 		return error_prefix(err, "delete the device pair");
@@ -37,16 +38,18 @@ static int endpoint_take_down(struct node *node, int ifindex, bool wait, int *ex
 
 int endpoint_remove(struct node *node, int ifindex, struct error *err)
 {
-	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
+	struct unlisting unlisting = { .expedite_fd = pins_expedite(&node->datapath.pins) };
+	int ret = endpoint_take_down(node, ifindex, true, &unlisting, err);
 
-	return endpoint_take_down(node, ifindex, true, &expedite_fd, err);
+	expedite_end(&unlisting.expedite_fd);
+	return ret;
 }
 
 int endpoint_detach(struct node *node, const struct identity *identity, bool wait,
 		    struct error *err)
 {
 	/* Also where there is nothing to detach: an earlier one may have been killed. */
-	_cleanup_expedite_ int expedite_fd = pins_expedite(&node->datapath.pins);
+	struct unlisting unlisting = { .expedite_fd = pins_expedite(&node->datapath.pins) };
 	_cleanup_close_ int lock_fd = -1;
 	struct link_info link;
 	int ret;
@@ -55,5 +58,8 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 				 err);
 	if (!ret)
 		ret = endpoint_find(node, identity, &link, err);
-	return ret ? ret : endpoint_take_down(node, link.ifindex, wait, &expedite_fd, err);
+	if (!ret)
+		ret = endpoint_take_down(node, link.ifindex, wait, &unlisting, err);
+	expedite_end(&unlisting.expedite_fd);
+	return ret;
 }

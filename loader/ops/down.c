@@ -13,8 +13,10 @@
 #include "bpf/sockets.h"
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
+#include "core/cleanup.h"
 #include "core/pause.h"
 #include "model/identity.h"
+#include "nl/link.h"
 #include "nl/observe.h"
 #include "ops/network.h"
 #include "ops/uplink.h"
@@ -36,21 +38,27 @@ static void error_keep(int *ret, struct error *err, int one, const struct error 
 	}
 }
 
-/* The kernel frees one device while the next ones are taken off its lists: it takes its time. */
+/* The kernel takes its time to free a device: meanwhile, the next ones are taken off its lists. */
 static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
+	_cleanup_free_ struct unlisting *unlistings = NULL;
 	struct error one_err = { 0 };
 	int ret = link_list_read(NK_LINK_GROUP, &links, err), one;
 
+	if (ret)
+		return ret;
+	unlistings = calloc(links.count + 1, sizeof(*unlistings));
+	if (!unlistings)
+		return error_sys(err, ENOMEM, "remove the endpoints");
 	for (size_t i = 0; i < links.count; i++) {
-		int expedite_fd = pins_expedite(&node->datapath.pins);
-
-		one = link_unlist(node->nl, links.links[i].ifindex, &expedite_fd, &one_err);
+		unlistings[i].expedite_fd = pins_expedite(&node->datapath.pins);
+		one = link_unlist(node->nl, links.links[i].ifindex, &unlistings[i], &one_err);
 		error_keep(&ret, err, one == -ENODEV ? 0 : one, &one_err);
 		*ret_count += !one;
 	}
-	link_unlist_await();
+	for (size_t i = 0; i < links.count; i++)
+		unlisting_await(&unlistings[i]);
 	return ret;
 }
 

@@ -128,6 +128,13 @@ objects_are_gone() # FILE
 	expect_match "a second one finds nothing" 'removed 0 endpoints, 0 uplinks, 0 networks' "$output"
 }
 
+@test "down waits for no process that somebody else has started" {
+	containers c1
+	# shellcheck disable=SC2016 # for the inner shell
+	expect "it ends before that does" timeout 20 bash -c \
+		'sleep 30 >/dev/null 2>&1 3>&- & exec "$NKCTL_PROGRAM" down'
+}
+
 @test "down gives a host back what it had set itself" {
 	sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.accept_ra=2
 	defer sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.accept_ra=1
