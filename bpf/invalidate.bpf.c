@@ -26,7 +26,6 @@
 
 #include "generation.h"
 #include "kernel_types.h"
-#include "nkctl/routes.h"
 #include <bpf/bpf_core_read.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -62,21 +61,6 @@ struct neighbour {
 struct nl_info {
 	struct net *nl_net;
 } __attribute__((preserve_access_index));
-
-struct rt6key {
-	int plen;
-} __attribute__((preserve_access_index));
-
-struct fib6_info {
-	struct rt6key fib6_dst;
-} __attribute__((preserve_access_index));
-
-/*
- * For the loader, that has the devices of default routes as uplinks: looking for these routes takes
- * longer with each endpoint of the node.
- */
-SEC(".data.routes")
-volatile struct nk_default_changes default_changes = { .count = NK_DEFAULT_CHANGES_FIRST };
 
 static __always_inline int invalidate(void)
 {
@@ -132,26 +116,20 @@ int nk_route_v4(const __u64 *arguments)
  * struct nl_info *info, ...), fib6_del(struct fib6_info *rt, struct nl_info *info),
  * net/ipv6/ip6_fib.c
  */
-static __always_inline int route_v6_changed(const struct fib6_info *route,
-					    const struct nl_info *info)
-{
-	if (info->nl_net->net_cookie != host_netns_cookie)
-		return 0;
-	if (!route->fib6_dst.plen)
-		__sync_fetch_and_add(&default_changes.count, 1);
-	return invalidate();
-}
-
 SEC("fexit/fib6_add")
 int nk_route_v6_add(const __u64 *arguments)
 {
-	return route_v6_changed((const void *)arguments[1], (const void *)arguments[2]);
+	const struct nl_info *info = (const void *)arguments[2];
+
+	return invalidate_in(info->nl_net);
 }
 
 SEC("fexit/fib6_del")
 int nk_route_v6_del(const __u64 *arguments)
 {
-	return route_v6_changed((const void *)arguments[0], (const void *)arguments[1]);
+	const struct nl_info *info = (const void *)arguments[1];
+
+	return invalidate_in(info->nl_net);
 }
 
 /*
@@ -221,7 +199,6 @@ int nk_device(const __u64 *arguments)
 SEC("fexit/call_nexthop_notifiers")
 int nk_nexthop(const __u64 *arguments)
 {
-	__sync_fetch_and_add(&default_changes.count, 1);
 	return invalidate_in((const void *)arguments[0]);
 }
 

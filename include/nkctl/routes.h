@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What eBPF programs tell of the host's IPv6 default routes: which there are (bpf/routes.bpf.c),
- * and whether they have changed (bpf/invalidate.bpf.c). */
+/* What bpf/routes.bpf.c tells of the host's IPv6 default routes. */
 #ifndef NKCTL_ROUTES_H
 #define NKCTL_ROUTES_H
 
@@ -8,7 +7,8 @@
 
 /**
  * struct nk_default_route - a next hop of one.
- * @ifindex: of its device; 0: the route has a nexthop object, and has to be looked at otherwise
+ * @ifindex: of its device; 0: the route has a nexthop object, and has to be looked at otherwise;
+ *	NK_DEFAULT_ROUTES_END: there are no more
  * @mtu: the route's own MTU; 0: it has none
  */
 struct nk_default_route {
@@ -16,16 +16,9 @@ struct nk_default_route {
 	__u32 mtu;
 };
 
-/**
- * struct nk_default_changes - whether the default routes may be others than those that were read.
- * @count: changes of them, and of nexthop objects; begins with 1
- * @synced: what it was before uplinks_sync() read them; 0: never
- */
-struct nk_default_changes {
-	__u64 count;
-	__u64 synced;
-};
+#define NK_DEFAULT_ROUTES_END (~0U)
 
-#define NK_DEFAULT_CHANGES_FIRST 1ULL
+/* As many are told, and used. */
+#define NK_DEFAULT_ROUTES_MAX 32
 
 #endif

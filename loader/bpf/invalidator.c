@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
-#include "nkctl/routes.h" /* the skeleton takes a type of it */
-
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
@@ -23,29 +21,18 @@ static const char *const program_names[INVALIDATOR_PROGRAMS] = {
 	"nk_device",       "nk_nexthop",      "nk_bucket",       "nk_router",
 };
 
-/* Pin of the map with struct nk_default_changes. */
-#define DEFAULT_CHANGES_NAME "default_changes"
-
-/* The value of a map that is shared with programs. */
-static int value_open(const struct pins *pins, const char *name, size_t size, void **ret_value,
-		      struct error *err)
+static int generation_open(const struct pins *pins, __u64 **ret_generation, struct error *err)
 {
-	_cleanup_close_ int fd = pins_get(pins, "maps", name, err);
+	_cleanup_close_ int fd = pins_get(pins, "maps", GENERATION_NAME, err);
 	void *memory;
 
 	if (fd < 0)
 		return fd;
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, sizeof(**ret_generation), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
-		return error_sys(err, errno, "map %s into memory", name);
-	*ret_value = memory;
+		return error_sys(err, errno, "map the generation of paths into memory");
+	*ret_generation = memory;
 	return 0;
-}
-
-static int generation_open(const struct pins *pins, __u64 **ret_generation, struct error *err)
-{
-	return value_open(pins, GENERATION_NAME, sizeof(**ret_generation), (void **)ret_generation,
-			  err);
 }
 
 static void generation_close(__u64 **generation)
@@ -55,20 +42,6 @@ static void generation_close(__u64 **generation)
 			     sizeof(**generation)); /* fails only for what isn't mapped */
 }
 #define _cleanup_generation_ _cleanup_(generation_close)
-
-static int default_changes_open(const struct pins *pins, struct nk_default_changes **ret_changes,
-				struct error *err)
-{
-	return value_open(pins, DEFAULT_CHANGES_NAME, sizeof(**ret_changes), (void **)ret_changes,
-			  err);
-}
-
-static void default_changes_close(struct nk_default_changes **changes)
-{
-	if (*changes)
-		(void)munmap(*changes, sizeof(**changes)); /* as above */
-}
-#define _cleanup_default_changes_ _cleanup_(default_changes_close)
 
 static int skeleton_open(struct invalidate_bpf **ret_skeleton, struct error *err)
 {
@@ -103,45 +76,30 @@ static int links_pin(const struct pins *pins, struct invalidate_bpf *skeleton, s
 /* From now on somebody tells; what was missed until now is forgotten. */
 static int generation_begin(const struct pins *pins, struct error *err)
 {
-	_cleanup_default_changes_ struct nk_default_changes *changes = NULL;
 	_cleanup_generation_ __u64 *generation = NULL;
 	int ret = generation_open(pins, &generation, err);
 
-	if (!ret)
-		ret = default_changes_open(pins, &changes, err);
 	if (ret)
 		return ret;
-	__atomic_fetch_add(&changes->count, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(generation, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_and(generation, ~NK_GENERATION_LOST, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
-static int map_place(const struct pins *pins, struct bpf_map *map, const char *name,
-		     struct error *err)
-{
-	char path[PINS_PATH_SIZE];
-	int ret;
-
-	pins_path(pins, "maps", name, path);
-	ret = bpf_map__set_pin_path(map, path);
-	return ret ? error_sys(err, ret, "choose the pin of %s", name) : 0;
-}
-
 static int invalidator_attach(const struct pins *pins, struct invalidate_bpf *skeleton,
 			      struct error *err)
 {
+	char path[PINS_PATH_SIZE];
 	uint64_t cookie = 0;
 	int ret = netns_cookie(&cookie, err);
 
 	if (ret)
 		return ret;
 	skeleton->rodata->host_netns_cookie = cookie;
-	ret = map_place(pins, skeleton->maps.data_generation, GENERATION_NAME, err);
-	if (!ret)
-		ret = map_place(pins, skeleton->maps.data_routes, DEFAULT_CHANGES_NAME, err);
+	pins_path(pins, "maps", GENERATION_NAME, path);
+	ret = bpf_map__set_pin_path(skeleton->maps.data_generation, path);
 	if (ret)
-		return ret;
+		return error_sys(err, ret, "choose the pin of the generation");
 	ret = skeleton_attach(skeleton, err);
 	if (!ret)
 		ret = links_pin(pins, skeleton, err);
@@ -161,12 +119,12 @@ int invalidator_load(const struct pins *pins, struct error *err)
 	return ret;
 }
 
-static bool all_is_pinned(const struct pins *pins)
+static bool links_are_pinned(const struct pins *pins)
 {
 	for (size_t i = 0; i < INVALIDATOR_PROGRAMS; i++)
 		if (!pins_has(pins, "links", program_names[i]))
 			return false;
-	return pins_has(pins, "maps", DEFAULT_CHANGES_NAME);
+	return true;
 }
 
 enum invalidator_state invalidator_state(const struct pins *pins)
@@ -178,7 +136,7 @@ enum invalidator_state invalidator_state(const struct pins *pins)
 		return INVALIDATOR_GONE;
 	if (*generation & NK_GENERATION_LOST)
 		return INVALIDATOR_GIVEN_UP;
-	return all_is_pinned(pins) ? INVALIDATOR_ATTACHED : INVALIDATOR_GONE;
+	return links_are_pinned(pins) ? INVALIDATOR_ATTACHED : INVALIDATOR_GONE;
 }
 
 /* Without its pin the map is not the programs' any more, and only an upgrade helps. */
@@ -201,26 +159,6 @@ int invalidator_tell(const struct pins *pins, struct error *err)
 	if (!ret)
 		__atomic_fetch_add(generation, 1, __ATOMIC_SEQ_CST);
 	return ret == -ENOENT ? 0 : ret;
-}
-
-bool invalidator_routes_are_synced(const struct pins *pins, uint64_t *ret_changes)
-{
-	_cleanup_default_changes_ struct nk_default_changes *changes = NULL;
-
-	*ret_changes = 0;
-	if (invalidator_state(pins) != INVALIDATOR_ATTACHED ||
-	    default_changes_open(pins, &changes, NULL))
-		return false;
-	*ret_changes = __atomic_load_n(&changes->count, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(&changes->synced, __ATOMIC_SEQ_CST) == *ret_changes;
-}
-
-void invalidator_routes_synced(const struct pins *pins, uint64_t changes)
-{
-	_cleanup_default_changes_ struct nk_default_changes *shared = NULL;
-
-	if (changes && !default_changes_open(pins, &shared, NULL))
-		__atomic_store_n(&shared->synced, changes, __ATOMIC_SEQ_CST);
 }
 
 void invalidator_program_ids(const struct pins *pins, uint32_t ids[INVALIDATOR_PROGRAMS])

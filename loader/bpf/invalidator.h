@@ -4,7 +4,6 @@
 #ifndef NKCTL_BPF_INVALIDATOR_H
 #define NKCTL_BPF_INVALIDATOR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,16 +46,6 @@ void invalidator_mend(const struct pins *pins);
  * Return: 0, also where none are.
  */
 int invalidator_tell(const struct pins *pins, struct error *err);
-
-/**
- * invalidator_routes_are_synced() - whether the IPv6 default routes are those of which the last
- * invalidator_routes_synced() told.
- * @ret_changes: for the next one, where they aren't: to be asked before they are read
- */
-bool invalidator_routes_are_synced(const struct pins *pins, uint64_t *ret_changes);
-
-/* invalidator_routes_synced() - all that follows from the routes has been done. */
-void invalidator_routes_synced(const struct pins *pins, uint64_t changes);
 
 /* invalidator_program_ids() - of the attached programs; 0 where one isn't. */
 void invalidator_program_ids(const struct pins *pins, uint32_t ids[INVALIDATOR_PROGRAMS]);

@@ -31,15 +31,13 @@ int routes_load(const struct pins *pins, struct error *err)
 	return ret;
 }
 
-/*
- * One read(2) walks over all routes unless its buffer is full before, and after the end another one
- * would once more (bpf_seq_read(), kernel/bpf/bpf_iter.c).
- */
+/* One read(2) is enough: see the program. */
 int routes_read_default(const struct pins *pins, struct nk_default_route *routes, size_t max,
 			size_t *ret_count, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PINS_PATH_SIZE];
+	size_t count;
 	ssize_t len;
 
 	if (pins->base_fd < 0)
@@ -51,10 +49,13 @@ int routes_read_default(const struct pins *pins, struct nk_default_route *routes
 	len = read(fd, routes, max * sizeof(*routes));
 	if (len < 0)
 		return error_sys(err, errno, "read %s", path);
-	for (size_t i = 0; i < (size_t)len / sizeof(*routes); i++)
+	count = (size_t)len / sizeof(*routes);
+	if (count && routes[count - 1].ifindex == NK_DEFAULT_ROUTES_END)
+		count--;
+	for (size_t i = 0; i < count; i++)
 		if (!routes[i].ifindex)
 			return error_set(err, ENOENT, "%s tells of a nexthop object", path);
-	*ret_count = (size_t)len / sizeof(*routes);
+	*ret_count = count;
 	return 0;
 }
 

@@ -51,7 +51,7 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 	/* Also where there is nothing to detach: an earlier one may have been killed. */
 	struct unlisting unlisting = { .expedite_fd = pins_expedite(&node->datapath.pins) };
 	_cleanup_close_ int lock_fd = -1;
-	struct link_info link;
+	struct link_info link = { 0 };
 	int ret;
 
 	ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true, &lock_fd,

@@ -9,14 +9,13 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
-#include "bpf/invalidator.h"
 #include "bpf/rescue.h"
 #include "bpf/routes.h"
 #include "core/sysctl.h"
 #include "nl/inet.h"
 #include "nl/link.h"
 
-#define DEFAULT_ROUTES_MAX 32
+#define DEFAULT_ROUTES_MAX NK_DEFAULT_ROUTES_MAX /* of each family */
 
 /* What a setting is recorded as that was left as found. */
 #define UNCHANGED (-1)
@@ -48,30 +47,22 @@ static int default_routes_v6(const struct pins *pins, struct default_route *rout
 	return 0;
 }
 
-static int default_devices_read_v4(struct default_devices *ret_devices, struct error *err)
-{
-	return inet_default_routes(AF_INET, ret_devices->routes, DEFAULT_ROUTES_MAX,
-				   &ret_devices->count, err);
-}
-
-static int default_devices_add_v6(const struct pins *pins, struct default_devices *devices,
-				  struct error *err)
-{
-	size_t count;
-	int ret = default_routes_v6(pins, devices->routes + devices->count, DEFAULT_ROUTES_MAX,
-				    &count, err);
-
-	if (!ret)
-		devices->count += count;
-	return ret;
-}
-
 static int default_devices_read(const struct pins *pins, struct default_devices *ret_devices,
 				struct error *err)
 {
-	int ret = default_devices_read_v4(ret_devices, err);
+	struct default_devices devices = { 0 };
+	size_t count;
+	int ret;
 
-	return ret ? ret : default_devices_add_v6(pins, ret_devices, err);
+	ret = inet_default_routes(AF_INET, devices.routes, DEFAULT_ROUTES_MAX, &devices.count, err);
+	if (!ret)
+		ret = default_routes_v6(pins, devices.routes + devices.count, DEFAULT_ROUTES_MAX,
+					&count, err);
+	if (ret)
+		return ret;
+	devices.count += count;
+	*ret_devices = devices;
+	return 0;
 }
 
 static bool default_devices_have(const struct default_devices *devices, int ifindex)
@@ -268,18 +259,12 @@ static bool uplink_list_has(const struct uplink_list *list, int ifindex)
 	return false;
 }
 
-/* Devices of IPv6's default routes are known, unless these have changed since the last time. */
 int uplinks_sync(struct node *node, struct error *err)
 {
-	const struct pins *pins = &node->datapath.pins;
 	_cleanup_uplink_list_ struct uplink_list known = { 0 };
 	struct default_devices devices;
-	uint64_t changes;
-	bool is_synced = invalidator_routes_are_synced(pins, &changes);
-	int ret = default_devices_read_v4(&devices, err);
+	int ret = default_devices_read(&node->datapath.pins, &devices, err);
 
-	if (!ret && !is_synced)
-		ret = default_devices_add_v6(pins, &devices, err);
 	if (!ret)
 		ret = uplink_list_read(&node->datapath, &known, err);
 	if (!ret)
@@ -287,8 +272,6 @@ int uplinks_sync(struct node *node, struct error *err)
 	for (size_t i = 0; !ret && i < devices.count; i++)
 		if (!uplink_list_has(&known, devices.routes[i].ifindex))
 			ret = uplink_sync_device(node, devices.routes[i].ifindex, err);
-	if (!ret && !is_synced)
-		invalidator_routes_synced(pins, changes);
 	return ret;
 }
 

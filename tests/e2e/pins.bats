@@ -14,13 +14,12 @@ bpffs_unmount()
 	expect_not "no pin is left" ls $PINS
 }
 
-# Prints which maps are pinned. A configuration is the programs' own, each load's; changes of default routes are
-# counted by the programs that see them, which are gone with their links.
+# Prints which maps are pinned. A configuration is the programs' own, each load's.
 map_ids()
 {
 	local map
 	for map in $PINS/maps/*; do
-		[[ $map == */@(config|default_changes) ]] || echo "${map##*/} $(bpftool -j map show pinned "$map" | jq .id)"
+		[[ $map == */config ]] || echo "${map##*/} $(bpftool -j map show pinned "$map" | jq .id)"
 	done
 }
 
