@@ -15,8 +15,6 @@
 #include "nl/inet.h"
 #include "nl/link.h"
 
-#define DEFAULT_ROUTES_MAX NK_DEFAULT_ROUTES_MAX /* of each family */
-
 /* What a setting is recorded as that was left as found. */
 #define UNCHANGED (-1)
 #define UPLINK_UNCHANGED(flags)                                   \
@@ -26,7 +24,7 @@
 
 /* struct default_devices - devices of the default routes of both families, IPv4 first. */
 struct default_devices {
-	struct default_route routes[2 * DEFAULT_ROUTES_MAX];
+	struct default_route routes[2 * NK_DEFAULT_ROUTES_MAX];
 	size_t count;
 };
 
@@ -38,7 +36,7 @@ struct default_devices {
 static int default_routes_v6(const struct pins *pins, struct default_route *routes, size_t max,
 			     size_t *ret_count, struct error *err)
 {
-	struct nk_default_route found[DEFAULT_ROUTES_MAX];
+	struct nk_default_route found[NK_DEFAULT_ROUTES_MAX];
 
 	if (!pins || routes_read_default(pins, found, max, ret_count, NULL))
 		return inet_default_routes(AF_INET6, routes, max, ret_count, err);
@@ -54,9 +52,10 @@ static int default_devices_read(const struct pins *pins, struct default_devices 
 	size_t count;
 	int ret;
 
-	ret = inet_default_routes(AF_INET, devices.routes, DEFAULT_ROUTES_MAX, &devices.count, err);
+	ret = inet_default_routes(AF_INET, devices.routes, NK_DEFAULT_ROUTES_MAX, &devices.count,
+				  err);
 	if (!ret)
-		ret = default_routes_v6(pins, devices.routes + devices.count, DEFAULT_ROUTES_MAX,
+		ret = default_routes_v6(pins, devices.routes + devices.count, NK_DEFAULT_ROUTES_MAX,
 					&count, err);
 	if (ret)
 		return ret;

@@ -47,8 +47,10 @@ sequence() # REQUEST-REGEX COMMAND...
 }
 
 @test "who comes last turns the switch off" {
-	start other host flock --no-fork --shared /sys/fs/bpf/nkctl*/locks/expedite sleep 60
-	sleep 0.2
+	local lock
+	lock=$(echo /sys/fs/bpf/nkctl*/locks/expedite)
+	start other host flock --no-fork --shared "$lock" sleep 60
+	eventually "another is there" eval "! flock --nonblock --exclusive $lock true"
 	attach c1
 	expect_switch "while another is there" $ON_BY_NKCTL
 	stop other
@@ -72,6 +74,7 @@ sequence() # REQUEST-REGEX COMMAND...
 	defer eval "echo 0 >$SWITCH"
 	attach c1
 	expect_switch "after an attach" 1
+	expect_match "doctor tells" 'grace-periods .*always expedited' "$(nkctl doctor || true)"
 	nkctl detach --ns c1
 	expect_switch "after a detach" 1
 }

@@ -25,14 +25,19 @@ static const struct family ipv6 = { packet_ipv6, REMOTE_V6, OTHER_V6, "fd00:88::
 
 static struct prog_run run;
 
-/* Runs a packet from the uplink, and expects what becomes of it. */
-static void expect_verdict(const struct family *family, const char *daddr, int verdict)
+static void run_from_uplink(const struct family *family, const char *daddr, size_t payload_len)
 {
 	memset(&run, 0, sizeof(run));
 	run.ifindex = (int)if_nametoindex(UPLINK);
-	family->build(&run.packet, family->remote, daddr, IPPROTO_UDP, 64);
+	family->build(&run.packet, family->remote, daddr, IPPROTO_UDP, payload_len);
 	packet_macs(&run.packet, uplink_mac, router_mac);
 	prog_run(progs->progs.nk_uplink, &run);
+}
+
+/* Runs a packet from the uplink, and expects what becomes of it. */
+static void expect_verdict(const struct family *family, const char *daddr, int verdict)
+{
+	run_from_uplink(family, daddr, 64);
 	assert_int_equal(run.verdict, verdict);
 }
 
@@ -72,11 +77,7 @@ static void test_too_large_behind_small(void **state)
 	const struct family *family = *state;
 
 	expect_verdict(family, family->endpoint, VERDICT_REDIRECT);
-	memset(&run, 0, sizeof(run));
-	run.ifindex = (int)if_nametoindex(UPLINK);
-	family->build(&run.packet, family->remote, family->endpoint, IPPROTO_UDP, ENDPOINT_MTU);
-	packet_macs(&run.packet, uplink_mac, router_mac);
-	prog_run(progs->progs.nk_uplink, &run);
+	run_from_uplink(family, family->endpoint, ENDPOINT_MTU);
 	assert_int_equal(run.verdict, VERDICT_STACK);
 }
 
