@@ -13,6 +13,18 @@
 #include "nl/message.h"
 #include "nl/netkit_uapi.h"
 
+/*
+ * Theory of operation
+ *
+ * The alias says whose a device is, and a later mark that the device is finished: the length of its
+ * queue, which a device without a queue makes no use of. Most other changes to a device that is
+ * up, the alias among them, have the kernel look at every IPv6 route of the node (do_setlink()
+ * notifies of NETDEV_CHANGE, and addrconf_notify() calls rt6_sync_up()); that length is told to
+ * nobody who would.
+ */
+#define UNFINISHED_QUEUE_LEN 0x6e6b /* "nk" in ASCII */
+#define FINISHED_QUEUE_LEN   1000   /* the kernel's DEFAULT_TX_QUEUE_LEN, include/net/pkt_sched.h */
+
 static struct nlmsghdr *link_request(struct nlsock_request *request, uint16_t type, uint16_t flags,
 				     int ifindex, struct ifinfomsg **ret_info)
 {
@@ -34,6 +46,7 @@ static struct nlmsghdr *pair_request(struct nlsock_request *request, const struc
 
 	mnl_attr_put_strz(header, IFLA_IFNAME, spec->primary_name);
 	mnl_attr_put_u32(header, IFLA_GROUP, spec->group);
+	mnl_attr_put_u32(header, IFLA_TXQLEN, UNFINISHED_QUEUE_LEN);
 	mnl_attr_put_u32(header, IFLA_MTU, spec->mtu);
 	return header;
 }
@@ -146,6 +159,9 @@ static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
 	case IFLA_GROUP:
 		link->group = attr_u32(attr);
 		break;
+	case IFLA_TXQLEN:
+		link->tx_queue_len = attr_u32(attr);
+		break;
 	case IFLA_MTU:
 		link->mtu = attr_u32(attr);
 		break;
@@ -165,6 +181,12 @@ static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
 	}
 }
 
+void link_info_complete(struct link_info *link)
+{
+	if (link->tx_queue_len == UNFINISHED_QUEUE_LEN)
+		*link->alias = '\0';
+}
+
 static int link_parse(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *info = message_header(message, sizeof(*info));
@@ -181,6 +203,7 @@ static int link_parse(const struct nlmsghdr *message, void *data)
 	mnl_attr_for_each (attr, message, sizeof(*info)) {
 		link_parse_attr(attr, link);
 	}
+	link_info_complete(link);
 	return MNL_CB_OK;
 }
 
@@ -214,32 +237,39 @@ int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link
 	return link_get(nl, link_request(&request, RTM_GETLINK, 0, ifindex, &info), ret_link, err);
 }
 
-int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *err)
+static void link_put_inet(struct nlmsghdr *header)
 {
-	struct nlsock_request request;
-	struct ifinfomsg *info;
-	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
-	struct nlattr *spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
 	struct nlattr *inet = mnl_attr_nest_start(header, AF_INET);
 	struct nlattr *conf = mnl_attr_nest_start(header, IFLA_INET_CONF);
 
-	mnl_attr_put_u32(header, IPV4_DEVCONF_FORWARDING, on);
+	mnl_attr_put_u32(header, IPV4_DEVCONF_FORWARDING, true);
 	mnl_attr_nest_end(header, conf);
 	mnl_attr_nest_end(header, inet);
-	mnl_attr_nest_end(header, spec);
-	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
-int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err)
+static void link_put_inet6(struct nlmsghdr *header)
 {
-	struct nlsock_request request;
-	struct ifinfomsg *info;
-	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
-	struct nlattr *spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
 	struct nlattr *inet6 = mnl_attr_nest_start(header, AF_INET6);
 
 	mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(header, inet6);
+}
+
+int link_configure(struct nlsock *nl, int ifindex, const struct link_config *config,
+		   struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+	struct nlattr *spec;
+
+	if (config->alias)
+		mnl_attr_put_strz(header, IFLA_IFALIAS, config->alias);
+	spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+	if (config->forwarding)
+		link_put_inet(header);
+	if (config->no_link_local)
+		link_put_inet6(header);
 	mnl_attr_nest_end(header, spec);
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
@@ -301,13 +331,13 @@ int link_up(struct nlsock *nl, int ifindex, struct error *err)
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
-int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct error *err)
+int link_finish(struct nlsock *nl, int ifindex, struct error *err)
 {
 	struct nlsock_request request;
 	struct ifinfomsg *info;
 	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
 
-	mnl_attr_put_strz(header, IFLA_IFALIAS, alias);
+	mnl_attr_put_u32(header, IFLA_TXQLEN, FINISHED_QUEUE_LEN);
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 

@@ -40,7 +40,8 @@ struct pair_spec {
  * netkit_create() - make a netkit pair whose peer may send nothing until a program allows it.
  *
  * The peer's policy is blackhole from its first moment (drivers/net/netkit.c); the primary's is
- * forward, since what enters a container was decided before. Both ends are down.
+ * forward, since what enters a container was decided before. Both ends are down, and the primary
+ * isn't finished before link_finish().
  *
  * Return: 0; -EEXIST where either name is taken; -EOPNOTSUPP where the kernel has no netkit.
  */
@@ -56,11 +57,12 @@ int veth_create(struct nlsock *nl, const struct pair_spec *spec, struct error *e
 struct link_info {
 	int ifindex;
 	char name[IF_NAMESIZE];
-	char alias[LINK_ALIAS_SIZE]; /* empty: none */
+	char alias[LINK_ALIAS_SIZE]; /* empty: none, or the device isn't finished */
 	char kind[LINK_KIND_SIZE];   /* "netkit", "veth" ...; empty: a real device */
 	uint32_t group;
 	uint32_t mtu;
 	uint32_t flags; /* IFF_* */
+	uint32_t tx_queue_len;
 	uint16_t type;  /* ARPHRD_* */
 	uint8_t mac[NK_ETH_ALEN];
 	int peer_netnsid;       /* of the peer's namespace; -1: none or this one */
@@ -69,6 +71,9 @@ struct link_info {
 	bool netkit_peer_drops; /* the peer's policy is blackhole */
 };
 
+/* link_info_complete() - when all that the kernel tells of a device has been noted. */
+void link_info_complete(struct link_info *link);
+
 /* link_get*() - one device. Return: 0; -ENODEV where there is none. */
 int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_link,
 		     struct error *err);
@@ -76,12 +81,19 @@ int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link
 		      struct error *err);
 
 /**
- * link_forwarding_set() - IPv4 forwarding of one device, never the global switch.
+ * struct link_config - what to change of a device.
+ * @alias: shorter than LINK_ALIAS_SIZE; NULL: it stays
+ * @forwarding: turn on IPv4 forwarding, of this device, never the global switch
+ * @no_link_local: make no IPv6 link-local address when it comes up
  */
-int link_forwarding_set(struct nlsock *nl, int ifindex, bool on, struct error *err);
+struct link_config {
+	const char *alias;
+	bool forwarding, no_link_local;
+};
 
-/* link_addr_gen_none() - make no IPv6 link-local address when the device comes up. */
-int link_addr_gen_none(struct nlsock *nl, int ifindex, struct error *err);
+/* link_configure() - best while it is down: see link.c. */
+int link_configure(struct nlsock *nl, int ifindex, const struct link_config *config,
+		   struct error *err);
 
 /**
  * link_ipv6_is_on() - whether a device's setting disable_ipv6 is known to be off.
@@ -96,8 +108,8 @@ int link_ipv6_is_on(struct nlsock *nl, int ifindex, bool *ret_on, struct error *
 /* link_up() - set a device up. */
 int link_up(struct nlsock *nl, int ifindex, struct error *err);
 
-/* link_alias_set() - @alias is shorter than LINK_ALIAS_SIZE. */
-int link_alias_set(struct nlsock *nl, int ifindex, const char *alias, struct error *err);
+/* link_finish() - a pair's primary is finished, and its alias valid from now on. */
+int link_finish(struct nlsock *nl, int ifindex, struct error *err);
 
 /* link_delete() - delete a device, and with it its peer. Return: 0; -ENODEV: it was gone. */
 int link_delete(struct nlsock *nl, int ifindex, struct error *err);

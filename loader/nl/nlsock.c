@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/netns.h"
 #include "nl/message.h"
@@ -14,8 +15,8 @@
 /* The kernel fills dumps up to 32 KiB when the reader's buffer is that large (af_netlink.c). */
 #define NL_RECEIVE_SIZE 32768
 
-/* What the kernel's first part of a dump fits into, whatever the page size (NLMSG_GOODSIZE). */
-#define NL_RECEIVE_LITTLE 8192
+/* The kernel's first part of a dump fits into a page, but is never larger (NLMSG_GOODSIZE). */
+#define NL_RECEIVE_LITTLE_MAX 8192
 
 struct nlsock {
 	struct mnl_socket *socket;
@@ -90,7 +91,11 @@ int nlsock_open_sock_diag(struct nlsock **ret_nl, struct error *err)
 
 void nlsock_expect_little(struct nlsock *nl)
 {
-	nl->receive_size = NL_RECEIVE_LITTLE;
+	long page_size = sysconf(_SC_PAGESIZE);
+
+	nl->receive_size = page_size > 0 && page_size < NL_RECEIVE_LITTLE_MAX
+				   ? (size_t)page_size
+				   : NL_RECEIVE_LITTLE_MAX;
 }
 
 static int nlsock_open_here(void *data, struct error *err)

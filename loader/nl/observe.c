@@ -23,6 +23,7 @@ static void link_info_read(struct rtnl_link *source, struct link_info *link)
 		.group = rtnl_link_get_group(source),
 		.mtu = rtnl_link_get_mtu(source),
 		.flags = rtnl_link_get_flags(source),
+		.tx_queue_len = rtnl_link_get_txqlen(source),
 		.type = (uint16_t)rtnl_link_get_arptype(source),
 		.peer_ifindex = rtnl_link_get_link(source),
 		.peer_netnsid = -1,
@@ -36,6 +37,7 @@ static void link_info_read(struct rtnl_link *source, struct link_info *link)
 		(void)strncpy(link->kind, kind, sizeof(link->kind) - 1);
 	if (mac && nl_addr_get_len(mac) == NK_ETH_ALEN)
 		memcpy(link->mac, nl_addr_get_binary_addr(mac), NK_ETH_ALEN);
+	link_info_complete(link);
 }
 
 static int link_list_fill(struct nl_cache *cache, uint32_t group, struct link_list *list)

@@ -16,12 +16,12 @@
  *  4. the uplinks are looked after, now that nobody else can refuse the attach
  *  5. the program is attached: the one step that waits for an RCU grace period
  *  6. limits of bandwidth are set, if there are any
- *  7. the host's side is set up: forwarding, up, routes
+ *  7. the host's side is set up: alias, forwarding, up, routes
  *  8. the container's side is set up: up, addresses, routes
  *  9. what there is to tell is read
- * 10. the alias is written. It is the commit: a device of our group without one, whose lock
- *     nobody holds, is the remains of an attach that was killed, and the next attach of that
- *     identity, or its detach, removes it
+ * 10. the device is marked as finished, and its alias counts. That is the commit: a device of our
+ *     group that isn't, whose lock nobody holds, is the remains of an attach that was killed, and
+ *     the next attach of that identity, or its detach, removes it
  *
  * A failure on the way deletes the ports, the claims and the pair; everything else hangs on the
  * pair.
@@ -570,7 +570,12 @@ static struct endpoint_setup attach_setup(const struct attach *attach)
 static int host_side_setup(struct attach *attach, struct error *err)
 {
 	struct endpoint_setup setup = attach_setup(attach);
-	int ret = host_setup(&setup, err);
+	char alias[IDENTITY_ALIAS_SIZE];
+	int ret;
+
+	identity_alias(&attach->request->identity, alias);
+	setup.alias = alias;
+	ret = host_setup(&setup, err);
 
 	log_step("host_setup");
 	return ret;
@@ -751,13 +756,10 @@ static int attach_report(struct attach *attach, struct error *err)
 
 static int attach_commit(struct attach *attach, struct error *err)
 {
-	char alias[IDENTITY_ALIAS_SIZE];
-	int ret;
+	int ret = link_finish(attach->node->nl, attach->ifindex, err);
 
-	identity_alias(&attach->request->identity, alias);
-	ret = link_alias_set(attach->node->nl, attach->ifindex, alias, err);
 	log_step("commit");
-	return ret ? error_prefix(err, "name the device %s", attach->pair.primary_name) : 0;
+	return ret ? error_prefix(err, "finish the device %s", attach->pair.primary_name) : 0;
 }
 
 /*

@@ -47,15 +47,15 @@ static int primary_force_forwarding(const char *name, struct error *err)
 static int primary_forward(const struct endpoint_setup *setup, struct error *err)
 {
 	const char *name = setup->primary_name;
-	int ret = link_forwarding_set(setup->host, setup->ifindex, true, err);
+	const struct link_config config = { .alias = setup->alias,
+					    .forwarding = true,
+					    .no_link_local = setup_has_ipv6(setup) };
+	int ret = link_configure(setup->host, setup->ifindex, &config, err);
 
 	if (ret)
-		return error_prefix(err, "turn IPv4 forwarding on for %s", name);
-	if (!setup_has_ipv6(setup))
+		return error_prefix(err, "configure the device %s", name);
+	if (!config.no_link_local)
 		return 0;
-	ret = link_addr_gen_none(setup->host, setup->ifindex, err);
-	if (ret)
-		return error_prefix(err, "set %s's address generation", name);
 	ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
 	return ret ? ret : primary_force_forwarding(name, err);
 }
@@ -144,7 +144,8 @@ static int container_prepare_ipv6(const struct endpoint_setup *setup, struct err
 		ret = netns_run(setup->netns_fd, container_enable_ipv6, ifname, err);
 	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
 	if (!ret && setup->noarp)
-		ret = link_addr_gen_none(setup->container, setup->peer_ifindex, err);
+		ret = link_configure(setup->container, setup->peer_ifindex,
+				     &(struct link_config){ .no_link_local = true }, err);
 	return ret;
 }
 

@@ -42,6 +42,7 @@ struct endpoint_routes {
  * @host, @container: rtnetlink sockets of the two namespaces
  * @netns_fd: the container's namespace
  * @primary_name, @ifindex: the host's end
+ * @alias: that it is to have; NULL: it has one
  * @peer_name, @peer_ifindex, @peer_mac: the container's end
  * @noarp: l3 mode: neither end asks for, or has a use for, MAC addresses
  * @network: of which the addresses are; one that is in none of its subnets has no gateway
@@ -52,7 +53,7 @@ struct endpoint_routes {
 struct endpoint_setup {
 	struct nlsock *host, *container;
 	int netns_fd;
-	const char *primary_name, *peer_name;
+	const char *primary_name, *peer_name, *alias;
 	int ifindex, peer_ifindex;
 	const uint8_t *peer_mac;
 	bool noarp;
@@ -62,7 +63,7 @@ struct endpoint_setup {
 	size_t address_count;
 };
 
-/* host_setup() - the primary forwards and is up, and the host has routes to the container. */
+/* host_setup() - the primary has its alias, forwards and is up, and the host has its routes. */
 int host_setup(const struct endpoint_setup *setup, struct error *err);
 
 /**

@@ -53,6 +53,7 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	expect_match "its name" '^nk[0-9a-f]{12}$' "$primary"
 	expect_match "its kind" " $E2E_DEVICE " "$link"
 	expect_match "its identity" 'alias nkctl:default/c1/eth0' "$link"
+	expect_match "its queue's length is the kernel's" ' qlen 1000$' "${link%%$'\n'*}"
 	expect_match "the IPv4 route" "^10.88.0.2 dev $primary .*scope link src $GATEWAY4" \
 		"$(ip route show 10.88.0.2)"
 	expect_match "the IPv6 route" "^fd00:88::2 dev $primary .*src $GATEWAY6" \

@@ -68,7 +68,7 @@ load cni
 	local config
 	config=$(cni_config "$BUILT_IN")
 	expect_cni 'attached' ADD c1 "$config"
-	ip link set "$(answered '.interfaces[0].name')" alias '' # as a kill before the commit leaves it
+	device_unfinish "$(answered '.interfaces[0].name')"
 	expect_cni 'attached again' ADD c1 "$config"
 	expect_same 'one endpoint' pods/c1/eth0 "$(attached)"
 }

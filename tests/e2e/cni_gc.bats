@@ -33,7 +33,7 @@ load cni
 	config=$(cni_config "$BUILT_IN")
 	expect_cni 'attached' ADD c1 "$config"
 	expect_cni 'attached' ADD c2 "$config"
-	ip link set "$(answered '.interfaces[0].name')" alias ''
+	device_unfinish "$(answered '.interfaces[0].name')"
 	expect_cni 'collected' GC c1 "$(jq -c '. + {"cni.dev/valid-attachments": [
 		{containerID: "c1", ifname: "eth0"}]}' <<<"$config")"
 	expect_same 'what stays' pods/c1/eth0 "$(attached)"
@@ -43,11 +43,11 @@ load cni
 	local config
 	config=$(cni_config '{"subnets": ["10.91.0.0/30"]}')
 	expect_cni 'attached' ADD c1 "$config"
-	ip link set "$(answered '.interfaces[0].name')" alias ''
+	device_unfinish "$(answered '.interfaces[0].name')"
 	expect_cni 'the last address' ADD c2 "$config"
 	expect_same 'that one' 10.91.0.2/32 "$(answered '.ips[0].address')"
 	expect_same 'one endpoint' pods/c2/eth0 "$(attached)"
-	ip link set "$(answered '.interfaces[0].name')" alias ''
+	device_unfinish "$(answered '.interfaces[0].name')"
 	expect_cni 'an address asked for' ADD c1 "$(jq -c '. + {runtimeConfig: {ips: ["10.91.0.2"]}}' <<<"$config")"
 	expect_same 'one endpoint' pods/c1/eth0 "$(attached)"
 	expect_cni_error 'what lives keeps its own' 103 'no address' ADD c2 "$config"

@@ -231,6 +231,9 @@ shown() # ID FIELD
 
 primary_of() { shown "$1" 'host device'; }
 
+# A primary as a kill right before the commit of its attach leaves it.
+device_unfinish() { ip link set "$1" txqueuelen 0x6e6b; } # DEVICE
+
 # The MAC address that nkctl tells of a container; all zeros where it has none.
 container_mac() # ID
 {
