@@ -22,15 +22,6 @@ struct valid {
 	size_t count;
 };
 
-/* Keep the first error and its words. */
-static void error_keep(int *ret, struct error *err, int one, const struct error *one_err)
-{
-	if (one && !*ret) {
-		*ret = one;
-		*err = *one_err;
-	}
-}
-
 static bool is_valid(const struct valid *valid, const struct identity *identity)
 {
 	for (size_t i = 0; i < valid->count; i++)

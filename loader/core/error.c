@@ -63,6 +63,14 @@ int error_prefix(struct error *err, const char *format, ...)
 	return err->code;
 }
 
+void error_keep(int *ret, struct error *err, int one, const struct error *one_err)
+{
+	if (one && !*ret) {
+		*ret = one;
+		*err = *one_err;
+	}
+}
+
 int error_exit_status(int code)
 {
 	switch (abs(code)) {

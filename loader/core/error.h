@@ -45,6 +45,13 @@ __attribute__((format(printf, 3, 4))) int error_sys(struct error *err, int code,
 __attribute__((format(printf, 2, 3))) int error_prefix(struct error *err, const char *format, ...);
 
 /**
+ * error_keep() - the first of several errors, and its words.
+ * @ret, @err: the first so far; 0 while there is none
+ * @one, @one_err: another one, or 0
+ */
+void error_keep(int *ret, struct error *err, int one, const struct error *one_err);
+
+/**
  * error_exit_status() - the exit status that a failure of @code gives the command.
  * @code: errno, of either sign
  *

@@ -29,15 +29,6 @@
 #define PROGRAMS_GONE_LOOK_US     5000
 #define PROGRAMS_GONE_LOOK_MAX_US 100000
 
-/* Keep the first error and its words: @one may overwrite @err only while there is none. */
-static void error_keep(int *ret, struct error *err, int one, const struct error *one_err)
-{
-	if (one && !*ret) {
-		*ret = one;
-		*err = *one_err;
-	}
-}
-
 /* The kernel takes its time to free a device: meanwhile, the next ones are taken off its lists. */
 static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
 {
