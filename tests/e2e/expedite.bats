@@ -79,14 +79,40 @@ sequence() # REQUEST-REGEX COMMAND...
 	expect_switch "after a detach" 1
 }
 
-@test "where the switch can't be turned an attach works nevertheless, and doctor tells" {
+# An attach, a doctor and a detach, with the mounts that MOUNTS makes. What they write is in $CALLS.
+expect_attached_with() # MOUNTS DOCTOR-REGEX
+{
+	local doctor=$BATS_TEST_TMPDIR/doctor
+	CALLS=$BATS_TEST_TMPDIR/calls
 	# shellcheck disable=SC2016 # for the inner shell
-	expect "an attach and a detach" unshare --mount sh -euc '
+	expect "an attach and a detach" unshare --mount strace -f -e trace=pwrite64 -o "$CALLS" \
+		sh -euc "$1"'
+			"$0" attach --ns c1 --device "$1"
+			"$0" doctor >"$2" || true
+			"$0" detach --ns c1' "$NKCTL_PROGRAM" "$E2E_DEVICE" "$doctor"
+	expect_match "doctor tells" "grace-periods .*$2" "$(<"$doctor")"
+}
+
+@test "where the switch can't be turned an attach works nevertheless" {
+	expect_attached_with '
 		mount --bind /sys/kernel /sys/kernel
-		mount -o remount,bind,ro /sys/kernel
-		"$0" attach --ns c1 --device "$1"
-		"$0" doctor >"$2" || true
-		"$0" detach --ns c1' "$NKCTL_PROGRAM" "$E2E_DEVICE" "$BATS_TEST_TMPDIR/doctor"
-	expect "doctor tells" grep -q "grace-periods .*can't be written" "$BATS_TEST_TMPDIR/doctor"
-	expect_switch "untouched" $OFF
+		mount -o remount,bind,ro /sys/kernel' "can't be written"
+	expect_not "the switch is turned" grep -F pwrite64 "$CALLS"
+}
+
+@test "where grace periods are to be normal an attach works nevertheless" {
+	echo 1 >"$BATS_TEST_TMPDIR/rcu_normal"
+	expect_attached_with "mount --bind $BATS_TEST_TMPDIR/rcu_normal /sys/kernel/rcu_normal" 'never expedited'
+	expect_switch "after a detach" $OFF
+}
+
+@test "the switch of a kernel for real time stays as it is" {
+	local sys=$BATS_TEST_TMPDIR/sys
+	mkdir -p "$sys/btf"
+	echo 0 >"$sys/rcu_expedited"
+	touch "$sys/realtime"
+	expect_attached_with "
+		mount --bind /sys/kernel/btf $sys/btf
+		mount --rbind $sys /sys/kernel" 'not expedited on a kernel for real time'
+	expect_not "the switch is turned" grep -F pwrite64 "$CALLS"
 }
