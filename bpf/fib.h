@@ -253,6 +253,7 @@ static __always_inline enum nk_route fib_route(struct __sk_buff *skb, union nk_f
 static __always_inline void fib_keep(struct nk_path *path, const struct bpf_fib_lookup *fib,
 				     enum nk_route route, enum nk_path_kind kind)
 {
+	barrier_var(path); /* see path_keep_endpoint() */
 	if (!path || route != NK_ROUTE_DIRECT)
 		return;
 	path->kind = kind;

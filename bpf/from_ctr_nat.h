@@ -268,6 +268,7 @@ static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *sk
 {
 	int step;
 
+	barrier_var(flow); /* see path_keep_endpoint() */
 	if (likely(flow && (!flow->egress || flow->egress == egress)))
 		return flow;
 	if (flow)

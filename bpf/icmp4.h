@@ -115,9 +115,11 @@ static __always_inline bool icmp4_write(struct __sk_buff *skb, __u32 l3_offset,
 		.code = code,
 		.info = bpf_htonl(info),
 	};
+	quote_len = icmp_len(quote_len, NK_ICMP_QUOTE_MIN, NK_ICMP_QUOTE_MAX);
 	if (bpf_skb_load_bytes(skb, l3_offset, answer->quote, quote_len) ||
 	    !icmp4_choose_source(skb, &answer->ip))
 		return false;
+	len = icmp_len(len, sizeof(*answer) - NK_ICMP_QUOTE_MAX, sizeof(*answer));
 	answer->ip.check = icmp4_checksum(&answer->ip, sizeof(answer->ip));
 	answer->checksum = icmp4_checksum(&answer->type, len - sizeof(answer->ip));
 	return icmp_resize(skb, l3_offset + len) &&

@@ -113,9 +113,11 @@ static __always_inline bool icmp6_write(struct __sk_buff *skb, __u32 l3_offset,
 		.code = type == NK_ICMP6_UNREACHABLE ? NK_ICMP6_ADDRESS_UNREACHABLE : 0,
 		.info = bpf_htonl(info),
 	};
+	quote_len = icmp_len(quote_len, NK_ICMP6_QUOTE_MIN, NK_ICMP6_QUOTE_MAX);
 	if (bpf_skb_load_bytes(skb, l3_offset, answer->quote, quote_len) ||
 	    !icmp6_choose_source(skb, &answer->ip6))
 		return false;
+	len = icmp_len(len, sizeof(*answer) - NK_ICMP6_QUOTE_MAX, sizeof(*answer));
 	answer->checksum = ipv6_checksum(&answer->ip6.saddr, message_len, IPPROTO_ICMPV6);
 	return icmp_resize(skb, l3_offset + len) &&
 	       !bpf_skb_store_bytes(skb, l3_offset, answer, len, 0);

@@ -166,6 +166,7 @@ static __always_inline void path_keep(struct nk_path *path)
 static __always_inline void path_keep_endpoint(struct nk_path *path,
 					       const struct nk_endpoint *endpoint)
 {
+	barrier_var(path); /* clang 13 would remember the answer to the next line alone */
 	if (!path)
 		return;
 	path->kind = endpoint->flags & NK_ENDPOINT_PACED ? NK_PATH_PACED : NK_PATH_ENDPOINT;
