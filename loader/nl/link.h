@@ -63,7 +63,7 @@ struct link_info {
 	uint32_t mtu;
 	uint32_t flags; /* IFF_* */
 	uint32_t tx_queue_len;
-	uint16_t type;  /* ARPHRD_* */
+	uint16_t type; /* ARPHRD_* */
 	uint8_t mac[NK_ETH_ALEN];
 	int peer_netnsid;       /* of the peer's namespace; -1: none or this one */
 	int peer_ifindex;       /* in the peer's namespace; 0: none */
