@@ -48,24 +48,33 @@ static __always_inline struct ethhdr *frame_push(struct __sk_buff *skb)
 }
 
 /**
- * endpoint_redirect - send a packet, of which TTL and size are settled, into a container.
+ * endpoint_redirect_by - send a packet, of which TTL and size are settled, into a container.
+ * @by_primary: transmitted by its primary, rather than put into its namespace
  *
  * bpf_redirect_peer() puts it into the container's namespace at once, but only from tc ingress
  * (skb_do_redirect() in net/core/filter.c); from netkit it's transmitted by the primary, and so it
  * is where that paces what goes into the container (pace.bpf.c). Pointers into the packet are
  * invalid afterwards.
  */
-static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
-					     struct __sk_buff *skb, void *data, enum nk_hook hook)
+static __always_inline int endpoint_redirect_by(const struct nk_endpoint *endpoint,
+						struct __sk_buff *skb, void *data,
+						enum nk_hook hook, bool by_primary)
 {
 	struct ethhdr *eth = hook == NK_HOOK_TCX_L3 ? frame_push(skb) : data;
 
 	if (hook == NK_HOOK_TCX_L3 && !eth)
 		return NK_STACK; /* no memory: the stack may have some, and takes another hop */
 	mac_pair_copy(eth, endpoint->mac);
-	if (hook == NK_HOOK_NETKIT || unlikely(endpoint->flags & NK_ENDPOINT_PACED))
-		return bpf_redirect(endpoint->ifindex, 0);
-	return bpf_redirect_peer(endpoint->ifindex, 0);
+	return by_primary ? bpf_redirect(endpoint->ifindex, 0)
+			  : bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
+					     struct __sk_buff *skb, void *data, enum nk_hook hook)
+{
+	return endpoint_redirect_by(endpoint, skb, data, hook,
+				    hook == NK_HOOK_NETKIT ||
+					    unlikely(endpoint->flags & NK_ENDPOINT_PACED));
 }
 
 /* endpoint_redirect_again - the same, where the pointers into the packet are invalid. */

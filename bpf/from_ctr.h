@@ -214,7 +214,7 @@ static __always_inline int from_ctr(struct __sk_buff *skb, enum nk_hook hook)
 			verdict = from_ctr_plain_v4(skb, hook);
 		if (verdict == NK_LONG_WAY)
 			verdict = from_ctr_ipv4(skb, hook);
-		if (nk_config.nat && verdict == NK_UNDECIDED)
+		if (verdict == NK_UNDECIDED && nk_config.nat)
 			verdict = from_ctr_nat_v4(skb, hook);
 		return verdict;
 	case bpf_htons(ETH_P_IPV6):
@@ -222,7 +222,7 @@ static __always_inline int from_ctr(struct __sk_buff *skb, enum nk_hook hook)
 			verdict = from_ctr_plain_v6(skb, hook);
 		if (verdict == NK_LONG_WAY)
 			verdict = from_ctr_ipv6(skb, hook);
-		if (nk_config.nat && verdict == NK_UNDECIDED)
+		if (verdict == NK_UNDECIDED && nk_config.nat)
 			verdict = from_ctr_nat_v6(skb, hook);
 		return verdict;
 	case bpf_htons(ETH_P_ARP):

@@ -66,6 +66,23 @@ static __always_inline struct nk_linear linear_pull(struct __sk_buff *skb, __u32
 	return linear_get(skb);
 }
 
+/**
+ * linear_has - access to a packet's first @len bytes, if it has them.
+ *
+ * As linear_pull(), but compared with the end already, once for most packets.
+ */
+static __always_inline bool linear_has(struct __sk_buff *skb, __u32 len,
+				       struct nk_linear *ret_linear)
+{
+	*ret_linear = linear_get(skb);
+	if (likely(ret_linear->data + len <= ret_linear->end))
+		return true;
+	if (bpf_skb_pull_data(skb, len))
+		return false;
+	*ret_linear = linear_get(skb);
+	return ret_linear->data + len <= ret_linear->end;
+}
+
 /* Whether upper_read() has anything to read. */
 static __always_inline bool upper_is_read(const struct nk_upper *upper)
 {

@@ -25,6 +25,18 @@ static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST && !skb->vlan_present;
 }
 
+/* Protocols in which only the packet that comes in shows who began. */
+static __always_inline bool protocol_is_noted(__u8 protocol)
+{
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_FRAGMENT;
+}
+
+/* Whether nothing but the packet's way is asked for: one question for most packets. */
+static __always_inline bool endpoint_is_plain(const struct nk_endpoint *endpoint)
+{
+	return !(endpoint->flags & (NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PACED));
+}
+
 /* Whether a port may be of a flow, or published: asked of every packet to the host. */
 static __always_inline bool uplink_port_is_watched(struct nk_linear linear, const void *header,
 						   __u8 protocol)
@@ -62,26 +74,38 @@ static __always_inline bool uplink_nat_concerns_v6(struct __sk_buff *skb, enum n
 	       uplink_frame_is_ours(skb);
 }
 
-/* Protocols in which only the packet that comes in shows who began. */
-static __always_inline bool protocol_is_noted(__u8 protocol)
+/* To the host, or to a container in translation. */
+static __always_inline int uplink_to_host_v4(struct __sk_buff *skb, enum nk_hook hook)
 {
-	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_FRAGMENT;
+	int verdict = NK_UNDECIDED;
+
+	if (nk_config.nat && uplink_nat_concerns_v4(skb, hook))
+		verdict = uplink_nat_v4(skb, hook);
+	return verdict == NK_UNDECIDED ? NK_STACK : verdict;
 }
 
-/* Returns NK_UNDECIDED for a destination that is no endpoint's: the host's, which may be
- * translated. */
+static __always_inline int uplink_to_host_v6(struct __sk_buff *skb, enum nk_hook hook)
+{
+	int verdict = NK_UNDECIDED;
+
+	if (nk_config.nat && uplink_nat_concerns_v6(skb, hook))
+		verdict = uplink_nat_v6(skb, hook);
+	return verdict == NK_UNDECIDED ? NK_STACK : verdict;
+}
+
 static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 {
-	struct nk_linear linear = linear_pull(skb, l3_offset(hook) + sizeof(struct iphdr));
-	struct iphdr *ip = linear.data + l3_offset(hook);
-	struct nk_upper upper = { .offset = l3_offset(hook) + sizeof(*ip) };
+	struct nk_upper upper = { .offset = l3_offset(hook) + sizeof(struct iphdr) };
 	struct nk_endpoint *endpoint;
+	struct nk_linear linear;
+	struct iphdr *ip;
 
-	if ((void *)(ip + 1) > linear.end)
+	if (!linear_has(skb, l3_offset(hook) + sizeof(*ip), &linear))
 		return NK_STACK;
+	ip = linear.data + l3_offset(hook);
 	endpoint = inbound_find_v4(&ip->daddr);
 	if (!endpoint)
-		return NK_UNDECIDED;
+		return uplink_to_host_v4(skb, hook);
 	if (!uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (*(__u8 *)ip != NK_IPV4_PLAIN || ip->ttl <= NK_TTL_EXPIRES)
@@ -89,6 +113,10 @@ static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 	upper.protocol = ip->protocol;
 	if (!endpoint_takes(endpoint, skb, l3_offset(hook), &upper))
 		return NK_STACK;
+	if (likely(endpoint_is_plain(endpoint))) {
+		ttl_decrement(ip);
+		return endpoint_redirect_by(endpoint, skb, linear.data, hook, false);
+	}
 	if (nk_config.nat && endpoint->flags & NK_ENDPOINT_MASQUERADE &&
 	    protocol_is_noted(ip->protocol))
 		(void)uplink_routed_v4(skb, hook);
@@ -98,16 +126,17 @@ static __always_inline int uplink_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 
 static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 {
-	struct nk_linear linear = linear_pull(skb, l3_offset(hook) + sizeof(struct ipv6hdr));
-	struct ipv6hdr *ip6 = linear.data + l3_offset(hook);
-	struct nk_upper upper = { .offset = l3_offset(hook) + sizeof(*ip6) };
+	struct nk_upper upper = { .offset = l3_offset(hook) + sizeof(struct ipv6hdr) };
 	struct nk_endpoint *endpoint;
+	struct nk_linear linear;
+	struct ipv6hdr *ip6;
 
-	if ((void *)(ip6 + 1) > linear.end)
+	if (!linear_has(skb, l3_offset(hook) + sizeof(*ip6), &linear))
 		return NK_STACK;
+	ip6 = linear.data + l3_offset(hook);
 	endpoint = inbound_find_v6(&ip6->daddr);
 	if (!endpoint)
-		return NK_UNDECIDED;
+		return uplink_to_host_v6(skb, hook);
 	if (!uplink_frame_is_ours(skb))
 		return NK_STACK;
 	if (ip6->version != 6 || ipv6_is_for_stack(ipv6_is_for_routers(ip6->nexthdr)))
@@ -117,6 +146,10 @@ static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 	upper.protocol = ip6->nexthdr;
 	if (!endpoint_takes(endpoint, skb, l3_offset(hook), &upper))
 		return ipv6_refuse(skb, hook, NK_ICMP6_PACKET_TOO_BIG, endpoint->mtu);
+	if (likely(endpoint_is_plain(endpoint))) {
+		hop_limit_decrement(skb, ip6);
+		return endpoint_redirect_by(endpoint, skb, linear.data, hook, false);
+	}
 	if (nk_config.nat && endpoint->flags & NK_ENDPOINT_MASQUERADE &&
 	    protocol_is_noted(ip6->nexthdr))
 		(void)uplink_routed_v6(skb, hook);
@@ -126,21 +159,14 @@ static __always_inline int uplink_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 
 static __always_inline int uplink(struct __sk_buff *skb, enum nk_hook hook)
 {
-	int verdict = NK_UNDECIDED;
-
 	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP):
-		verdict = uplink_ipv4(skb, hook);
-		if (nk_config.nat && verdict == NK_UNDECIDED && uplink_nat_concerns_v4(skb, hook))
-			verdict = uplink_nat_v4(skb, hook);
-		break;
+		return uplink_ipv4(skb, hook);
 	case bpf_htons(ETH_P_IPV6):
-		verdict = uplink_ipv6(skb, hook);
-		if (nk_config.nat && verdict == NK_UNDECIDED && uplink_nat_concerns_v6(skb, hook))
-			verdict = uplink_nat_v6(skb, hook);
-		break;
+		return uplink_ipv6(skb, hook);
+	default:
+		return NK_STACK;
 	}
-	return verdict == NK_UNDECIDED ? NK_STACK : verdict;
 }
 
 #endif
