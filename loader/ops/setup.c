@@ -43,6 +43,16 @@ static int primary_force_forwarding(const char *name, struct error *err)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/*
+ * Whose containers have no IPv6 address has no use for IPv6 either: it would have a link-local
+ * address, and a route in a list of all devices' that the kernel searches for each new one. What
+ * can't be written stays.
+ */
+static void primary_disable_ipv6(const char *name)
+{
+	(void)sysctl_write_dev("ipv6", name, "disable_ipv6", 1, NULL);
+}
+
 /* bpf_fib_lookup() and the stack both want forwarding on the device a packet comes in by. */
 static int primary_forward(const struct endpoint_setup *setup, struct error *err)
 {
@@ -54,8 +64,10 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 
 	if (ret)
 		return error_prefix(err, "configure the device %s", name);
-	if (!config.no_link_local)
+	if (!config.no_link_local) {
+		primary_disable_ipv6(name);
 		return 0;
+	}
 	ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
 	return ret ? ret : primary_force_forwarding(name, err);
 }

@@ -157,6 +157,21 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	expect "each of them works" at c1 ping -c 1 -W 5 10.88.1.2
 }
 
+@test "the host's end has IPv6 where the container has" {
+	local primary
+	ip netns add c1
+	attach c1 --ip 10.88.0.7
+	primary=$(primary_of c1)
+	expect_same "IPv4 alone: it is off" 1 "$(sysctl_of "ipv6/conf/$primary/disable_ipv6")"
+	expect_same "no route" '' "$(ip -6 route show table all dev "$primary")"
+	expect "the host reaches the container" ping -c 1 -W 5 10.88.0.7
+	expect "the container the outside" at c1 ping -c 1 -W 5 $REMOTE4
+	ip netns add c2
+	attach c2 --ip fd00:88::7
+	expect_same "IPv6: it is on" 0 "$(sysctl_of "ipv6/conf/$(primary_of c2)/disable_ipv6")"
+	expect "the host reaches the container" ping -c 1 -W 5 fd00:88::7
+}
+
 @test "--ifname, --id and --network name the endpoint" {
 	nkctl network add lab --subnet 10.99.0.0/24
 	ip netns add c1
