@@ -117,19 +117,41 @@ static unsigned int features_count(const struct bpf_object *object)
 	return count;
 }
 
-/* "stack depth 48+0+16" is one number for each function. */
-static unsigned long stack_parse(const char *log)
+/* "48+0+16", one number for each function. */
+static unsigned long stack_sum(const char *depths)
 {
-	const char *depth = strstr(log, "stack depth ");
 	unsigned long sum = 0;
 	char *end;
 
-	if (!depth)
-		errx(1, "the verifier told no stack depth: %s", log);
-	for (end = (char *)depth + strlen("stack depth "); *end >= '0' && *end <= '9';
-	     end += *end == '+')
+	for (end = (char *)depths; *end >= '0' && *end <= '9'; end += *end == '+')
 		sum += strtoul(end, &end, 10);
 	return sum;
+}
+
+/* A line for each function, "subprog 1 (uplink_nat_v4) global insns_self 1241 ... stack 56". */
+static unsigned long stack_sum_lines(const char *log)
+{
+	const char *line = log, *stack;
+	unsigned long sum = 0;
+
+	while ((line = strstr(line, "\nsubprog "))) {
+		stack = strstr(line++, " stack ");
+		if (!stack)
+			errx(1, "the verifier told no function's stack: %s", log);
+		sum += strtoul(stack + strlen(" stack "), NULL, 10);
+	}
+	return sum;
+}
+
+/* "stack depth 48+0+16", or on later kernels "stack depth max 64" and lines. */
+static unsigned long stack_parse(const char *log)
+{
+	const char *depth = strstr(log, "stack depth ");
+
+	if (!depth)
+		errx(1, "the verifier told no stack depth: %s", log);
+	depth += strlen("stack depth ");
+	return strncmp(depth, "max ", strlen("max ")) ? stack_sum(depth) : stack_sum_lines(log);
 }
 
 static unsigned long insns_parse(const char *log)
