@@ -69,6 +69,7 @@ static __always_inline int endpoint_redirect_by(const struct nk_endpoint *endpoi
 			  : bpf_redirect_peer(endpoint->ifindex, 0);
 }
 
+/* endpoint_redirect - the same, by its primary where that paces, or nothing else goes. */
 static __always_inline int endpoint_redirect(const struct nk_endpoint *endpoint,
 					     struct __sk_buff *skb, void *data, enum nk_hook hook)
 {

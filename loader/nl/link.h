@@ -71,7 +71,7 @@ struct link_info {
 	bool netkit_peer_drops; /* the peer's policy is blackhole */
 };
 
-/* link_info_complete() - when all that the kernel tells of a device has been noted. */
+/* link_info_complete() - with all noted that the kernel tells: an alias counts if it's finished. */
 void link_info_complete(struct link_info *link);
 
 /* link_get*() - one device. Return: 0; -ENODEV where there is none. */

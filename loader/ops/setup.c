@@ -44,9 +44,9 @@ static int primary_force_forwarding(const char *name, struct error *err)
 }
 
 /*
- * Whose containers have no IPv6 address has no use for IPv6 either: it would have a link-local
- * address, and a route in a list of all devices' that the kernel searches for each new one. What
- * can't be written stays.
+ * The host's end of a container without an IPv6 address has no use for IPv6: it would have a
+ * link-local address, and a route in a list of all devices' that the kernel searches for each new
+ * one. Where that can't be written it stays so.
  */
 static void primary_disable_ipv6(const char *name)
 {
