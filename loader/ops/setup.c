@@ -46,7 +46,8 @@ static int primary_force_forwarding(const char *name, struct error *err)
 /*
  * The host's end of a container without an IPv6 address has no use for IPv6: it would have a
  * link-local address, and a route in a list of all devices' that the kernel searches for each new
- * one. Where that can't be written it stays so.
+ * one. Where that can't be written it stays so. Of a device that is there already nobody may know
+ * all the addresses any more.
  */
 static void primary_disable_ipv6(const char *name)
 {
@@ -64,10 +65,10 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 
 	if (ret)
 		return error_prefix(err, "configure the device %s", name);
-	if (!config.no_link_local) {
+	if (!config.no_link_local && setup->alias)
 		primary_disable_ipv6(name);
+	if (!config.no_link_local)
 		return 0;
-	}
 	ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
 	return ret ? ret : primary_force_forwarding(name, err);
 }

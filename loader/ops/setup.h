@@ -42,7 +42,7 @@ struct endpoint_routes {
  * @host, @container: rtnetlink sockets of the two namespaces
  * @netns_fd: the container's namespace
  * @primary_name, @ifindex: the host's end
- * @alias: that it is to have; NULL: it has one
+ * @alias: that it is to have, being new; NULL: it has one
  * @peer_name, @peer_ifindex, @peer_mac: the container's end
  * @noarp: l3 mode: neither end asks for, or has a use for, MAC addresses
  * @network: of which the addresses are; one that is in none of its subnets has no gateway

@@ -45,14 +45,20 @@ load repair
 		"$(host_state | grep -A 3 "$(printf 'key: 0a 58 00 07')" || true)"
 }
 
-@test "without any claim, and without the note of them, the host's routes tell the addresses" {
+# The note of the claims of $PRIMARY.
+note_delete()
+{
 	local index
-	claim_delete 4 $OWN4
-	claim_delete 6 $OWN6
 	index=$(<"/sys/class/net/$PRIMARY/ifindex")
 	# shellcheck disable=SC2046,SC2086 # a list of bytes, a glob
 	bpftool map delete pinned $PINS/maps/owners key hex \
 		$(printf '%02x %02x %02x %02x' $((index & 255)) $((index >> 8 & 255)) 0 0)
+}
+
+@test "without any claim, and without the note of them, the host's routes tell the addresses" {
+	claim_delete 4 $OWN4
+	claim_delete 6 $OWN6
+	note_delete
 	# Only our routes are proof: neither somebody else's nor the container's word.
 	ip route add $FOREIGN4/32 dev "$PRIMARY"
 	defer ip route delete $FOREIGN4/32 dev "$PRIMARY"
@@ -61,6 +67,21 @@ load repair
 	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE6
 	expect_mended no-address "c1: its address $OWN6 was gone from the endpoint map"
 	expect_same "its addresses" "$OWN4 $OWN6" "$(shown c1 addresses)"
+}
+
+@test "what isn't known of an endpoint any more is left as it is" {
+	local PRIMARY
+	ip netns add c3
+	defer ip netns delete c3
+	attach c3 --ip 10.88.0.33 --ip fd00:88::33
+	defer nkctl detach --ns c3
+	PRIMARY=$(primary_of c3)
+	claim_delete 6 fd00:88::33
+	note_delete
+	ip link set "$PRIMARY" down # which takes the route to its IPv6 address away as well
+	nkctl repair c3 || true
+	expect_match "what was mended" "dev $PRIMARY" "$(ip route show 10.88.0.33)"
+	expect_same "IPv6 on the host's end" 0 "$(sysctl -n "net.ipv6.conf.$PRIMARY.disable_ipv6")"
 }
 
 @test "an address that is another's by now stays his" {
