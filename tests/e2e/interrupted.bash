@@ -2,11 +2,12 @@
 # shellcheck shell=bash
 #
 # Commands that are killed, or refused something, at one system call after the other: in a scattered
-# order, always the same, as many as there is time for. With NKCTL_TEST_EXHAUSTIVE=1 at each of them.
+# order, always the same, as many as there is time for. With NKCTL_TEST_EXHAUSTIVE at each of them, or,
+# if it is "changing", killed at each that changes something.
 
 # The system calls that change something. What is between two of them leaves the same.
-CHANGING='^(bpf|sendto|sendmsg|write|mkdir|mkdirat|rename|unlink|unlinkat|rmdir|flock|exit_group)$'
-[[ -z ${NKCTL_TEST_EXHAUSTIVE:-} ]] || CHANGING='^[a-z0-9_]+$'
+CHANGING='^(bpf|sendto|sendmsg|bind|write|pwrite64|mount|mkdir|mkdirat|rename|unlink|unlinkat|rmdir|flock|clone3|execve|exit_group)$'
+[[ ${NKCTL_TEST_EXHAUSTIVE:-changing} == changing ]] || CHANGING='^[a-z0-9_]+$'
 readonly CHANGING
 
 # What can't fail and have done nothing (close), and what the C library does for itself.
