@@ -80,6 +80,18 @@ static int netns_check(int fd, const char *path, struct error *err)
 	return 0;
 }
 
+/*
+ * O_NONBLOCK: a FIFO in the way must not hang us. A process that ends while its path is walked is
+ * "permission denied" (proc_ns_get_link(), fs/proc/namespaces.c), and next time its path is gone.
+ */
+static int netns_file_open(const char *path)
+{
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	int fd = open(path, flags);
+
+	return fd < 0 && errno == EACCES ? open(path, flags) : fd;
+}
+
 int netns_open(const char *spec, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -92,9 +104,8 @@ int netns_open(const char *spec, int *ret_fd, struct error *err)
 				 "'%s' names no network namespace: give a name under " NETNS_RUN_DIR
 				 ", a path or pid:N",
 				 spec);
-	/* O_NONBLOCK: a FIFO in the way must not hang us. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
+	fd = netns_file_open(path);
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 		return error_set(err, ENOENT, "no network namespace at %s", path);
 	if (fd < 0)
 		return error_sys(err, errno, "open network namespace %s", path);
