@@ -30,6 +30,7 @@
  *	nobody else's choice
  * @addresses: that are its own, whether they are claimed or not
  * @flags: of its claims (enum nk_endpoint_flags), but NK_ENDPOINT_MASQUERADE
+ * @metadata_is_unknown: nothing tells whether it is NK_ENDPOINT_NO_METADATA, so it is
  * @peer_mac: zero where it has none
  * @netns_fd, @container, @peer: the container's side; -1 and NULL where its namespace has no name
  */
@@ -43,6 +44,7 @@ struct patient {
 	struct addr addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
 	uint32_t flags;
+	bool metadata_is_unknown;
 	uint8_t peer_mac[NK_ETH_ALEN];
 	int netns_fd;
 	struct nlsock *container;
@@ -150,6 +152,17 @@ static int network_find(struct patient *patient, struct error *err)
 	return patient->is_made_by_hand ? 0 : network_find_by_subnets(patient, err);
 }
 
+/* That it is kept away from metadata is told by its claims, those that are left, or its network. */
+static void metadata_find(struct patient *patient)
+{
+	const struct endpoint *endpoint = patient->endpoint;
+
+	patient->metadata_is_unknown = !endpoint->address_count && !patient->network.no_metadata;
+	if (endpoint->flags & NK_ENDPOINT_NO_METADATA || patient->network.no_metadata ||
+	    patient->metadata_is_unknown)
+		patient->flags |= NK_ENDPOINT_NO_METADATA;
+}
+
 /* Limits and ports are told by what keeps them. */
 static int flags_find(struct patient *patient, struct error *err)
 {
@@ -166,6 +179,7 @@ static int flags_find(struct patient *patient, struct error *err)
 	for (size_t i = 0; i < published.count; i++)
 		if (published.entries[i].value.ifindex == (__u32)patient->link.ifindex)
 			patient->flags |= NK_ENDPOINT_PUBLISHED;
+	metadata_find(patient);
 	return 0;
 }
 
@@ -342,6 +356,10 @@ static int claims_repair(struct patient *patient, struct error *err)
 				 "the note of its addresses was gone");
 	for (size_t i = 0; !ret && i < patient->address_count; i++)
 		ret = claim_repair(patient, &patient->addresses[i], err);
+	if (!ret && patient->address_count && patient->metadata_is_unknown)
+		fault_leave(patient->repair, ATTACH_AGAIN,
+			    "it is kept away from metadata addresses, as nothing tells whether it "
+			    "may reach them");
 	return ret;
 }
 
@@ -586,13 +604,13 @@ static int flags_mend(void *data, struct error *err)
 				  0, err);
 }
 
-/* What its claims say it has, and what it has. */
+/* What its claims say it has, and what it has. Where none was left they were made anew. */
 static int flags_repair(struct patient *patient, struct error *err)
 {
 	uint32_t flags;
 	int ret = owner_flags(&patient->node->datapath, patient->link.ifindex, &flags, err);
 
-	if (ret)
+	if (ret || !patient->endpoint->address_count)
 		return ret;
 	if (patient->flags & ~flags)
 		(void)fault_mend(patient->repair, flags_mend, patient,

@@ -101,6 +101,41 @@ expect_withheld() # CONTAINER [ETHERNET-HEADER]
 	expect_reached open $METADATA4
 }
 
+# Takes a container's claims out of the endpoint maps: of both families, or of one.
+claims_lose() # CONTAINER [4|6]
+{
+	local addr family
+	for addr in $(shown "$1" addresses); do
+		family=4
+		[[ $addr != *:* ]] || family=6
+		[[ ${2:-$family} == "$family" ]] || continue
+		# shellcheck disable=SC2046 # a list of bytes
+		bpftool map delete pinned /sys/fs/bpf/nkctl*/maps/endpoints_v$family key hex \
+			$(python3 -c 'import ipaddress, sys; print(ipaddress.ip_address(sys.argv[1]).packed.hex(" "))' "$addr")
+	done
+}
+
+@test "a repair keeps it, whatever was lost" {
+	claims_lose c1 4
+	nkctl repair
+	expect_same "c1's, by the claim that was left" false "$(endpoint c1 .metadata)"
+	expect_withheld c1
+	claims_lose c2
+	nkctl repair
+	expect_same "c2's, by its network" false "$(endpoint c2 .metadata)"
+	expect_withheld c2
+	claims_lose c1
+	run -1 nkctl repair c1
+	# shellcheck disable=SC2154 # of 'run'
+	expect_match "what nothing tells" 'away from metadata addresses, .* whether it may reach them: left: ' "$output"
+	expect_withheld c1
+	expect "all is told" nkctl repair
+	claims_lose open 6
+	nkctl repair
+	expect_reached open $METADATA4
+	expect_reached open $METADATA6
+}
+
 # Runs the CNI plugin for a container.
 cni() # COMMAND CONTAINER CONFIGURATION
 {

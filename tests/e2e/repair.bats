@@ -67,6 +67,8 @@ note_delete()
 	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE6
 	expect_mended no-address "c1: its address $OWN6 was gone from the endpoint map"
 	expect_same "its addresses" "$OWN4 $OWN6" "$(shown c1 addresses)"
+	expect_match "what they don't tell" "c1: it is kept away from metadata addresses, as nothing tells .*: left" \
+		"$(<"$BATS_TEST_TMPDIR/repaired")"
 }
 
 @test "what isn't known of an endpoint any more is left as it is" {
