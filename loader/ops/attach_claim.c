@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The addresses of an attach: which ones, and that nobody else has them. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/log.h"
+#include "model/pool.h"
+#include "ops/attach_step.h"
+#include "ops/bandwidth.h"
+#include "ops/collect.h"
+#include "ops/nat.h"
+
+struct nk_endpoint claim_value(const struct attach *attach)
+{
+	struct nk_endpoint value = { .ifindex = (__u32)attach->ifindex, .mtu = attach->pair.mtu };
+
+	if (attach->kind == NK_DEVICE_NETKIT && attach->pair.mode == NK_MODE_L3)
+		return value;
+	memcpy(value.mac, attach->pair.peer_mac, NK_ETH_ALEN);
+	memcpy(value.gateway_mac, attach->pair.primary_mac, NK_ETH_ALEN);
+	return value;
+}
+
+uint32_t claim_flags(const struct attach *attach, const struct addr *addr)
+{
+	return (masquerade_applies(attach_masquerade(attach), addr) ? NK_ENDPOINT_MASQUERADE : 0) |
+	       (attach_has_no_metadata(attach) ? NK_ENDPOINT_NO_METADATA : 0) |
+	       bandwidth_flags(&attach->bandwidth);
+}
+
+/* What is claimed, and @next, which is about to be, goes down in the kernel first. */
+static int owner_note(struct attach *attach, const struct addr *next, struct error *err)
+{
+	struct addr addrs[NK_ENDPOINT_ADDRESSES_MAX];
+
+	for (size_t i = 0; i < attach->claimed; i++)
+		addrs[i] = attach->addresses[i].addr;
+	addrs[attach->claimed] = *next;
+	return owner_set(&attach->node->datapath, attach->ifindex, addrs, attach->claimed + 1, err);
+}
+
+static int address_claim(struct attach *attach, const struct prefix *address, struct error *err)
+{
+	struct nk_endpoint value = claim_value(attach);
+	int ret;
+
+	if (attach->claimed == NK_ENDPOINT_ADDRESSES_MAX)
+		return error_set(err, E2BIG, "an endpoint has at most %d addresses",
+				 NK_ENDPOINT_ADDRESSES_MAX);
+	value.flags = claim_flags(attach, &address->addr);
+	ret = owner_note(attach, &address->addr, err);
+	if (!ret)
+		ret = claim_insert(&attach->node->datapath, &address->addr, &value, err);
+	if (!ret)
+		attach->addresses[attach->claimed++] = *address;
+	return ret;
+}
+
+static int address_claim_given(struct attach *attach, const struct prefix *address,
+			       struct error *err)
+{
+	struct link_info owner;
+	size_t dead;
+	int ret = address_claim(attach, address, err);
+
+	if (ret == -ENOSPC) {
+		ret = collect_claims(attach->node, &dead, err);
+		ret = ret ? ret : address_claim(attach, address, err);
+	}
+	if (ret != -EEXIST)
+		return ret;
+	ret = collect_address(attach->node, &address->addr, &owner, err);
+	if (!ret)
+		ret = address_claim(attach, address, err);
+	if (ret != -EEXIST)
+		return ret;
+	return error_set(err, EADDRINUSE, "address %s is taken by %s (%s)",
+			 addr_format(&address->addr).text,
+			 *owner.alias ? owner.alias : "an attach under way", owner.name);
+}
+
+/* Return: 0; -ENOSPC where each address of the subnet is taken. */
+static int address_claim_next(struct attach *attach, size_t subnet_index, struct error *err)
+{
+	const struct nk_subnet *subnet = &attach->network.subnets[subnet_index];
+	const struct pool_limits *limits = attach->request->limits;
+	struct addr cursor;
+	struct prefix address = { .len = addr_bits(subnet->family) };
+	struct pool pool;
+	int ret = cursor_get(&attach->node->datapath, subnet, &cursor, err);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	pool_init(&pool, subnet, limits ? &limits[subnet_index] : NULL, ret ? NULL : &cursor);
+	while (pool_next(&pool, &address.addr)) {
+		ret = address_claim(attach, &address, err);
+		if (!ret)
+			return cursor_set(&attach->node->datapath, subnet, &address.addr, err);
+		if (ret != -EEXIST)
+			return ret;
+	}
+	return error_set(err, ENOSPC, "no address of network %s is free any more",
+			 attach->request->identity.network);
+}
+
+static int address_claim_family(struct attach *attach, uint8_t family, struct error *err)
+{
+	int ret = -ENOSPC;
+
+	for (size_t i = 0; ret == -ENOSPC && i < attach->network.subnet_count; i++)
+		if (attach->network.subnets[i].family == family)
+			ret = address_claim_next(attach, i, err);
+	return ret;
+}
+
+/* The dead may keep their claims until somebody needs them: an exhausted pool is that moment. */
+static int address_claim_auto(struct attach *attach, uint8_t family, struct error *err)
+{
+	size_t dead;
+	int ret = address_claim_family(attach, family, err);
+
+	if (ret != -ENOSPC)
+		return ret;
+	ret = collect_claims(attach->node, &dead, err);
+	return ret ? ret : address_claim_family(attach, family, err);
+}
+
+static bool attach_has_family(const struct attach *attach, uint8_t family)
+{
+	for (size_t i = 0; i < attach->claimed; i++)
+		if (attach->addresses[i].addr.family == family)
+			return true;
+	return false;
+}
+
+int addresses_claim(struct attach *attach, struct error *err)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	const struct attach_request *request = attach->request;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < request->address_count; i++)
+		ret = address_claim_given(attach, &request->addresses[i], err);
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++)
+		if (attach_wants_family(attach, families[i]) &&
+		    !attach_has_family(attach, families[i]))
+			ret = address_claim_auto(attach, families[i], err);
+	log_step("addresses_claim");
+	return ret;
+}
