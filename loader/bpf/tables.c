@@ -32,11 +32,22 @@ int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endp
 	return table_get(datapath, claim_map(addr->family), addr->bytes, ret_endpoint, err);
 }
 
-int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
+static int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err)
 {
 	int ret = table_delete(datapath, claim_map(addr->family), addr->bytes, err);
 
 	return ret ? ret : invalidator_tell(&datapath->pins, err);
+}
+
+int claim_release(struct datapath *datapath, int ifindex, const struct addr *addr,
+		  struct error *err)
+{
+	struct nk_endpoint endpoint;
+	int ret = claim_get(datapath, addr, &endpoint, err);
+
+	if (ret || endpoint.ifindex != (__u32)ifindex)
+		return ret == -ENOENT ? 0 : ret;
+	return claim_delete(datapath, addr, err);
 }
 
 static void owner_append(struct nk_owner *owner, const struct addr *addr)

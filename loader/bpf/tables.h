@@ -24,8 +24,9 @@ int claim_insert(struct datapath *datapath, const struct addr *addr,
 int claim_get(struct datapath *datapath, const struct addr *addr, struct nk_endpoint *ret_endpoint,
 	      struct error *err);
 
-/* claim_delete() - Return: 0, also where it was gone. */
-int claim_delete(struct datapath *datapath, const struct addr *addr, struct error *err);
+/* claim_release() - delete a primary's claim. Return: 0, also where it's gone, or another's. */
+int claim_release(struct datapath *datapath, int ifindex, const struct addr *addr,
+		  struct error *err);
 
 /**
  * owner_set() - write down which addresses a primary claims: before it claims them, so that

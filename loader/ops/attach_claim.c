@@ -60,7 +60,7 @@ static int address_claim(struct attach *attach, const struct prefix *address, st
 static int address_claim_given(struct attach *attach, const struct prefix *address,
 			       struct error *err)
 {
-	struct link_info owner;
+	struct link_info owner = { 0 };
 	size_t dead;
 	int ret = address_claim(attach, address, err);
 
@@ -148,4 +148,15 @@ int addresses_claim(struct attach *attach, struct error *err)
 			ret = address_claim_auto(attach, families[i], err);
 	log_step("addresses_claim");
 	return ret;
+}
+
+/*
+ * By the addresses, not by the note of them: where the device has gone meanwhile the collector has
+ * taken that away, perhaps before the last claim.
+ */
+void claims_undo(struct attach *attach)
+{
+	for (size_t i = 0; i < attach->claimed; i++)
+		(void)claim_release(&attach->node->datapath, attach->ifindex,
+				    &attach->addresses[i].addr, NULL);
 }

@@ -76,4 +76,7 @@ uint32_t claim_flags(const struct attach *attach, const struct addr *addr);
 /* addresses_claim() - the wanted ones, and the next free ones of the families that it wants. */
 int addresses_claim(struct attach *attach, struct error *err);
 
+/* claims_undo() - give back what was claimed. */
+void claims_undo(struct attach *attach);
+
 #endif

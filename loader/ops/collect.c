@@ -44,9 +44,10 @@ static int collect_address_locked(struct node *node, const struct addr *addr,
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	ret = collect_owner(node, (int)claim.ifindex, ret_owner, err);
-	if (ret == -ENODEV)
-		return owner_release(&node->datapath, (int)claim.ifindex, err);
-	return ret ? ret : -EEXIST;
+	if (ret != -ENODEV)
+		return ret ? ret : -EEXIST;
+	ret = owner_release(&node->datapath, (int)claim.ifindex, err);
+	return ret ? ret : claim_release(&node->datapath, (int)claim.ifindex, addr, err);
 }
 
 int collect_address(struct node *node, const struct addr *addr, struct link_info *ret_owner,
@@ -66,15 +67,40 @@ static int owner_collect(struct node *node, int ifindex, struct error *err)
 	return ret ? ret : owner_release(&node->datapath, ifindex, err);
 }
 
-/* The owners are read before the devices, so that each one's device had been made by then. */
+/*
+ * A claim of a dead one without a note: the device went while the address was being claimed, so
+ * the collector took the note too early, and who claimed it was killed.
+ */
+static int orphans_collect(struct node *node, const struct claim_list *claims,
+			   const struct link_list *links, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < claims->count; i++) {
+		const struct claim *claim = &claims->claims[i];
+		struct link_info owner;
+
+		if (link_list_find(links, (int)claim->endpoint.ifindex))
+			continue;
+		ret = collect_address(node, &claim->addr, &owner, err);
+		if (ret == -EEXIST)
+			ret = 0; /* claimed anew */
+	}
+	return ret;
+}
+
+/* Who claims is read before the devices, so that each one's device had been made by then. */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 {
+	_cleanup_claim_list_ struct claim_list claims = { 0 };
 	_cleanup_link_list_ struct link_list links = { 0 };
 	_cleanup_free_ uint32_t *owners = NULL;
 	size_t count = 0, dead = 0;
 	int ret;
 
 	ret = owner_list_read(&node->datapath, &owners, &count, err);
+	if (!ret)
+		ret = claim_list_read(&node->datapath, &claims, err);
 	if (!ret)
 		ret = link_list_read(NK_LINK_GROUP, &links, err);
 	for (size_t i = 0; !ret && i < count; i++) {
@@ -84,6 +110,8 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 		dead++;
 	}
 	*ret_dead = dead;
+	if (!ret)
+		ret = orphans_collect(node, &claims, &links, err);
 	if (!ret)
 		ret = publish_collect(node, err);
 	return ret ? ret : collect_flows(node, err);

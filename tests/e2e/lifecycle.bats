@@ -103,6 +103,33 @@ objects_are_gone() # FILE
 	expect "it works" at c1 ping -c 1 -W 5 $REMOTE4
 }
 
+# A kernel with a collector takes the note of the claims, and those that there are, with the device.
+@test "a container that deletes its interface while its address is claimed keeps none" {
+	local nth
+	containers c2
+	note host_state
+	ip netns add c1
+	strace -o "$BATS_TEST_TMPDIR/calls" -e trace=bpf "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --ip 10.88.0.7
+	nkctl detach --ns c1
+	nth=$(awk '/BPF_MAP_UPDATE_ELEM.*BPF_NOEXIST/ { print NR; exit }' "$BATS_TEST_TMPDIR/calls")
+	start attach host strace -o /dev/null -e trace=bpf -e "inject=bpf:delay_enter=2000000:when=$nth" \
+		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --ip 10.88.0.7
+	eventually "it is about to claim" eval "[[ \$(map_counts owners) == 'owners 2' ]]"
+	ip -n c1 link delete eth0
+	expect_not "it succeeds" finish attach
+	expect_as_noted "nothing is left" host_state
+}
+
+@test "an address that a dead one has claimed without a note is free" {
+	containers c2
+	bpftool map update pinned /sys/fs/bpf/nkctl*/maps/endpoints_v4 key 10 88 0 7 \
+		value hex ff ff 00 00 dc 05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+	ip netns add c1
+	attach c1 --ip 10.88.0.7
+	expect "it works" at c1 ping -c 1 -W 5 $REMOTE4
+	nkctl detach --ns c1
+}
+
 ## The end of everything
 
 @test "down leaves the host as it was before the first attach, and may be repeated" {
