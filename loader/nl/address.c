@@ -51,6 +51,7 @@ static int address_parse(const struct nlmsghdr *message, void *data)
 	struct addr addr = { 0 }, local = { 0 };
 	bool has_addr = false, has_local = false;
 	struct address_dump *dump = data;
+	uint32_t flags = 0;
 	const struct nlattr *attr;
 
 	if (!info || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
@@ -61,11 +62,15 @@ static int address_parse(const struct nlmsghdr *message, void *data)
 			has_addr = attribute_read(attr, &addr);
 		else if (mnl_attr_get_type(attr) == IFA_LOCAL)
 			has_local = attribute_read(attr, &local);
+		else if (mnl_attr_get_type(attr) == IFA_FLAGS)
+			flags = attr_u32(attr);
 	}
 	if (has_addr)
 		dump->ret =
 			address_add(&dump->list, &(struct device_address){
 							 .ifindex = (int)info->ifa_index,
+							 .scope = info->ifa_scope,
+							 .flags = flags,
 							 .local = has_local ? local : addr,
 							 .prefix = { addr, info->ifa_prefixlen },
 						 });

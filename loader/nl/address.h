@@ -13,9 +13,13 @@
  * struct device_address - an address of a device.
  * @local: the address
  * @prefix: what is on its link; of a point-to-point link the other end's address
+ * @scope: RT_SCOPE_*
+ * @flags: IFA_F_*
  */
 struct device_address {
 	int ifindex;
+	uint8_t scope;
+	uint32_t flags;
 	struct addr local;
 	struct prefix prefix;
 };

@@ -10,15 +10,19 @@
  * that may well send it back. So the whole subnet is unreachable, with the last metric there is:
  * routes to endpoints are longer, and any other route of the same length is better.
  *
- * The route goes first: where the address is, the route is too.
+ * The route goes first: where the address is, the route is too. A host may have had the address
+ * itself, and keeps it then.
  */
 #include "ops/gateway.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include "core/netns.h"
 #include "model/network.h"
+#include "nl/address.h"
 #include "nl/inet.h"
 #include "ops/node.h"
 
@@ -50,13 +54,36 @@ int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct erro
 	return 0;
 }
 
+/* As gateway_add() makes it, and hardly anybody else: of that scope, or without DAD. */
+static bool gateway_is_ours(const struct device_address *address)
+{
+	return address->local.family == AF_INET ? address->scope == RT_SCOPE_LINK
+						: address->flags & IFA_F_NODAD;
+}
+
+static int gateway_address_remove(struct nlsock *host, const struct prefix *gateway,
+				  struct error *err)
+{
+	_cleanup_device_address_list_ struct device_address_list list = { 0 };
+	int ret = device_address_list_read(host, &list, err);
+
+	for (size_t i = 0; !ret && i < list.count; i++) {
+		const struct device_address *address = &list.addresses[i];
+
+		if (address->ifindex == LOOPBACK_IFINDEX &&
+		    addr_equal(&address->local, &gateway->addr) && gateway_is_ours(address))
+			ret = inet_addr_delete(host, LOOPBACK_IFINDEX, gateway, err);
+	}
+	return ret == -EADDRNOTAVAIL ? 0 : ret;
+}
+
 int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
 {
 	struct inet_route route = subnet_route(subnet);
 	struct prefix address = gateway_prefix(subnet);
-	int ret = inet_addr_delete(host, LOOPBACK_IFINDEX, &address, err);
+	int ret = gateway_address_remove(host, &address, err);
 
-	if (!ret || ret == -EADDRNOTAVAIL)
+	if (!ret)
 		ret = inet_route_delete(host, &route, err);
 	if (ret && ret != -ESRCH)
 		return error_prefix(err, "take the gateway address %s off the host",

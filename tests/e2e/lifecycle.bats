@@ -155,6 +155,20 @@ objects_are_gone() # FILE
 	expect_match "a second one finds nothing" 'removed 0 endpoints, 0 uplinks, 0 networks' "$output"
 }
 
+@test "down leaves the host the gateway addresses that it had itself" {
+	ip address add 10.88.0.1/32 dev lo
+	defer ip address delete 10.88.0.1/32 dev lo
+	ip address add fd00:88::1/128 dev lo
+	defer ip address delete fd00:88::1/128 dev lo
+	note host_state
+	ip netns add c1
+	attach c1
+	expect "c1 reaches it" at c1 ping -c 1 -W 5 10.88.0.1
+	nkctl detach --ns c1
+	nkctl down
+	expect_as_noted "the host is as before" host_state
+}
+
 @test "down waits for no process that somebody else has started" {
 	containers c1
 	# shellcheck disable=SC2016 # for the inner shell
