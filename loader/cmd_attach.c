@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "ops/attach.h"
 #include "output.h"
 
@@ -184,8 +186,22 @@ static int request_parse(struct cli *cli, struct attach_request *request, struct
 			     words.ifname, err);
 }
 
+static void link_warning_print(const struct attach_result *result)
+{
+	char device[IF_NAMESIZE];
+
+	if (!result->on_link.ifindex ||
+	    !if_indextoname((unsigned int)result->on_link.ifindex, device))
+		return;
+	text_sanitize(device);
+	log_warning("%s is on the link of %s as well: who has it there isn't reached from here any "
+		    "more",
+		    addr_format(&result->on_link.addr).text, device);
+}
+
 static void warnings_print(const struct attach_result *result)
 {
+	link_warning_print(result);
 	publish_report_print(&result->publish, result->endpoint.identity.id);
 	if (result->veth_instead)
 		log_warning("this kernel has no netkit: %s got a veth pair, which costs more per "

@@ -59,32 +59,69 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 			   NULL, NULL, err);
 }
 
-static int route_type_read(const struct nlmsghdr *message, void *data)
+static void attr_addr_read(const struct nlattr *attr, uint8_t family, struct addr *ret_addr)
+{
+	struct addr addr = { .family = family };
+
+	if (mnl_attr_get_payload_len(attr) != addr_size(family))
+		return;
+	memcpy(addr.bytes, mnl_attr_get_payload(attr), addr_size(family));
+	*ret_addr = addr;
+}
+
+static int route_match_parse(const struct nlmsghdr *message, void *data)
 {
 	const struct rtmsg *route = message_header(message, sizeof(*route));
+	struct inet_route_match *match = data;
+	const struct nlattr *attr;
 
-	if (route)
-		*(uint8_t *)data = route->rtm_type;
+	if (!route)
+		return MNL_CB_OK;
+	match->type = route->rtm_type;
+	match->dst.len = route->rtm_dst_len;
+	match->is_ours = route->rtm_protocol == NK_ROUTE_PROTOCOL;
+	mnl_attr_for_each (attr, message, sizeof(*route)) {
+		if (mnl_attr_get_type(attr) == RTA_DST)
+			attr_addr_read(attr, match->dst.addr.family, &match->dst.addr);
+		else if (mnl_attr_get_type(attr) == RTA_OIF)
+			match->ifindex = (int)attr_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_GATEWAY ||
+			 mnl_attr_get_type(attr) == RTA_VIA)
+			match->has_gateway = true;
+	}
 	return MNL_CB_OK;
 }
 
-int inet_addr_is_local(struct nlsock *nl, const struct addr *addr, struct error *err)
+/* Told of is the route itself, not what was looked up by it (RTM_F_FIB_MATCH). */
+int inet_route_match(struct nlsock *nl, const struct addr *addr, struct inet_route_match *ret_match,
+		     struct error *err)
 {
+	struct inet_route_match match = { .type = RTN_UNREACHABLE,
+					  .dst.addr.family = addr->family };
 	struct nlsock_request request;
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETROUTE, 0,
 						      sizeof(struct rtmsg), &family_header);
 	struct rtmsg *message = family_header;
-	uint8_t type = RTN_UNSPEC;
 	int ret;
 
 	message->rtm_family = addr->family;
 	message->rtm_dst_len = addr_bits(addr->family);
+	message->rtm_flags = RTM_F_FIB_MATCH;
 	put_addr(header, RTA_DST, addr);
-	ret = nlsock_talk(nl, header, route_type_read, &type, err);
-	if (ret == -ENETUNREACH || ret == -EHOSTUNREACH)
-		return 0; /* not even a default route */
-	return ret ? ret : type == RTN_LOCAL;
+	ret = nlsock_talk(nl, header, route_match_parse, &match, err);
+	if (ret && ret != -ENETUNREACH && ret != -EHOSTUNREACH && ret != -EACCES && ret != -EINVAL)
+		return ret;
+	*ret_match = match; /* the refusals are routes that say so */
+	return 0;
+}
+
+int inet_addr_is_local(struct nlsock *nl, const struct addr *addr, struct error *err)
+{
+	struct inet_route_match match;
+	int ret = inet_route_match(nl, addr, &match, err);
+
+	return ret ? ret : match.type == RTN_LOCAL;
 }
 
 static uint8_t route_scope(const struct inet_route *route)
@@ -173,16 +210,6 @@ static int route_append(struct inet_route_list *list, const struct inet_route_en
 	list->entries = grown;
 	grown[list->count++] = *entry;
 	return 0;
-}
-
-static void attr_addr_read(const struct nlattr *attr, uint8_t family, struct addr *ret_addr)
-{
-	struct addr addr = { .family = family };
-
-	if (mnl_attr_get_payload_len(attr) != addr_size(family))
-		return;
-	memcpy(addr.bytes, mnl_attr_get_payload(attr), addr_size(family));
-	*ret_addr = addr;
 }
 
 /*

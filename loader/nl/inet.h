@@ -38,6 +38,25 @@ int inet_addr_delete(struct nlsock *nl, int ifindex, const struct prefix *addres
 int inet_addr_is_local(struct nlsock *nl, const struct addr *addr, struct error *err);
 
 /**
+ * struct inet_route_match - the route by which this namespace's own packets to an address leave.
+ * @type: RTN_*; RTN_UNREACHABLE also where there is none
+ * @dst: its destination
+ * @ifindex: the device that it leaves by; 0: none, or several
+ * @has_gateway: the address isn't on the device's link
+ * @is_ours: marked with NK_ROUTE_PROTOCOL
+ */
+struct inet_route_match {
+	uint8_t type;
+	struct prefix dst;
+	int ifindex;
+	bool has_gateway;
+	bool is_ours;
+};
+
+int inet_route_match(struct nlsock *nl, const struct addr *addr, struct inet_route_match *ret_match,
+		     struct error *err);
+
+/**
  * struct inet_route - a route to add.
  * @dst: destination; length 0 is the default route
  * @ifindex: device it leaves by

@@ -254,6 +254,7 @@ static int attach_report(struct attach *attach, struct error *err)
 		.veth_instead = attach->veth_instead,
 		.shares_ports = attach->shares_ports,
 		.publish = attach->publish,
+		.on_link = attach->on_link,
 		.routes = attach->routes,
 	};
 	netns_name(attach->request->ns, endpoint->netns);

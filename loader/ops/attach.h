@@ -62,6 +62,11 @@ struct attach_request {
 	void *await_data;
 };
 
+struct attach_on_link {
+	struct addr addr;
+	int ifindex;
+};
+
 /**
  * struct attach_result - what came of it.
  * @endpoint: freed by endpoint_free()
@@ -72,6 +77,7 @@ struct attach_request {
  * @shares_ports: address translation begins with this attach, and has to use ports that are the
  *	host's own sockets'
  * @publish: what the published ports lack
+ * @on_link: one of its addresses that is on another device's link as well; ifindex 0: none
  */
 struct attach_result {
 	struct endpoint endpoint;
@@ -81,6 +87,7 @@ struct attach_result {
 	bool veth_instead;
 	bool shares_ports;
 	struct publish_report publish;
+	struct attach_on_link on_link;
 };
 
 /**

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The addresses of an attach: which ones, and that nobody else has them. */
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/log.h"
 #include "model/pool.h"
+#include "nl/inet.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
 #include "ops/collect.h"
@@ -57,13 +59,49 @@ static int address_claim(struct attach *attach, const struct prefix *address, st
 	return ret;
 }
 
+/* One that is on another device's link as well is somebody's there, perhaps. */
+static void address_note_link(struct attach *attach, const struct addr *addr,
+			      const struct inet_route_match *match)
+{
+	if (match->type != RTN_UNICAST || match->is_ours || match->has_gateway || !match->dst.len)
+		return;
+	attach->on_link = (struct attach_on_link){ *addr, match->ifindex };
+}
+
+/*
+ * What comes in for a claimed address goes to the container: it must be neither the host's own nor
+ * one that the host has a way to already.
+ *
+ * Return: 0; -EADDRINUSE.
+ */
+static int address_check_host(struct attach *attach, const struct addr *addr, struct error *err)
+{
+	struct inet_route_match match;
+	int ret = inet_route_match(attach->node->nl, addr, &match, err);
+
+	if (ret)
+		return ret;
+	if (match.type == RTN_LOCAL || match.type == RTN_BROADCAST)
+		return error_set(err, EADDRINUSE, "address %s is this host's own",
+				 addr_format(addr).text);
+	if (match.dst.len == addr_bits(addr->family) && !match.is_ours)
+		return error_set(err, EADDRINUSE,
+				 "this host has a route to %s, which isn't nkctl's: choose another "
+				 "address, or delete it",
+				 addr_format(addr).text);
+	address_note_link(attach, addr, &match);
+	return 0;
+}
+
 static int address_claim_given(struct attach *attach, const struct prefix *address,
 			       struct error *err)
 {
 	struct link_info owner = { 0 };
 	size_t dead;
-	int ret = address_claim(attach, address, err);
+	int ret = address_check_host(attach, &address->addr, err);
 
+	if (!ret)
+		ret = address_claim(attach, address, err);
 	if (ret == -ENOSPC) {
 		ret = collect_claims(attach->node, &dead, err);
 		ret = ret ? ret : address_claim(attach, address, err);
@@ -80,6 +118,21 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 			 *owner.alias ? owner.alias : "an attach under way", owner.name);
 }
 
+/* Most of a full subnet is passed over by a look at the map. Return: 0; -EEXIST. */
+static int address_claim_free(struct attach *attach, const struct prefix *address,
+			      struct error *err)
+{
+	struct nk_endpoint claim;
+	int ret = claim_get(&attach->node->datapath, &address->addr, &claim, err);
+
+	if (ret != -ENOENT)
+		return ret ? ret : -EEXIST;
+	ret = address_check_host(attach, &address->addr, err);
+	if (ret)
+		return ret == -EADDRINUSE ? -EEXIST : ret;
+	return address_claim(attach, address, err);
+}
+
 /* Return: 0; -ENOSPC where each address of the subnet is taken. */
 static int address_claim_next(struct attach *attach, size_t subnet_index, struct error *err)
 {
@@ -94,7 +147,7 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 		return ret;
 	pool_init(&pool, subnet, limits ? &limits[subnet_index] : NULL, ret ? NULL : &cursor);
 	while (pool_next(&pool, &address.addr)) {
-		ret = address_claim(attach, &address, err);
+		ret = address_claim_free(attach, &address, err);
 		if (!ret)
 			return cursor_set(&attach->node->datapath, subnet, &address.addr, err);
 		if (ret != -EEXIST)

@@ -41,6 +41,7 @@ struct attach {
 	struct bandwidth bandwidth;
 	bool has_program, no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
+	struct attach_on_link on_link;
 	int turn_fd;
 	struct attach_result result;
 };

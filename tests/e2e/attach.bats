@@ -223,6 +223,40 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 
 mtu_of() { shown "$1" device | sed 's/.* mtu //'; }
 
+# Whoever has one of these already would lose what comes in for it.
+@test "no container gets an address of the host's, or one that the host has a way to" {
+	local said
+	ip link add other type veth peer name other1
+	defer ip link delete other
+	ip link set other up
+	ip link set other1 up
+	ip address add 10.88.0.200/32 dev other
+	ip address add fd00:88::c8/128 dev other nodad
+	ip route add 10.88.0.201 dev other
+	ip -6 route add fd00:88::c9 dev other
+	ip netns add c1
+	expect_refusal "an address of the host" 4 "attach c1: address 10.88.0.200 is this host's own" \
+		attach --ns c1 --ip 10.88.0.200
+	expect_refusal "by IPv6" 4 "address fd00:88::c8 is this host's own" attach --ns c1 --ip fd00:88::c8
+	expect_refusal "one with a route" 4 "this host has a route to 10.88.0.201, which isn't nkctl's" \
+		attach --ns c1 --ip 10.88.0.201
+	expect_refusal "by IPv6" 4 "this host has a route to fd00:88::c9" attach --ns c1 --ip fd00:88::c9
+	attach c1 --ip 10.88.0.199 --ip fd00:88::c7
+	nkctl detach --ns c1
+	nkctl network add few --subnet 10.97.0.0/29
+	ip address add 10.97.0.2/32 dev other
+	ip route add 10.97.0.3 dev other
+	attach c1 --network few
+	expect_same "they are passed over" 10.97.0.4 "$(shown c1 addresses)"
+	nkctl detach --ns c1 --network few
+	expect_same "the host's route" '10.97.0.3 dev other scope link' "$(ip route show 10.97.0.3 | xargs)"
+	ip address add 10.97.0.6/29 dev other1
+	listen_to nkctl attach --ns c1 --network few --device "$E2E_DEVICE"
+	expect_match "one on another device's link" '10.97.0.5 is on the link of other1 as well' "$said"
+	nkctl detach --ns c1 --network few
+	nkctl network remove few
+}
+
 @test "the MTU: of the device, of its default route, of the network, of the option" {
 	local name
 	ip netns add c1
