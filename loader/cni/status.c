@@ -53,7 +53,7 @@ static int status_pool(struct node *node, const struct cni_config *config, struc
 		bool room = true;
 
 		if (!network_has_family(&config->network, families[i]) ||
-		    (families[i] == AF_INET6 && !node_has_ipv6()))
+		    (families[i] == AF_INET6 && !node_has_ipv6(node)))
 			continue;
 		ret = network_has_room(node, &config->network, config->limits, families[i], &room,
 				       err);

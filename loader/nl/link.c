@@ -147,6 +147,28 @@ static void link_parse_info(const struct nlattr *info, struct link_info *link)
 	}
 }
 
+static const struct nlattr *nested_find(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	if (nest)
+		mnl_attr_for_each_nested (attr, nest)
+			if (mnl_attr_get_type(attr) == type)
+				return attr;
+	return NULL;
+}
+
+/* The values of all settings of net.ipv6.conf.DEVICE (inet6_fill_ifla6_attrs(), addrconf.c). */
+static void link_parse_ipv6(const struct nlattr *spec, struct link_info *link)
+{
+	const struct nlattr *conf = nested_find(nested_find(spec, AF_INET6), IFLA_INET6_CONF);
+	const int32_t *values = conf ? mnl_attr_get_payload(conf) : NULL;
+
+	link->has_ipv6 = conf &&
+			 mnl_attr_get_payload_len(conf) / sizeof(*values) > DEVCONF_DISABLE_IPV6 &&
+			 !values[DEVCONF_DISABLE_IPV6];
+}
+
 static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
 {
 	switch (mnl_attr_get_type(attr)) {
@@ -177,6 +199,9 @@ static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
 		break;
 	case IFLA_LINKINFO:
 		link_parse_info(attr, link);
+		break;
+	case IFLA_AF_SPEC:
+		link_parse_ipv6(attr, link);
 		break;
 	}
 }
@@ -272,52 +297,6 @@ int link_configure(struct nlsock *nl, int ifindex, const struct link_config *con
 		link_put_inet6(header);
 	mnl_attr_nest_end(header, spec);
 	return nlsock_talk(nl, header, NULL, NULL, err);
-}
-
-static const struct nlattr *nested_find(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *attr;
-
-	if (nest)
-		mnl_attr_for_each_nested (attr, nest)
-			if (mnl_attr_get_type(attr) == type)
-				return attr;
-	return NULL;
-}
-
-/* The values of all settings of net.ipv6.conf.DEVICE (inet6_fill_ifla6_attrs(), addrconf.c). */
-static const struct nlattr *ipv6_conf_find(const struct nlmsghdr *message)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg))
-		if (mnl_attr_get_type(attr) == IFLA_AF_SPEC)
-			return nested_find(nested_find(attr, AF_INET6), IFLA_INET6_CONF);
-	return NULL;
-}
-
-static int ipv6_is_on_parse(const struct nlmsghdr *message, void *data)
-{
-	const struct nlattr *conf = ipv6_conf_find(message);
-	const int32_t *values = conf ? mnl_attr_get_payload(conf) : NULL;
-	bool *on = data;
-
-	*on = conf && mnl_attr_get_payload_len(conf) / sizeof(*values) > DEVCONF_DISABLE_IPV6 &&
-	      !values[DEVCONF_DISABLE_IPV6];
-	return MNL_CB_OK;
-}
-
-int link_ipv6_is_on(struct nlsock *nl, int ifindex, bool *ret_on, struct error *err)
-{
-	struct nlsock_request request;
-	struct ifinfomsg *info;
-	bool on = false;
-	int ret = nlsock_talk(nl, link_request(&request, RTM_GETLINK, 0, ifindex, &info),
-			      ipv6_is_on_parse, &on, err);
-
-	if (!ret)
-		*ret_on = on;
-	return ret;
 }
 
 int link_up(struct nlsock *nl, int ifindex, struct error *err)

@@ -53,7 +53,14 @@ int netkit_create(struct nlsock *nl, const struct pair_spec *spec, struct error 
  */
 int veth_create(struct nlsock *nl, const struct pair_spec *spec, struct error *err);
 
-/* struct link_info - what the kernel tells of a device. */
+/**
+ * struct link_info - what the kernel tells of a device.
+ *
+ * Its IPv6 settings as well: for a path below /proc/sys/net the kernel looks at the entries of the
+ * same name of each other network namespace in which somebody looked one up (proc_sys_compare(),
+ * fs/proc/proc_sysctl.c), a microsecond for each. Where every container has one, the host's own
+ * settings are slow to find, too.
+ */
 struct link_info {
 	int ifindex;
 	char name[IF_NAMESIZE];
@@ -64,6 +71,7 @@ struct link_info {
 	uint32_t flags; /* IFF_* */
 	uint32_t tx_queue_len;
 	uint16_t type; /* ARPHRD_* */
+	bool has_ipv6; /* disable_ipv6 is known to be off */
 	uint8_t mac[NK_ETH_ALEN];
 	int peer_netnsid;       /* of the peer's namespace; -1: none or this one */
 	int peer_ifindex;       /* in the peer's namespace; 0: none */
@@ -94,16 +102,6 @@ struct link_config {
 /* link_configure() - best while it is down: see link.c. */
 int link_configure(struct nlsock *nl, int ifindex, const struct link_config *config,
 		   struct error *err);
-
-/**
- * link_ipv6_is_on() - whether a device's setting disable_ipv6 is known to be off.
- *
- * Asked by netlink. For a path below /proc/sys/net the kernel looks at the entries of the same name
- * of each other network namespace in which somebody looked one up (proc_sys_compare(),
- * fs/proc/proc_sysctl.c), a microsecond for each: where every container has one, the host's own
- * settings are slow to find, too.
- */
-int link_ipv6_is_on(struct nlsock *nl, int ifindex, bool *ret_on, struct error *err);
 
 /* link_up() - set a device up. */
 int link_up(struct nlsock *nl, int ifindex, struct error *err);

@@ -107,6 +107,7 @@ static int pair_create(struct attach *attach, struct error *err)
 		return error_prefix(err, "look at the new device %s", attach->pair.primary_name);
 	attach->ifindex = link.ifindex;
 	attach->peer_ifindex = link.peer_ifindex;
+	attach->has_ipv6 = link.has_ipv6;
 	log_step("pair_create");
 	return 0;
 }
@@ -175,6 +176,7 @@ static struct endpoint_setup attach_setup(const struct attach *attach)
 		.peer_ifindex = attach->peer_ifindex,
 		.peer_mac = attach->pair.peer_mac,
 		.noarp = attach->pair.mode == NK_MODE_L3,
+		.has_ipv6 = attach->has_ipv6,
 		.network = &attach->network,
 		.routes = attach->request->routes,
 		.addresses = attach->addresses,

@@ -40,7 +40,7 @@ bool attach_wants_family(const struct attach *attach, uint8_t family)
 			return true;
 	if (!request->auto_addresses || !network_has_family(&attach->network, family))
 		return false;
-	return family == AF_INET || node_has_ipv6();
+	return family == AF_INET || node_has_ipv6(attach->node);
 }
 
 /* Which addresses it gets isn't known yet: it may also get none that are translated. */
@@ -95,8 +95,8 @@ static int address_check(const struct attach *attach, size_t index, struct error
 		if (addr_equal(&attach->request->addresses[i].addr, &address->addr))
 			return error_set(err, EINVAL, "address %s is given twice",
 					 addr_format(&address->addr).text);
-	if (address->addr.family == AF_INET6 && !node_has_ipv6())
-		return error_set(err, EOPNOTSUPP, "address %s: this kernel runs without IPv6",
+	if (address->addr.family == AF_INET6 && !node_has_ipv6(attach->node))
+		return error_set(err, EOPNOTSUPP, "address %s: IPv6 is off on this host: `nkctl doctor` tells more",
 				 addr_format(&address->addr).text);
 	return 0;
 }
@@ -107,7 +107,12 @@ static int addresses_check(const struct attach *attach, struct error *err)
 
 	for (size_t i = 0; !ret && i < attach->request->address_count; i++)
 		ret = address_check(attach, i, err);
-	return ret ? ret : mtu_check(attach->pair.mtu, attach_wants_family(attach, AF_INET6), err);
+	if (ret)
+		return ret;
+	ret = mtu_check(attach->pair.mtu, attach_wants_family(attach, AF_INET6), err);
+	if (ret && !attach->request->mtu && !attach->network.mtu)
+		return error_prefix(err, "take the default route's MTU");
+	return ret;
 }
 
 static int mtu_plan(struct attach *attach, struct error *err)

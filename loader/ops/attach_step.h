@@ -23,6 +23,7 @@
  * @bandwidth: the wanted limits, complete
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  * @has_program: it is attached
+ * @has_ipv6: the host's end has it turned on, from the beginning
  * @turn_fd: the lock of making endpoints
  * @result: what there is to tell of it
  */
@@ -39,7 +40,7 @@ struct attach {
 	int ifindex, peer_ifindex;
 	struct endpoint_routes routes;
 	struct bandwidth bandwidth;
-	bool has_program, no_uplink, veth_instead, shares_ports;
+	bool has_program, has_ipv6, no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 	struct attach_on_link on_link;
 	int turn_fd;

@@ -2,6 +2,7 @@
 /* The doctor's checks of the host: what is loaded and attached, and what it stands on. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bpf/hook.h"
 #include "core/cleanup.h"
@@ -107,14 +108,20 @@ void doctor_check_endpoints(struct doctor *doctor, struct doctor_check *check)
 
 void doctor_check_ipv6(struct doctor *doctor, struct doctor_check *check)
 {
-	(void)doctor;
-	if (node_has_ipv6()) {
-		finding_add(check, DOCTOR_OK, "the kernel speaks it");
+	const char *advice = "boot without ipv6.disable=1, with CONFIG_IPV6";
+	struct node node = { .nl = doctor->nl };
+
+	if (doctor->nl && node_has_ipv6(&node)) {
+		finding_add(check, DOCTOR_OK, "it is on");
 		return;
 	}
-	finding_add(check, DOCTOR_NOTE, "this kernel runs without");
-	finding_explain(check, "containers get IPv4 addresses only",
-			"boot without ipv6.disable=1, with CONFIG_IPV6");
+	if (!access("/proc/net/if_inet6", F_OK)) {
+		finding_add(check, DOCTOR_NOTE, "net.ipv6.conf.lo.disable_ipv6 is on");
+		advice = "sysctl -w net.ipv6.conf.all.disable_ipv6=0";
+	} else {
+		finding_add(check, DOCTOR_NOTE, "this kernel runs without");
+	}
+	finding_explain(check, "containers get IPv4 addresses only", advice);
 }
 
 void doctor_check_loopback(struct doctor *doctor, struct doctor_check *check)

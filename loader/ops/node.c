@@ -7,7 +7,9 @@
 
 #include "bpf/rescue.h"
 #include "core/log.h"
+#include "core/netns.h"
 #include "model/identity.h"
+#include "nl/link.h"
 #include "nl/observe.h"
 
 static int node_check_privilege(struct error *err)
@@ -98,8 +100,14 @@ int node_network(struct node *node, const char *name, struct nk_network *ret_net
 	return ret;
 }
 
-/* Not by /proc/sys/net, where a path is slow to find: see link_ipv6_is_on(). */
-bool node_has_ipv6(void)
+bool node_has_ipv6(struct node *node)
 {
-	return !access("/proc/net/if_inet6", F_OK) || errno != ENOENT;
+	struct link_info loopback;
+
+	if (node->ipv6 == NODE_IPV6_UNKNOWN)
+		node->ipv6 = !link_get_by_index(node->nl, LOOPBACK_IFINDEX, &loopback, NULL) &&
+					     loopback.has_ipv6
+				     ? NODE_IPV6_ON
+				     : NODE_IPV6_OFF;
+	return node->ipv6 == NODE_IPV6_ON;
 }

@@ -13,11 +13,13 @@
 /**
  * struct node - the host, for the time of one command.
  * @loaded_now: this command loaded the datapath
+ * @ipv6: what node_has_ipv6() found
  */
 struct node {
 	struct nlsock *nl;
 	struct datapath datapath;
 	bool loaded_now;
+	enum { NODE_IPV6_UNKNOWN, NODE_IPV6_OFF, NODE_IPV6_ON } ipv6;
 };
 
 #define NODE_CLOSED                         \
@@ -57,7 +59,10 @@ void node_close(struct node *node);
 int node_network(struct node *node, const char *name, struct nk_network *ret_network,
 		 struct error *err);
 
-/* Whether this kernel speaks IPv6 at all (it can be booted without). */
-bool node_has_ipv6(void);
+/**
+ * node_has_ipv6() - whether endpoints may have IPv6 addresses: neither was the kernel booted
+ * without, nor is it off (net.ipv6.conf.lo.disable_ipv6) where the gateways' addresses are.
+ */
+bool node_has_ipv6(struct node *node);
 
 #endif

@@ -95,9 +95,9 @@ static int addresses_from_routes(struct patient *patient, uint8_t family, struct
 	return ret;
 }
 
-static bool family_is_there(uint8_t family)
+static bool family_is_there(struct node *node, uint8_t family)
 {
-	return family == AF_INET || node_has_ipv6();
+	return family == AF_INET || node_has_ipv6(node);
 }
 
 static int addresses_find(struct patient *patient, struct error *err)
@@ -110,7 +110,7 @@ static int addresses_find(struct patient *patient, struct error *err)
 	for (size_t i = 0; i < endpoint->address_count; i++)
 		patient_add_address(patient, &endpoint->addresses[i]);
 	for (size_t i = 0; !ret && !is_noted && i < ARRAY_SIZE(families); i++)
-		if (family_is_there(families[i]))
+		if (family_is_there(patient->node, families[i]))
 			ret = addresses_from_routes(patient, families[i], err);
 	return ret;
 }
@@ -393,6 +393,7 @@ static void sides_fill(const struct patient *patient, uint8_t family, struct sid
 		.peer_ifindex = patient->link.peer_ifindex,
 		.peer_mac = patient->peer_mac,
 		.noarp = patient->endpoint->mode == NK_MODE_L3,
+		.has_ipv6 = patient->link.has_ipv6,
 		.network = &patient->network,
 		.addresses = sides->addresses,
 		.address_count = count,

@@ -69,7 +69,10 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 		primary_disable_ipv6(name);
 	if (!config.no_link_local)
 		return 0;
-	ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
+	if (!setup->has_ipv6) /* new devices have it off, here, and an address asks for it */
+		ret = sysctl_write_dev("ipv6", name, "disable_ipv6", 0, err);
+	if (!ret)
+		ret = sysctl_write_dev("ipv6", name, "forwarding", 1, err);
 	return ret ? ret : primary_force_forwarding(name, err);
 }
 
@@ -146,14 +149,14 @@ static int container_enable_ipv6(void *data, struct error *err)
 static int container_prepare_ipv6(const struct endpoint_setup *setup, struct error *err)
 {
 	char ifname[IF_NAMESIZE];
-	bool on;
+	struct link_info link;
 	int ret;
 
 	if (!setup_has_ipv6(setup))
 		return 0;
 	(void)strcpy(ifname, setup->peer_name); /* identity_init() checked its length */
-	ret = link_ipv6_is_on(setup->container, setup->peer_ifindex, &on, err);
-	if (!ret && !on)
+	ret = link_get_by_index(setup->container, setup->peer_ifindex, &link, err);
+	if (!ret && !link.has_ipv6)
 		ret = netns_run(setup->netns_fd, container_enable_ipv6, ifname, err);
 	/* Only a guest behind an Ethernet device has a use for link-local addresses. */
 	if (!ret && setup->noarp)

@@ -42,6 +42,7 @@ struct endpoint_routes {
  * @host, @container: rtnetlink sockets of the two namespaces
  * @netns_fd: the container's namespace
  * @primary_name, @ifindex: the host's end
+ * @has_ipv6: the host's end has IPv6 turned on
  * @alias: that it is to have, being new; NULL: it has one
  * @peer_name, @peer_ifindex, @peer_mac: the container's end
  * @noarp: l3 mode: neither end asks for, or has a use for, MAC addresses
@@ -56,7 +57,7 @@ struct endpoint_setup {
 	const char *primary_name, *peer_name, *alias;
 	int ifindex, peer_ifindex;
 	const uint8_t *peer_mac;
-	bool noarp;
+	bool noarp, has_ipv6;
 	const struct nk_network *network;
 	const struct endpoint_routes *routes;
 	const struct prefix *addresses;

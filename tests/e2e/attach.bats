@@ -400,6 +400,27 @@ advertise()
 	expect_not "nothing is left of it" ip -n c2 link show eth0
 }
 
+@test "a host with IPv6 turned off gives IPv4 addresses, one with it off for new devices both" {
+	containers c1
+	nkctl detach --ns c1
+	sysctl -qw net.ipv6.conf.lo.disable_ipv6=1
+	defer sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
+	attach c1
+	expect_match "its addresses" '^10\.88\.0\.[0-9]+$' "$(shown c1 addresses)"
+	expect "it reaches the world" at c1 ping -c 1 -W 5 $REMOTE4
+	nkctl detach --ns c1
+	expect_refusal "one of IPv6" 5 'fd00:88::7: IPv6 is off on this host: `nkctl doctor` tells more' \
+		attach --ns c1 --ip fd00:88::7
+	expect_match "the doctor tells" 'net.ipv6.conf.lo.disable_ipv6 is on' "$(nkctl doctor)"
+	sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	defer sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+	attach c1
+	expect "it reaches the world by IPv6" at c1 ping -c 1 -W 5 $REMOTE6
+	expect "and the host" at c1 ping -c 1 -W 5 $GATEWAY6
+	nkctl detach --ns c1
+}
+
 @test "a namespace in which IPv6 was turned off gets its IPv6 address" {
 	ip netns add c1
 	at c1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
