@@ -96,7 +96,8 @@ static int address_check(const struct attach *attach, size_t index, struct error
 			return error_set(err, EINVAL, "address %s is given twice",
 					 addr_format(&address->addr).text);
 	if (address->addr.family == AF_INET6 && !node_has_ipv6(attach->node))
-		return error_set(err, EOPNOTSUPP, "address %s: IPv6 is off on this host: `nkctl doctor` tells more",
+		return error_set(err, EOPNOTSUPP,
+				 "address %s: IPv6 is off on this host: `nkctl doctor` tells more",
 				 addr_format(&address->addr).text);
 	return 0;
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The doctor's checks of the kernel: each tries what an attach or the programs would do. */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include "core/cleanup.h"
 #include "core/expedite.h"
 #include "core/netns.h"
+#include "core/privilege.h"
 #include "nl/link.h"
 #include "nl/netkit.h"
 #include "ops/doctor_check.h"
@@ -31,28 +30,10 @@
 	"boot a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_FUNCTION_TRACER, without " \
 	"lockdown"
 
-static const struct {
-	unsigned int capability;
-	const char *name;
-} capabilities[] = {
-	{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
-	{ CAP_BPF, "CAP_BPF" },
-};
-
-static bool capability_is_effective(unsigned int capability)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	return !syscall(SYS_capget, &header, data) &&
-	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
-}
-
 static bool capabilities_are_complete(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-		if (!capability_is_effective(capabilities[i].capability))
+	for (size_t i = 0; i < PRIVILEGE_CAPABILITIES; i++)
+		if (privilege_missing(i))
 			return false;
 	return true;
 }
@@ -72,9 +53,9 @@ bool doctor_is_privileged(void)
 
 static void privilege_is_missing(struct doctor_check *check)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-		if (!capability_is_effective(capabilities[i].capability))
-			finding_add(check, DOCTOR_FAIL, "no %s", capabilities[i].name);
+	for (size_t i = 0; i < PRIVILEGE_CAPABILITIES; i++)
+		if (privilege_missing(i))
+			finding_add(check, DOCTOR_FAIL, "no %s", privilege_missing(i));
 	if (check->state == DOCTOR_OK)
 		finding_add(check, DOCTOR_FAIL, "root, but not of the initial user namespace");
 	finding_explain(check, "an attach makes devices, enters namespaces and loads programs",

@@ -8,15 +8,24 @@
 #include "bpf/rescue.h"
 #include "core/log.h"
 #include "core/netns.h"
+#include "core/privilege.h"
 #include "model/identity.h"
 #include "nl/link.h"
 #include "nl/observe.h"
 
 static int node_check_privilege(struct error *err)
 {
-	if (geteuid() == 0)
-		return 0;
-	return error_set(err, EPERM, "must be run as root: it changes devices and eBPF programs");
+	if (geteuid() != 0)
+		return error_set(err, EPERM,
+				 "must be run as root: it changes devices and eBPF programs");
+	for (size_t i = 0; i < PRIVILEGE_CAPABILITIES; i++)
+		if (privilege_missing(i))
+			return error_set(err, EPERM,
+					 "must be run with %s: `nkctl doctor` tells more",
+					 privilege_missing(i));
+	if (!privilege_is_initial())
+		return error_set(err, EPERM, "must be run in the initial user namespace");
+	return 0;
 }
 
 int node_open(struct node *node, enum pins_lock lock, struct error *err)

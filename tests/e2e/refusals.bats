@@ -240,6 +240,21 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 	expect_unchanged "it"
 }
 
+# Half of the work, and then a refusal of the kernel's, would be worse than none.
+@test "root without a capability, and of another user namespace" {
+	local verb
+	for verb in 'attach --ns c2' 'detach --ns c1' 'uplink add eth0' 'network remove default' down upgrade; do
+		# shellcheck disable=SC2086 # a verb and its options
+		run -6 setpriv --bounding-set -net_admin "$NKCTL_PROGRAM" $verb
+		expect_match "$verb" '^nkctl: .*must be run with CAP_NET_ADMIN' "$output"
+		# shellcheck disable=SC2086
+		run -6 unshare --user --map-root-user "$NKCTL_PROGRAM" $verb
+		expect_match "$verb" '^nkctl: .*must be run in the initial user namespace' "$output"
+	done
+	run -6 unshare --user --map-root-user "$NKCTL_PROGRAM" list
+	expect_unchanged "it"
+}
+
 @test "with --json the error is on standard output too" {
 	run --separate-stderr -3 nkctl attach --ns nobody --json
 	# shellcheck disable=SC2154 # set by run
