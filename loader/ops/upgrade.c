@@ -22,10 +22,13 @@ static int endpoint_upgrade(struct node *node, const struct link_info *link, siz
 	uint32_t id, current;
 	int ret = hook_find(program, link->ifindex, &id, NULL, err);
 
-	if (!ret)
-		ret = program_id(&node->datapath, program, &current, err);
-	if (ret || !id || id == current)
+	if (ret || !id)
 		return ret; /* none: somebody took it off, and `list` tells */
+	ret = datapath_program_need(&node->datapath, program, err);
+	if (ret >= 0)
+		ret = program_id(&node->datapath, program, &current, err);
+	if (ret || id == current)
+		return ret;
 	ret = hook_replace(&node->datapath, program, link->ifindex, id, err);
 	if (!ret)
 		(*replaced)++;

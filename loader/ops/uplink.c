@@ -161,6 +161,13 @@ static int uplink_attach(struct node *node, const struct link_info *link, struct
 	return ret == -EEXIST ? 0 : ret; /* another attach was as quick */
 }
 
+/* A device that can't be an uplink is none: no next attach is to try again. */
+static void uplink_undo(struct node *node, const struct link_info *link, struct nk_uplink *uplink)
+{
+	(void)settings_restore(link->name, uplink, NULL);
+	(void)uplink_delete(&node->datapath, link->ifindex, NULL);
+}
+
 /*
  * The record goes first, since it holds what the settings were: whatever is killed after it, the
  * next sync completes, and `down` restores.
@@ -171,8 +178,9 @@ static int uplink_setup_locked(struct node *node, const struct link_info *link, 
 	size_t count = excluded ? SETTINGS_OF_EXCLUDED : ARRAY_SIZE(settings);
 	struct nk_uplink uplink = UPLINK_UNCHANGED(0);
 	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
+	bool is_new = ret == -ENOENT;
 
-	if (ret && ret != -ENOENT)
+	if (ret && !is_new)
 		return ret;
 	uplink.flags = excluded ? NK_UPLINK_EXCLUDED : 0;
 	ret = settings_record(link->name, count, &uplink, err);
@@ -182,6 +190,8 @@ static int uplink_setup_locked(struct node *node, const struct link_info *link, 
 		ret = settings_apply(link->name, &uplink, err);
 	if (!ret && !excluded)
 		ret = uplink_attach(node, link, err);
+	if (ret && is_new)
+		uplink_undo(node, link, &uplink);
 	return ret ? error_prefix(err, "use %s as an uplink", link->name) : 0;
 }
 
@@ -268,9 +278,12 @@ int uplinks_sync(struct node *node, struct error *err)
 		ret = uplink_list_read(&node->datapath, &known, err);
 	if (!ret)
 		ret = uplinks_sync_known(node, &known, err);
-	for (size_t i = 0; !ret && i < devices.count; i++)
+	for (size_t i = 0; !ret && i < devices.count; i++) {
 		if (!uplink_list_has(&known, devices.routes[i].ifindex))
 			ret = uplink_sync_device(node, devices.routes[i].ifindex, err);
+		if (ret == -ENODEV)
+			ret = 0; /* it has gone meanwhile, with its route */
+	}
 	return ret;
 }
 
@@ -310,6 +323,9 @@ int uplink_add(struct node *node, const char *device, struct error *err)
 		return ret;
 	if (link.flags & IFF_LOOPBACK)
 		return error_set(err, EINVAL, "the loopback device can't be an uplink");
+	if (link.group == NK_LINK_GROUP)
+		return error_set(err, EINVAL,
+				 "%s is an endpoint's device, which can't be an uplink", device);
 	return uplink_setup(node, &link, false, err);
 }
 
@@ -384,7 +400,9 @@ static int uplink_upgrade(struct node *node, int ifindex, size_t *replaced, stru
 	if (ret)
 		return ret == -ENODEV ? 0 : ret;
 	program = uplink_program(link.type);
-	ret = hook_find(program, ifindex, &id, NULL, err);
+	ret = datapath_program_need(&node->datapath, program, err);
+	if (ret >= 0)
+		ret = hook_find(program, ifindex, &id, NULL, err);
 	if (!ret)
 		ret = program_id(&node->datapath, program, &current, err);
 	if (ret || id == current)

@@ -303,6 +303,22 @@ attach_another()
 	ip netns delete c2
 }
 
+@test "a device that can't be an uplink is none" {
+	local before
+	second_wire
+	defer ip link delete wire2
+	containers c1
+	before=$(uplinks)
+	run -1 unshare --mount bash -c 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys &&
+		exec "$NKCTL_PROGRAM" uplink add wire2'
+	# shellcheck disable=SC2154 # of 'run'
+	expect_match "where settings can't be written" 'use wire2 as an uplink: .*Read-only file system' "$output"
+	expect_same "it is none" "$before" "$(uplinks)"
+	expect_refusal "an endpoint's" 2 "is an endpoint's device, which can't be an uplink" \
+		uplink add "$(primary_of c1)"
+	expect_same "it is none" "$before" "$(uplinks)"
+}
+
 @test "every device that an IPv6 default route leads to is an uplink" {
 	local device
 	for device in a1 a2 a3 a4 a5; do

@@ -19,8 +19,13 @@ teardown()
 # Prints the ids of the programs on the endpoints' devices and on the uplink.
 program_ids()
 {
-	shown c1 program
+	program_ids_of_c1
 	shown c2 program
+}
+
+program_ids_of_c1()
+{
+	shown c1 program
 	hook query tcx/ingress eth0
 }
 
@@ -61,6 +66,17 @@ ping_long() # NAME FROM ADDRESS
 	expect_same "the addresses" "$addresses" "$(shown c1 addresses)"
 	eventually "the first programs are gone" \
 		eval "! bpftool prog show id ${before%%$'\n'*} && ! bpftool prog show id ${before##*$'\n'}"
+}
+
+@test "an upgrade makes programs anew whose pins were lost" {
+	local old
+	containers c1
+	old=$(program_ids_of_c1)
+	rm /sys/fs/bpf/nkctl*/progs/nk_from_ctr* /sys/fs/bpf/nkctl*/progs/nk_uplink*
+	run -0 nkctl upgrade
+	expect_match "it tells what it has replaced" '1 endpoints, 1 uplinks' "$output"
+	expect_same "none of the programs is the same" '' "$(comm -12 <(sort <<<"$old") <(program_ids_of_c1 | sort))"
+	expect "c1 goes on" at c1 ping -c 1 -W 5 $REMOTE4
 }
 
 @test "an upgrade loads nothing where nothing is loaded" {
