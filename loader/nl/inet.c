@@ -236,6 +236,7 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 	entry.dst.len = route->rtm_dst_len;
 	entry.table = route->rtm_table;
 	entry.is_ours = route->rtm_protocol == NK_ROUTE_PROTOCOL;
+	entry.is_kernels = route->rtm_protocol == RTPROT_KERNEL;
 	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_DST)
 			attr_addr_read(attr, dump->family, &entry.dst.addr);

@@ -94,12 +94,13 @@ int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct 
  * struct inet_route_entry - a route that the kernel has.
  * @gateway: next hop; family 0: on the link
  * @is_ours: marked with NK_ROUTE_PROTOCOL
+ * @is_kernels: made by the kernel, of an address
  */
 struct inet_route_entry {
 	struct prefix dst;
 	struct addr gateway;
 	uint32_t table;
-	bool is_ours;
+	bool is_ours, is_kernels;
 };
 
 struct inet_route_list {

@@ -545,13 +545,11 @@ static const struct addr *address_missing(const struct patient *patient, uint8_t
 	return NULL;
 }
 
-/* A way to elsewhere: a default route, or that to its subnet. */
+/* A way to elsewhere: a default route, or that to its subnet; not what comes with an address. */
 static bool routes_lead_on(const struct inet_route_list *list, uint8_t family)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->entries[i].dst.len < addr_bits(family) &&
-		    !(list->entries[i].dst.addr.family == AF_INET6 &&
-		      list->entries[i].dst.addr.bytes[0] >= 0xfe)) /* link-local, multicast */
+		if (list->entries[i].dst.len < addr_bits(family) && !list->entries[i].is_kernels)
 			return true;
 	return false;
 }

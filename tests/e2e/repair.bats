@@ -136,6 +136,16 @@ note_delete()
 	expect_mended ok "c1: the container's eth0 had no route by which it sends IPv6"
 }
 
+@test "the route of an address with a prefix is no way to elsewhere" {
+	ip netns add c3
+	defer ip netns delete c3
+	attach c3 --ip 10.88.0.34/24
+	defer nkctl detach --ns c3
+	ip -n c3 route delete default
+	expect_match "it is told" "c3: the container's eth0 had no route by which it sends IPv4: mended" "$(nkctl repair c3)"
+	expect "it sends" at c3 ping -c 1 -W 5 $REMOTE4
+}
+
 @test "the remains of a killed attach are removed" {
 	ip netns add c3
 	defer ip netns delete c3
