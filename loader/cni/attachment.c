@@ -40,7 +40,7 @@ static int device_remove(struct node *node, const struct identity *identity, str
 	int ret = node_open_unloaded(node, err);
 
 	if (!ret)
-		ret = endpoint_find(node, identity, &link, err);
+		ret = endpoint_locate(node, identity, &link, err);
 	return ret ? ret : link_unlist(node->nl, link.ifindex, &unlisting, err);
 }
 

@@ -38,7 +38,7 @@ static bool check_has_family(const struct check *check, uint8_t family)
 static int check_primary(struct check *check, struct error *err)
 {
 	struct link_info *primary = &check->primary;
-	int ret = endpoint_find(check->node, check->expectation->identity, primary, err);
+	int ret = endpoint_locate(check->node, check->expectation->identity, primary, err);
 
 	if (ret)
 		return ret;

@@ -57,7 +57,7 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 	ret = pins_lock_endpoint(&node->datapath.pins, identity_hash(identity), true, &lock_fd,
 				 err);
 	if (!ret)
-		ret = endpoint_find(node, identity, &link, err);
+		ret = endpoint_locate(node, identity, &link, err);
 	if (!ret)
 		ret = endpoint_take_down(node, link.ifindex, wait, &unlisting, err);
 	expedite_end(&unlisting.expedite_fd);

@@ -72,6 +72,25 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 	return 0;
 }
 
+int endpoint_locate(struct node *node, const struct identity *identity, struct link_info *ret_link,
+		    struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	int ret = endpoint_find(node, identity, ret_link, err);
+	struct identity found;
+
+	if (ret != -ENODEV || link_list_read(NK_LINK_GROUP, &links, NULL))
+		return ret;
+	for (size_t i = 0; i < links.count; i++) {
+		if (identity_from_alias(links.links[i].alias, &found) ||
+		    !identity_equal(&found, identity))
+			continue;
+		*ret_link = links.links[i];
+		return 0;
+	}
+	return ret;
+}
+
 /* An l3 device, of either kind, does no ARP: that is how the kernel shows the mode. */
 static enum nk_mode link_mode(const struct link_info *link)
 {

@@ -105,6 +105,10 @@ int endpoint_list_choose(const struct endpoint_list *list, const char *id, const
 int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
 		  struct error *err);
 
+/* endpoint_locate() - the same, also of one that somebody has renamed: reads the whole group then. */
+int endpoint_locate(struct node *node, const struct identity *identity, struct link_info *ret_link,
+		    struct error *err);
+
 /* endpoint_add_address() - list an address of it, and the gateway of that address's subnet. */
 void endpoint_add_address(struct endpoint *endpoint, const struct nk_network *network,
 			  const struct addr *addr);

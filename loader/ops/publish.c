@@ -732,7 +732,7 @@ static int endpoint_lock(struct node *node, const struct identity *identity, int
 				     ret_lock_fd, err);
 
 	if (!ret)
-		ret = endpoint_find(node, identity, &link, err);
+		ret = endpoint_locate(node, identity, &link, err);
 	if (!ret && !*link.alias)
 		ret = error_set(err, ENODEV,
 				"not attached: its attach was killed half way, attach it again");

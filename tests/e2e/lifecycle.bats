@@ -72,6 +72,22 @@ objects_are_gone() # FILE
 	expect_refusal "once more" 3 "isn't attached" detach --ns c1
 }
 
+@test "a container whose host's end somebody has renamed is detached by its name" {
+	local primary
+	containers c2
+	nkctl publish add c2 8081:81
+	note traces
+	ip netns add c1
+	attach c1
+	primary=$(primary_of c1)
+	ip link set "$primary" down
+	ip link set "$primary" name mine
+	ip link set mine up
+	expect "a port is published" nkctl publish add c1 8080:80
+	nkctl detach --ns c1
+	expect_as_noted "the host is as before" traces
+}
+
 @test "the death of a namespace frees device, routes, addresses and the program" {
 	local old
 	containers c2
