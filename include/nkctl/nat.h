@@ -202,11 +202,17 @@ struct nk_exempt {
 	struct nk_ip addr;
 };
 
-/* Value of the exempt map: why; an entry goes when no reason is left. */
+/*
+ * Value of the exempt map: why; an entry goes when no reason is left. From NK_EXEMPT_LEN_SHIFT on
+ * the key's prefix_len: a look-up finds the longest prefix that fits, and so tells which it was.
+ */
 enum nk_exempt_reason {
 	NK_EXEMPT_NETWORK = 1 << 0, /* a network's subnet */
 	NK_EXEMPT_ADDED = 1 << 1,   /* by hand */
 };
+
+#define NK_EXEMPT_LEN_SHIFT   16
+#define NK_EXEMPT_REASON_MASK ((1U << NK_EXEMPT_LEN_SHIFT) - 1)
 
 /**
  * struct nk_nat - the only entry of the nat map (BPF_F_MMAPABLE).

@@ -28,6 +28,11 @@ static struct prefix exempt_prefix(const struct nk_exempt *key)
 	return (struct prefix){ addr, (uint8_t)(key->prefix_len - mapped) };
 }
 
+static uint32_t exempt_value(const struct nk_exempt *key, uint32_t reasons)
+{
+	return key->prefix_len << NK_EXEMPT_LEN_SHIFT | reasons;
+}
+
 /*
  * Looking up in a trie finds the longest prefix that fits, and no flag of an update asks for a
  * prefix that isn't there (before 6.13 the kernel ignored BPF_NOEXIST, lpm_trie.c): read them all.
@@ -47,36 +52,37 @@ int exempt_add(struct datapath *datapath, const struct prefix *prefix, enum nk_e
 	       struct error *err)
 {
 	struct nk_exempt key = exempt_key(prefix);
-	uint32_t reasons;
+	uint32_t reasons, value;
 	int ret = exempt_reasons(datapath, prefix, &reasons, err);
 
-	if (ret || reasons & reason)
+	if (ret)
 		return ret;
-	reasons |= reason;
-	return table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err);
+	value = exempt_value(&key, reasons | reason);
+	return table_set(datapath, MAP_EXEMPT, &key, &value, BPF_ANY, err);
 }
 
 int exempt_remove(struct datapath *datapath, const struct prefix *prefix,
 		  enum nk_exempt_reason reason, struct error *err)
 {
 	struct nk_exempt key = exempt_key(prefix);
-	uint32_t reasons;
+	uint32_t reasons, value;
 	int ret = exempt_reasons(datapath, prefix, &reasons, err);
 
 	if (ret || !(reasons & reason))
 		return ret;
-	reasons &= ~reason;
-	return reasons ? table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err)
+	reasons &= ~(uint32_t)reason;
+	value = exempt_value(&key, reasons);
+	return reasons ? table_set(datapath, MAP_EXEMPT, &key, &value, BPF_ANY, err)
 		       : table_delete(datapath, MAP_EXEMPT, &key, err);
 }
 
 bool exempt_is_network(struct datapath *datapath, const struct prefix *subnet)
 {
 	struct nk_exempt key = exempt_key(subnet);
-	uint32_t reasons;
+	uint32_t value;
 
-	return !table_get(datapath, MAP_EXEMPT, &key, &reasons, NULL) &&
-	       reasons & NK_EXEMPT_NETWORK;
+	return !table_get(datapath, MAP_EXEMPT, &key, &value, NULL) &&
+	       value >> NK_EXEMPT_LEN_SHIFT == key.prefix_len && value & NK_EXEMPT_NETWORK;
 }
 
 static int exempt_order(const void *a, const void *b)
@@ -109,6 +115,7 @@ int exempt_list_read(struct datapath *datapath, struct exempt_list *ret_list, st
 		entries[i].prefix = exempt_prefix(&key);
 		memcpy(&entries[i].reasons, dump.values + i * sizeof(entries->reasons),
 		       sizeof(entries->reasons));
+		entries[i].reasons &= NK_EXEMPT_REASON_MASK;
 	}
 	qsort(entries, dump.count, sizeof(*entries), exempt_order);
 	*ret_list = (struct exempt_list){ entries, dump.count };

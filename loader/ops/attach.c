@@ -11,7 +11,7 @@
  *     Where somebody else is still looking for addresses, the program is attached now, and they are
  *     waited for: what the two take passes at the same time. Without a claim the program drops all
  *  2. the addresses are claimed in the endpoint maps. After the device: a claim whose device
- *     doesn't exist is known to be dead
+ *     doesn't exist is known to be dead. What their subnets are to endpoints is noted
  *  3. the ports are published, that is, claimed in the same way
  *  4. the uplinks are looked after, now that nobody else can refuse the attach
  *  5. the program is attached: the one step that waits for an RCU grace period
@@ -235,7 +235,7 @@ static int late_addresses_await(struct attach *attach, struct error *err)
 	ret = addresses_await(attach, 0, err);
 	if (ret == -EAGAIN)
 		ret = turn_interrupt(attach, err);
-	return ret ? ret : subnets_exempt(attach, err);
+	return ret;
 }
 
 /* From what is known: reading back the way `list` does would cost more with every endpoint. */
@@ -316,9 +316,10 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove,  pair_create,          late_addresses_await, addresses_claim,
-		ports_publish,   uplinks_ready,        program_attach,       limits_apply,
-		host_side_setup, container_side_setup, attach_report,        attach_commit,
+		remains_remove, pair_create,     late_addresses_await, addresses_claim,
+		subnets_exempt, ports_publish,   uplinks_ready,        program_attach,
+		limits_apply,   host_side_setup, container_side_setup, attach_report,
+		attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;

@@ -274,17 +274,18 @@ static int datapath_load_wanted(struct attach *attach, struct error *err)
 static int addresses_exempt(struct attach *attach, struct error *err)
 {
 	const struct attach_request *request = attach->request;
-	struct nk_network neighbours = { 0 };
+	int ret = 0;
 
-	for (size_t i = 0; i < request->address_count; i++) {
+	for (size_t i = 0; !ret && i < request->address_count; i++) {
 		const struct prefix *address = &request->addresses[i];
 		struct prefix subnet = { prefix_first(address), address->len };
+		struct nk_network neighbours = { 0 };
 
-		/* A host's own prefix, or one that is in the list already, has nothing to add. */
-		if (neighbours.subnet_count < NK_NETWORK_SUBNETS_MAX)
-			(void)network_add_subnet(&neighbours, &subnet, NULL);
+		/* A host's own prefix has nothing to add. */
+		if (!network_add_subnet(&neighbours, &subnet, NULL))
+			ret = network_exempt(attach->node, &neighbours, err);
 	}
-	return network_exempt(attach->node, &neighbours, err);
+	return ret;
 }
 
 /* What is reached without translation. */
@@ -295,7 +296,7 @@ int subnets_exempt(struct attach *attach, struct error *err)
 	return ret || !attach->request->routes ? ret : addresses_exempt(attach, err);
 }
 
-/* Loaded, as it is wanted, and with what the network needs in it. */
+/* Loaded, as it is wanted. */
 int datapath_ready(struct attach *attach, struct error *err)
 {
 	struct node *node = attach->node;
@@ -306,8 +307,6 @@ int datapath_ready(struct attach *attach, struct error *err)
 		ret = addresses_await(attach, ADDRESSES_WAIT_MS, err);
 	if (!ret)
 		ret = datapath_load_wanted(attach, err);
-	if (!ret && !attach->request->await)
-		ret = subnets_exempt(attach, err);
 	if (!ret && node->datapath.config.nat &&
 	    collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
 		(void)publish_collect(node, NULL); /* another attach may succeed */

@@ -65,10 +65,10 @@ int attach_plan(struct attach *attach, struct error *err);
  */
 int addresses_await(struct attach *attach, int wait_ms, struct error *err);
 
-/* datapath_ready() - have it loaded as it is wanted, and with what the network needs in it. */
+/* datapath_ready() - have it loaded as it is wanted. */
 int datapath_ready(struct attach *attach, struct error *err);
 
-/* subnets_exempt() - what is reached without translation. */
+/* subnets_exempt() - what is reached without translation. Comes after the claims: ops/network.h */
 int subnets_exempt(struct attach *attach, struct error *err);
 
 /* claim_value() - what the claim of an address says of the endpoint, but for its flags. */

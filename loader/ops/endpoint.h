@@ -105,7 +105,8 @@ int endpoint_list_choose(const struct endpoint_list *list, const char *id, const
 int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
 		  struct error *err);
 
-/* endpoint_locate() - the same, also of one that somebody has renamed: reads the whole group then. */
+/* endpoint_locate() - the same, also of one that somebody has renamed: reads the whole group then.
+ */
 int endpoint_locate(struct node *node, const struct identity *identity, struct link_info *ret_link,
 		    struct error *err);
 

@@ -94,6 +94,86 @@ static int subnets_unexempt(struct node *node, const struct nk_network *network,
 	return ret;
 }
 
+static bool network_has_subnet(const struct nk_network *network, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		struct prefix subnet = subnet_prefix(&network->subnets[i]);
+
+		if (subnet.len == prefix->len && addr_equal(&subnet.addr, &prefix->addr))
+			return true;
+	}
+	return false;
+}
+
+static bool networks_have_subnet(const struct network_list *networks, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < networks->count; i++)
+		if (network_has_subnet(&networks->entries[i].network, prefix))
+			return true;
+	return false;
+}
+
+static int subnet_is_claimed(struct node *node, const struct prefix *prefix, bool *ret_claimed,
+			     struct error *err)
+{
+	_cleanup_claim_list_ struct claim_list claims = { 0 };
+	int ret = claim_list_read(&node->datapath, &claims, err);
+
+	*ret_claimed = false;
+	for (size_t i = 0; !ret && i < claims.count; i++)
+		*ret_claimed |= prefix_contains(prefix, &claims.claims[i].addr);
+	return ret;
+}
+
+/*
+ * An attach claims its address, looks whether the subnet is exempt and then gives the host the
+ * gateway's address. So either it is seen here, after the exemption has gone, or it finds that
+ * gone, and waits for the node's lock to have it again.
+ */
+static int subnet_collect_locked(struct node *node, const struct prefix *prefix, struct error *err)
+{
+	struct nk_network network = { 0 };
+	bool claimed = false;
+	int ret = subnet_is_claimed(node, prefix, &claimed, err);
+
+	if (ret || claimed || network_add_subnet(&network, prefix, NULL))
+		return ret;
+	ret = exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
+	if (!ret)
+		ret = subnet_is_claimed(node, prefix, &claimed, err);
+	if (!ret && claimed)
+		return exempt_add(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
+	return ret ? ret : gateways_remove(node, &network, err);
+}
+
+static int subnets_collect_locked(struct node *node, const struct nk_network *keep,
+				  struct error *err)
+{
+	_cleanup_network_list_ struct network_list networks = { 0 };
+	_cleanup_exempt_list_ struct exempt_list list = { 0 };
+	int ret = networks_read(node, &networks, err);
+
+	if (!ret)
+		ret = exempt_list_read(&node->datapath, &list, err);
+	for (size_t i = 0; !ret && i < list.count; i++) {
+		const struct prefix *prefix = &list.entries[i].prefix;
+
+		if (list.entries[i].reasons & NK_EXEMPT_NETWORK &&
+		    !networks_have_subnet(&networks, prefix) && !network_has_subnet(keep, prefix))
+			ret = subnet_collect_locked(node, prefix, err);
+	}
+	return ret;
+}
+
+int subnets_collect(struct node *node, struct error *err)
+{
+	const struct nk_network none = { 0 };
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+
+	return ret ? ret : subnets_collect_locked(node, &none, err);
+}
+
 int network_exempt(struct node *node, const struct nk_network *network, struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
@@ -108,7 +188,11 @@ int network_exempt(struct node *node, const struct nk_network *network, struct e
 	if (!missing)
 		return 0;
 	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
-	return ret ? ret : subnets_exempt_locked(node, network, err);
+	if (!ret)
+		ret = subnets_exempt_locked(node, network, err);
+	if (!ret)
+		(void)subnets_collect_locked(node, network, NULL); /* another one may succeed */
+	return ret;
 }
 
 /* @links: of living endpoints; NULL: whoever claims an address lives */

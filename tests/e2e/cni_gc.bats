@@ -28,6 +28,42 @@ load cni
 	expect 'the valid ones work' ping -c 1 -W 2 10.91.0.3
 }
 
+# What the host has of subnets beside endpoints.
+subnets_there()
+{
+	{ ip -o address show dev lo; ip route show type unreachable; ip -6 route show type unreachable; } |
+		grep -oE '(10\.9[0-9]|fd00:9[0-9])[0-9a-f.:]*/?[0-9]*' | sort
+}
+
+@test "a subnet that is configured no more is left to whom it belongs now" {
+	local first second
+	first=$(cni_config '{"subnets": ["10.93.1.0/24", "fd00:93:1::/64"]}')
+	second=$(cni_config '{"subnets": ["10.93.2.0/24"]}')
+	expect_cni 'ADD' ADD c1 "$first"
+	expect_match 'the host has it' '10.93.1.0/24 10.93.1.1/32 fd00:93:1::/64 fd00:93:1::1/128' "$(subnets_there | xargs)"
+	expect_cni 'another one, while it is in use' ADD c2 "$second"
+	expect_match 'the host has both' '10.93.1.0/24.* 10.93.2.0/24' "$(subnets_there | xargs)"
+	expect_cni 'DEL' DEL c1 "$first"
+	expect_cni 'DEL' DEL c2 "$second"
+	expect_cni 'one that is new' ADD c1 "$(cni_config '{"subnets": ["10.94.3.0/24"]}')"
+	expect_same 'the host has it alone' '10.94.3.0/24 10.94.3.1/32' "$(subnets_there | xargs)"
+	expect_cni 'DEL' DEL c1 "$second"
+	expect_cni 'GC' GC c1 "$(jq -c '. + {"cni.dev/valid-attachments": []}' <<<"$second")"
+	expect_same 'the host has none' '' "$(subnets_there)"
+}
+
+@test "subnets within each other are known, each by itself" {
+	local config subnet
+	for subnet in 10.95.0.0/16 10.95.3.0/24 fd00:95::/48 fd00:95::/64; do
+		config=$(cni_config "{\"subnets\": [\"$subnet\"]}")
+		expect_cni "ADD, $subnet" ADD c1 "$config"
+		expect_match "it is exempt" "$subnet" "$(nkctl nat show --json | jq -r '.exempt[].prefix')"
+		expect_cni 'DEL' DEL c1 "$config"
+	done
+	nkctl down
+	expect_same 'the host has none' '' "$(subnets_there)"
+}
+
 @test "GC removes what a kill left" {
 	local config
 	config=$(cni_config "$BUILT_IN")
