@@ -61,6 +61,7 @@ enum doctor_needs {
 	X(jit, "jit", ROOT)                          \
 	X(btf, "btf", NOTHING)                       \
 	X(bpffs, "bpffs", NOTHING)                   \
+	X(sysctl, "sysctl", ROOT)                    \
 	X(tcx, "tcx", NETNS)                         \
 	X(netkit, "netkit", NETNS)                   \
 	X(netkit_features, "netkit-features", NETNS) \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -23,7 +24,8 @@
 #include "nl/netkit.h"
 #include "ops/doctor_check.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define BTF_PATH           "/sys/kernel/btf/vmlinux"
+#define SYSCTL_SAMPLE_PATH "/proc/sys/net/ipv4/conf/default/forwarding"
 
 /* For programs that run where the kernel calls functions of its own. */
 #define FENTRY_MEND                                                                     \
@@ -266,6 +268,10 @@ void doctor_check_bpffs(struct doctor *doctor, struct doctor_check *check)
 		finding_add(check, DOCTOR_FAIL, "no directory " BPFFS_PATH);
 		finding_explain(check, "there is nowhere to pin maps and programs",
 				"mount sysfs on /sys, and boot a kernel with CONFIG_BPF_SYSCALL");
+	} else if ((unsigned long)fs.f_type == BPF_FS_MAGIC && fs.f_flags & ST_RDONLY) {
+		finding_add(check, DOCTOR_FAIL, "mounted on " BPFFS_PATH ", read-only");
+		finding_explain(check, "there is nowhere to pin maps and programs",
+				"mount -o remount,rw " BPFFS_PATH);
 	} else if ((unsigned long)fs.f_type == BPF_FS_MAGIC) {
 		finding_add(check, DOCTOR_OK, "mounted on " BPFFS_PATH);
 	} else if (!mounts_are_private()) {
@@ -278,6 +284,19 @@ void doctor_check_bpffs(struct doctor *doctor, struct doctor_check *check)
 				"mount -t bpf bpf " BPFFS_PATH ", outside (`ip netns exec` makes "
 				"such a namespace, `nsenter --net` doesn't)");
 	}
+}
+
+void doctor_check_sysctl(struct doctor *doctor, struct doctor_check *check)
+{
+	(void)doctor;
+	if (!access(SYSCTL_SAMPLE_PATH, W_OK)) {
+		finding_add(check, DOCTOR_OK, "settings of devices can be written");
+		return;
+	}
+	finding_add(check, DOCTOR_FAIL, "%s: %s", SYSCTL_SAMPLE_PATH, strerror(errno));
+	finding_explain(check, "an attach turns forwarding on for its devices",
+			"mount -o remount,rw /proc/sys, or give the service or container that "
+			"nkctl runs in a writable one");
 }
 
 /* Things tried in the throw-away namespace ----------------------------------------------------- */

@@ -299,4 +299,11 @@ verdict() { jq -r .verdict <<<"$report"; }
 	run -5 --separate-stderr unshare -m bash -c \
 		'mount -t tmpfs tmpfs /sys && exec "$NKCTL_PROGRAM" doctor'
 	expect_match 'the last line for people' '^not ready: .*bpffs' "${lines[-1]}"
+	# shellcheck disable=SC2016
+	run -5 --separate-stderr unshare -m bash -c 'mount --bind /proc/sys /proc/sys &&
+		mount -o remount,ro,bind /proc/sys && mount -t bpf -o ro bpf /sys/fs/bpf &&
+		exec "$NKCTL_PROGRAM" doctor --json'
+	report_read "$output"
+	expect_check bpffs fail 'mounted on /sys/fs/bpf, read-only'
+	expect_check sysctl fail 'forwarding: Read-only file system'
 }
