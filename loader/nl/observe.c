@@ -8,6 +8,8 @@
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include "core/netns.h"
 #include "core/text.h"
@@ -53,6 +55,19 @@ static int link_list_fill(struct nl_cache *cache, uint32_t group, struct link_li
 	return 0;
 }
 
+/*
+ * The kernel begins to answer while a request is being sent. libnl takes one that couldn't be sent
+ * for one that was (link_request_update() of 3.7), and would wait for ever.
+ */
+static int socket_limit_wait(struct nl_sock *socket)
+{
+	const struct timeval limit = { .tv_sec = 1 };
+
+	return setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit))
+		       ? -NLE_FAILURE
+		       : 0;
+}
+
 int link_list_read(uint32_t group, struct link_list *ret_list, struct error *err)
 {
 	struct nl_sock *socket = nl_socket_alloc();
@@ -63,6 +78,8 @@ int link_list_read(uint32_t group, struct link_list *ret_list, struct error *err
 	if (!socket)
 		return error_sys(err, ENOMEM, "read the devices");
 	ret = nl_connect(socket, NETLINK_ROUTE);
+	if (!ret)
+		ret = socket_limit_wait(socket);
 	if (!ret)
 		ret = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache);
 	if (ret)
