@@ -388,20 +388,25 @@ static int ports_unwatch(const struct publication *publication, struct error *er
 	return ret ? ret : ports_unwatch_beside(publication, &flows, err);
 }
 
+/* What else is left set costs a look-up. */
+static void ports_take_back(struct publication *publication)
+{
+	struct published_list wanted = { publication->wanted, publication->wanted_count };
+
+	for (size_t i = 0; i < wanted.count; i++)
+		wanted.entries[i].gone = !wanted.entries[i].gone;
+	(void)published_delete(&publication->node->datapath, &wanted, NULL);
+	(void)flag_clear(publication, NULL);
+	(void)ports_unwatch(publication, NULL);
+}
+
 static int ports_insert(struct publication *publication, struct error *err)
 {
-	struct datapath *datapath = &publication->node->datapath;
 	int ret = flag_set(publication, err);
 
-	if (ret)
-		return ret;
-	ret = published_insert(datapath, publication->wanted, publication->wanted_count, err);
-	if (ret) {
-		/* Left set, they cost a look-up. */
-		(void)flag_clear(publication, NULL);
-		(void)ports_unwatch(publication, NULL);
-	}
-	return ret;
+	return ret ? ret
+		   : published_insert(&publication->node->datapath, publication->wanted,
+				      publication->wanted_count, err);
 }
 
 /* Failing, they only keep the host itself from the ports: the report tells. */
@@ -565,11 +570,14 @@ static int add_locked(struct publication *publication, struct publish_report *re
 		ret = ports_delete(publication, err);
 	if (!ret)
 		ret = ports_may_be_given(publication, &given, err);
-	if (!ret)
-		ret = ports_insert(publication, err);
+	if (ret)
+		return ret;
+	ret = ports_insert(publication, err);
 	if (!ret && given)
 		ret = flows_give_way(publication, err);
-	if (!ret)
+	if (ret)
+		ports_take_back(publication);
+	else
 		sockets_lead(publication, report);
 	return ret;
 }

@@ -60,6 +60,25 @@ attaches_are_whole() # FOR-EACH
 	attaches_are_whole for_each_refused_request
 }
 
+publication_is_whole() # EXIT-STATUS
+{
+	if (($1 == 0)) || [[ $beside == *' print '* || $beside == *printed* ]]; then
+		nkctl publish remove c2 80-89:80-89/sctp
+	else
+		expect_match "the message ($1)" $'(^|\n)nkctl: publish add c2: ' "$beside"
+	fi
+	expect_as_noted "all is as before" traces
+}
+
+# Of SCTP, for which flows of before are always looked at.
+@test "a publication that is refused a system call publishes all or nothing" {
+	nkctl publish add c2 8080:80
+	note traces
+	nkctl publish add c2 80-89:80-89/sctp
+	publication_is_whole 0
+	for_each_refusal 12 publication_is_whole "$NKCTL_PROGRAM" publish add c2 80-89:80-89/sctp
+}
+
 # An error object has a version, a code and a message: CNI spec 1.1.0, section 5, "Error".
 add_is_whole() # EXIT-STATUS
 {
