@@ -59,7 +59,7 @@ static __always_inline bool step_is_drop(int step)
 static __always_inline bool nat_concerns(const struct nk_endpoint *sender,
 					 const struct nk_upper *upper)
 {
-	return sender->flags & ~NK_ENDPOINT_NO_METADATA || !upper->dport ||
+	return sender->flags & (NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PUBLISHED) || !upper->dport ||
 	       nat_port_is_watched(upper->dport);
 }
 

@@ -117,6 +117,24 @@ static void test_masquerading_begins(void **state)
 	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &datagram, &datagram);
 }
 
+/* An endpoint that only has limits has nothing to do with the table of flows. */
+static void test_other_flags(void **state)
+{
+	static const uint32_t flags[] = { NK_ENDPOINT_PACED, NK_ENDPOINT_POLICED,
+					  NK_ENDPOINT_NO_METADATA };
+	struct datagram datagram;
+
+	nat_begin(*state);
+	datagram = remote_prime(IPPROTO_UDP);
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		nat_flags_set(PLACE_SENDER, flags[i]);
+		nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &datagram, &datagram);
+		nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &datagram, &datagram);
+		nat_flags_set(PLACE_SENDER, flags[i] | NK_ENDPOINT_PUBLISHED);
+		(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	}
+}
+
 /* What isn't plain goes the long way, which leads nowhere any more. */
 static void test_expired(void **state)
 {
@@ -172,6 +190,7 @@ static const struct nat_test tests[] = {
 	{ "exempt or not is decided each time", test_exempt },
 	{ "a port becomes published", test_published },
 	{ "masquerading begins and ends", test_masquerading_begins },
+	{ "limits alone", test_other_flags },
 	{ "the last hop", test_expired },
 	{ "later fragments", test_later_fragment },
 };
