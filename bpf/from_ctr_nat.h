@@ -54,17 +54,16 @@ __noinline int from_ctr_error_v6(struct __sk_buff *skb, enum nk_hook hook)
 
 	if (!flow)
 		return NK_UNDECIDED;
-	if ((void *)(ip6 + 1) > linear.end)
-		return drop(NK_DROP_TRUNCATED);
+	if ((void *)(ip6 + 1) > linear.end || ip6->hop_limit <= NK_TTL_EXPIRES)
+		return drop(NK_DROP_NO_ANSWER);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	if (flow->target.ifindex) {
 		hop_limit_decrement(skb, ip6);
 		return endpoint_redirect(&flow->target, skb, linear.data, hook);
 	}
 	fib_question_v6(skb, ip6, &upper, &fib);
-	route = fib_route(skb, &fib, &upper, ip6->hop_limit <= NK_TTL_EXPIRES, true);
-	if (route == NK_ROUTE_STACK || route == NK_ROUTE_ENCAPSULATED ||
-	    route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_EXPIRED)
+	route = fib_route(skb, &fib, &upper, false, true);
+	if (route == NK_ROUTE_STACK || route == NK_ROUTE_TOO_BIG || route == NK_ROUTE_ENCAPSULATED)
 		return drop(NK_DROP_NO_ANSWER);
 	hop_limit_decrement(skb, ip6);
 	return fib_redirect(&fib.lookup, linear.data, route);

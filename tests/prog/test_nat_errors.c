@@ -165,6 +165,42 @@ static void test_error_hairpin_plain(void **state)
 	error_hairpin_check();
 }
 
+/* An error on its last hop goes no further, and nobody is told of it. */
+static void last_hop_check(enum nat_place from, enum nat_place to, const struct datagram *sent,
+			   const struct nk_ip *as)
+{
+	const uint8_t type = nat_is_ipv4() ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE;
+	const uint8_t code = nat_is_ipv4() ? ICMP4_PORT : ICMP6_PORT;
+	struct datagram got = nat_translated(sent);
+	struct datagram error = nat_error(&got.daddr, &got.saddr, &got, type, code);
+	struct datagram expected = nat_error(as, &sent->saddr, sent, type, code);
+
+	error.ttl = expected.ttl = 2;
+	nat_assert_forwarded(from, to, &error, &expected);
+	error.ttl = 1;
+	if (nat_is_ipv4() && from != PLACE_WORLD)
+		nat_assert_stack(from, &error);
+	else
+		nat_assert_dropped(from, &error, NK_DROP_NO_ANSWER);
+}
+
+static void test_error_last_hop(void **state)
+{
+	struct datagram sent, reply;
+
+	nat_begin(*state);
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER, SERVER_PORT);
+	sent = nat_to_hairpin(IPPROTO_UDP);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_OTHER, &sent);
+	last_hop_check(PLACE_OTHER, PLACE_SENDER, &sent, &nat.host);
+	sent = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &sent);
+	last_hop_check(PLACE_WORLD, PLACE_SENDER, &sent, &nat.remote);
+	reply = nat_answer_to(&sent);
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+	last_hop_check(PLACE_SENDER, PLACE_WORLD, &reply, &nat.host);
+}
+
 /* Errors about packets that nobody translated. */
 static void test_error_unknown(void **state)
 {
@@ -202,6 +238,7 @@ static const struct nat_test tests[] = {
 	{ "errors: of published ports, both ways", test_error_published },
 	{ "errors: of hairpins, both ways", test_error_hairpin },
 	{ "errors: of hairpins, nobody masquerades", test_error_hairpin_plain },
+	{ "errors: on their last hop", test_error_last_hop },
 	{ "errors: of no flow", test_error_unknown },
 	{ "errors: to somebody else", test_error_forged },
 };
