@@ -3,6 +3,7 @@
 #ifndef NKCTL_BPF_ENDPOINT_H
 #define NKCTL_BPF_ENDPOINT_H
 
+#include "drop.h"
 #include "frame.h"
 #include "maps.h"
 #include "parse.h"
@@ -85,7 +86,7 @@ static __always_inline int endpoint_redirect_again(const struct nk_endpoint *end
 	struct nk_linear linear = linear_get(skb);
 
 	if (linear.data + ETH_HLEN > linear.end)
-		return NK_DROP;
+		return drop(NK_DROP_TRUNCATED);
 	return endpoint_redirect(endpoint, skb, linear.data, hook);
 }
 
