@@ -10,8 +10,9 @@
  * on the root cgroup, so that they see every process, and look only at sockets of the host's
  * network namespace.
  *
- * A port that is published on all addresses is the host's only where the destination is: else a
- * remote host's service of the same number would be hijacked. No helper tells a program here what a
+ * A published port is the host's only where the destination is: else a remote host's service of the
+ * same number would be hijacked, or, of a port that is published at one address, the service of
+ * whoever has got that address from this host. No helper tells a program here what a
  * local address is. Binding the socket to the destination (bpf_bind()) nearly does, but also
  * succeeds on sockets with IP_FREEBIND and where ip_nonlocal_bind is set (__inet_bind() in
  * net/ipv4/af_inet.c), ties a datagram socket to that source for good, and isn't there for sendmsg.
@@ -141,7 +142,7 @@ static __always_inline const struct nk_published *published_find(const struct nk
 	struct nk_port key = { .addr = dst->addr, .port = dst->port, .protocol = protocol };
 	const struct nk_published *to = published_lookup(&key);
 
-	if (!to || (ip_is_any(&key.addr) && !address_is_own(&dst->addr)))
+	if (!to || !address_is_own(&dst->addr))
 		return NULL;
 	return published_endpoint(to) ? to : NULL;
 }

@@ -213,8 +213,8 @@ void doctor_check_sockets(struct doctor *doctor, struct doctor_check *check)
 	} else if (tracker_try(&err)) {
 		finding_add(check, DOCTOR_NOTE, "%s", err.message);
 		finding_explain(check,
-				"of this host's own addresses, its ports that are published on all "
-				"are reached by those that it had when a port was published last",
+				"this host itself reaches its published ports by those of its own "
+				"addresses alone that it had when a port was published last",
 				FENTRY_MEND);
 	} else {
 		finding_add(check, DOCTOR_OK, "the kernel takes their programs");

@@ -161,6 +161,41 @@ expect_refused() # [from SOURCE] ADDRESS PORT
 	expect_answer c1 $GATEWAY4 198.51.100.7 8080
 }
 
+# As a virtual address that another host takes over does.
+@test "a port of one address is the host's while the address is" {
+	local -a ports=({198.51.100.11,[2001:db8:7::11]}:8084:80{,/udp})
+	addresses add
+	defer nkctl publish remove c1 "${ports[@]}"
+	nkctl publish add c1 "${ports[@]}"
+	expect_answer c1 $GATEWAY4 198.51.100.11 8084
+	expect_answer c1 $GATEWAY6 2001:db8:7::11 8084
+	addresses delete
+	defer addresses delete -n remote
+	addresses add -n remote
+	serve_at 198.51.100.11
+	serve_at 2001:db8:7::11
+	has_tracker || nkctl upgrade # reads them
+	expect_answer remote $HOST4 198.51.100.11 8084
+	expect_answer remote $HOST6 2001:db8:7::11 8084
+}
+
+# A datagram is answered from the address that it came to by a socket that is bound to it.
+serve_at() # ADDRESS
+{
+	local protocol
+	for protocol in tcp udp; do
+		start "$protocol-$1" remote greet serve remote $protocol 8084 "$1"
+		eventually "greet listens at $1" grep -q ready "$(output_of "$protocol-$1")"
+	done
+}
+
+# Both of the addresses above.
+addresses() # add|delete [-n NETNS]
+{
+	ip "${@:2}" address "$1" 198.51.100.11/32 dev lo
+	ip "${@:2}" address "$1" 2001:db8:7::11/128 dev lo
+}
+
 has_tracker() { [[ -e $(echo /sys/fs/bpf/nkctl*/links/track) ]]; }
 
 @test "an upgrade replaces the programs, in their places" {
