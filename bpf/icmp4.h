@@ -51,13 +51,17 @@ static __always_inline bool icmp4_is_error(__u8 type)
 	       type == NK_ICMP_PARAMETER_PROBLEM;
 }
 
-/* Nobody is told of an error's error, nor of a later fragment (RFC 1122, section 3.2.2). */
+/*
+ * Nobody is told of an error's error, nor of a later fragment, nor is who isn't a single host (RFC
+ * 1122, section 3.2.2; class E's are to Linux).
+ */
 static __always_inline bool icmp4_may_answer(struct __sk_buff *skb, __u32 l3_offset,
 					     const struct iphdr *ip)
 {
 	__u8 type;
 
-	if (ipv4_is_later_fragment(ip) || ipv4_is_multicast(ip->saddr))
+	if (ipv4_is_later_fragment(ip) || ipv4_is_multicast(ip->saddr) ||
+	    ipv4_is_martian(ip->saddr))
 		return false;
 	if (ip->protocol != IPPROTO_ICMP)
 		return true;

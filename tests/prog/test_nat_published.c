@@ -113,6 +113,37 @@ static void test_forged_source(void **state)
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_OTHER, &datagram);
 }
 
+/* On its last hop: who sent it is told, if the address is a single host's. */
+static void test_expired(void **state)
+{
+	static const struct {
+		const char *v4, *v6;
+		bool is_told;
+	} sources[] = {
+		{ "0.0.0.0", "::", false },
+		{ "0.1.2.3", "ff02::1", false },
+		{ "127.0.0.1", "::1", false },
+		{ HOST_V4, HOST_V6, false },
+		{ "255.255.255.255", "ff05::2", false },
+		{ "240.1.2.3", "2001:db8:9::77", true }, /* which Linux routes like any other */
+	};
+	struct datagram datagram;
+	struct prog_run run;
+
+	nat_begin(*state);
+	net_run("ip route replace 0.0.0.0/1 via 192.0.2.254");
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_UDP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_published(IPPROTO_UDP);
+	datagram.ttl = 1;
+	for (size_t i = 0; i < COUNT(sources); i++) {
+		datagram.saddr = ip_of(nat_is_ipv4() ? sources[i].v4 : sources[i].v6);
+		nat_send(PLACE_WORLD, &datagram, &run);
+		prog_assert_drops(&run, sources[i].is_told ? NO_DROP : NK_DROP_NO_ANSWER);
+		assert_int_equal(run.verdict, sources[i].is_told ? VERDICT_REDIRECT : VERDICT_DROP);
+	}
+	net_run("ip route del 0.0.0.0/1");
+}
+
 /* Hairpin -------------------------------------------------------------------------------------- */
 
 static void hairpin_check(const struct nk_ip *published, enum nat_place server)
@@ -223,6 +254,7 @@ static const struct nat_test tests[] = {
 	{ "published: an address before any", test_published_exact_first },
 	{ "published: any address is the host's", test_published_any },
 	{ "published: a forged source changes nobody's flow", test_forged_source },
+	{ "published: on its last hop", test_expired },
 	{ "hairpin: there and back", test_hairpin },
 	{ "hairpin: a port of any address", test_hairpin_any },
 	{ "hairpin: to itself", test_hairpin_self },
