@@ -86,21 +86,21 @@ static __always_inline enum nk_drop_reason
 ipv4_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_upper)
 {
 	const struct iphdr *ip = linear.data + ETH_HLEN;
-	const void *header;
 
 	if ((void *)(ip + 1) > linear.end)
 		return NK_DROP_TRUNCATED;
 	if (!ipv4_header_valid(skb, ip))
 		return NK_DROP_IP_HEADER;
-	header = (void *)ip + ipv4_header_len(ip);
 	ret_upper->offset = ETH_HLEN + ipv4_header_len(ip);
 	ret_upper->protocol = ip->protocol;
 	ret_upper->has_options = ipv4_header_len(ip) != sizeof(*ip);
 	if (!upper_is_read(ret_upper) || ipv4_is_later_fragment(ip))
 		return NK_KEEP;
-	if (header + NK_UPPER_LEN > linear.end)
+	if (ret_upper->has_options) /* nobody has pulled so much */
+		return upper_load(skb, ret_upper) ? NK_KEEP : NK_DROP_TRUNCATED;
+	if ((void *)(ip + 1) + NK_UPPER_LEN > linear.end)
 		return NK_DROP_TRUNCATED;
-	upper_read(ret_upper, header);
+	upper_read(ret_upper, ip + 1);
 	return NK_KEEP;
 }
 

@@ -134,7 +134,7 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 								 struct nk_upper *upper)
 {
 	struct nk_ext_header header;
-	__u8 protocol, upper_header[NK_UPPER_LEN];
+	__u8 protocol;
 
 	for (int i = 0; i < NK_EXT_HEADERS_MAX && ipv6_is_extension(upper->protocol); i++) {
 		protocol = upper->protocol;
@@ -152,10 +152,7 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 		return NK_DROP_EXT_HEADERS;
 	if (!upper_is_read(upper))
 		return NK_KEEP;
-	if (bpf_skb_load_bytes(skb, upper->offset, upper_header, sizeof(upper_header)))
-		return NK_DROP_TRUNCATED;
-	upper_read(upper, upper_header);
-	return NK_KEEP;
+	return upper_load(skb, upper) ? NK_KEEP : NK_DROP_TRUNCATED;
 }
 
 /**

@@ -103,6 +103,17 @@ static __always_inline void upper_read(struct nk_upper *upper, const void *heade
 	upper->dport = ports[1];
 }
 
+/* The same at @upper's offset, where that differs from packet to packet. False: it ends before. */
+static __always_inline bool upper_load(struct __sk_buff *skb, struct nk_upper *upper)
+{
+	__u8 header[NK_UPPER_LEN];
+
+	if (bpf_skb_load_bytes(skb, upper->offset, header, sizeof(header)))
+		return false;
+	upper_read(upper, header);
+	return true;
+}
+
 static __always_inline bool upper_is_udp(const struct nk_upper *upper, __u16 sport, __u16 dport)
 {
 	return upper->protocol == IPPROTO_UDP && upper->sport == bpf_htons(sport) &&

@@ -34,7 +34,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_SIZE  2048
+#define FRAME_SIZE  8192
 #define LAYERS_MAX  12
 #define FIELDS_MAX  12
 #define HEADER_SIZE 40

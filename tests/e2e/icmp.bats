@@ -216,6 +216,24 @@ expect_answer_in_time() # WORDS FROM ADDRESS REGEX
 	expect_no_drops "nothing was dropped"
 }
 
+# A packet socket leaves no more than the Ethernet header of a frame that is larger than a page in one
+# piece (packet_alloc_skb() in net/packet/af_packet.c).
+@test "IPv4 options of a packet whose headers aren't in one piece" {
+	local own4
+	ip netns add c3
+	defer ip netns delete c3
+	attach c3 --mtu 9000
+	defer nkctl detach --ns c3
+	own4=$(shown c3 addresses | sed 's/[ /].*//')
+	sniff c3 c3 eth0
+	drops_note
+	at c3 frame eth0 "$(eth_from c3)" "ip4:src=$own4,dst=$GATEWAY4,options=01010101" \
+		udp:dport=9 data:len=5000
+	eventually "the host says that nobody listens at the port, and quotes the packet" \
+		has_sniffed c3 '^in .{28,32}45c0.*0303.{12}4600'
+	expect_no_drops "nothing was dropped"
+}
+
 # Some are for routers to look at, some are not.
 readonly HEADERS=(hopopts dstopts routing fragment:id=7 'dstopts routing dstopts fragment:id=9')
 
