@@ -2,6 +2,10 @@
 /*
  * ICMP errors (RFC 792) for translated packets that can't go on. All others are the stack's to
  * answer; these it would take for its own.
+ *
+ * "Fragmentation needed" also goes to the sender of what may be fragmented. No helper does that,
+ * and the stack would only with the container's address. He loses one packet, and fragments the
+ * next himself, whatever his socket said of it (ipv4_sk_update_pmtu() in net/ipv4/route.c).
  */
 #ifndef NKCTL_BPF_ICMP4_H
 #define NKCTL_BPF_ICMP4_H

@@ -131,6 +131,17 @@ expect_hops() # WORDS FROM OPTION ADDRESS HOP...
 	expect_match "also for IPv6" "mtu 1350" "$(ip -n c1 route get $REMOTE6)"
 }
 
+# Nobody fragments what is translated: its sender does, from the second packet on.
+@test "an IPv4 packet too big for the uplink that may be fragmented: its sender does it once it is told" {
+	ip link set eth0 mtu 1350
+	defer ip link set eth0 mtu 1500
+	ip -n remote route add $HOST4 dev eth0 mtu 1350
+	defer ip -n remote route delete $HOST4
+	expect_error "the first one" c1 $REMOTE4 "From $GATEWAY4 .*Frag needed.*mtu = 1350" -M "dont" -s 1400
+	expect "the next one" at c1 ping -c 1 -W 5 -M "dont" -s 1400 $REMOTE4
+	expect_no_drops "nothing was dropped"
+}
+
 # bats test_tags=core
 @test "traceroute from a container sees every hop behind the host, too" {
 	local option
