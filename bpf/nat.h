@@ -255,7 +255,8 @@ static __always_inline int masquerading_miss(struct __sk_buff *skb,
  * from_ctr_miss - what to do with a container's packet (nat_packet_get()) that leaves the node, or
  * goes to it, and is of no flow.
  *
- * Verified by itself. Returns a reason to drop it, or enum nk_nat_miss.
+ * Verified by itself. Returns a reason to drop it, or NK_NAT_AS_IT_IS, NK_NAT_PLANNED,
+ * NK_NAT_ANSWERS or NK_NAT_MASQUERADES.
  */
 __noinline int from_ctr_miss(struct __sk_buff *skb)
 {
@@ -277,6 +278,10 @@ __noinline int from_ctr_miss(struct __sk_buff *skb)
 		if (to)
 			return hairpin(skb, &packet->key, sender, to);
 	}
+	/*
+	 * A later fragment that overtook its first one may be a published port's answer. Nothing
+	 * tells it from what is routed, which goes on; of the other the packet is lost either way.
+	 */
 	if (!(sender->flags & NK_ENDPOINT_MASQUERADE))
 		return NK_NAT_AS_IT_IS;
 	return masquerading_miss(skb, packet, sender);
