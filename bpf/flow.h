@@ -20,6 +20,7 @@
 
 #include <linux/errno.h>
 
+#include "checksum.h"
 #include "drop.h"
 #include "maps.h"
 #include "parse.h"
@@ -255,13 +256,6 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 		(void)bpf_map_update_elem(&evicted, &plan->other, &plan->evicted, BPF_ANY);
 	}
 	(void)flow_delete(key);
-}
-
-/* A sum of 32 bits as one of 16, so that adding it to a checksum needs one carry. */
-static __always_inline __u32 sum_fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
 }
 
 static __always_inline void flow_diffs_set(struct nk_flow *flow, const struct nk_flow_key *from)

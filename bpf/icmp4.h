@@ -10,6 +10,7 @@
 #ifndef NKCTL_BPF_ICMP4_H
 #define NKCTL_BPF_ICMP4_H
 
+#include "checksum.h"
 #include "drop.h"
 #include "icmp.h"
 #include "ipv4.h"
@@ -92,15 +93,6 @@ static __always_inline bool icmp4_choose_source(struct __sk_buff *skb, struct ip
 	return true;
 }
 
-/* Internet checksum (RFC 1071) of what is in memory; @len a multiple of 4. */
-static __always_inline __sum16 icmp4_checksum(void *data, __u32 len)
-{
-	__u32 sum = bpf_csum_diff(NULL, 0, data, len, 0);
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~((sum & 0xffff) + (sum >> 16));
-}
-
 static __always_inline bool icmp4_write(struct __sk_buff *skb, __u32 l3_offset,
 					const struct iphdr *ip, __u8 type, __u8 code, __u32 info)
 {
@@ -128,8 +120,8 @@ static __always_inline bool icmp4_write(struct __sk_buff *skb, __u32 l3_offset,
 	    !icmp4_choose_source(skb, &answer->ip))
 		return false;
 	len = icmp_len(len, sizeof(*answer) - NK_ICMP_QUOTE_MAX, sizeof(*answer));
-	answer->ip.check = icmp4_checksum(&answer->ip, sizeof(answer->ip));
-	answer->checksum = icmp4_checksum(&answer->type, len - sizeof(answer->ip));
+	answer->ip.check = checksum_of(&answer->ip, sizeof(answer->ip), 0);
+	answer->checksum = checksum_of(&answer->type, len - sizeof(answer->ip), 0);
 	return icmp_resize(skb, l3_offset + len) &&
 	       !bpf_skb_store_bytes(skb, l3_offset, answer, len, 0);
 }

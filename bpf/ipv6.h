@@ -3,6 +3,7 @@
 #ifndef NKCTL_BPF_IPV6_H
 #define NKCTL_BPF_IPV6_H
 
+#include "checksum.h"
 #include "drop.h"
 #include "maps.h"
 #include "parse.h"
@@ -97,12 +98,7 @@ static __always_inline bool ipv6_is_for_stack(bool has_options)
  */
 static __always_inline __sum16 ipv6_checksum(void *addresses, __u32 len, __u8 protocol)
 {
-	__u32 sum = bpf_csum_diff(NULL, 0, addresses, 2 * sizeof(struct in6_addr) + len,
-				  bpf_htonl(len + protocol));
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	return checksum_of(addresses, 2 * sizeof(struct in6_addr) + len, bpf_htonl(len + protocol));
 }
 
 static __always_inline __u32 ipv6_extension_len(__u8 protocol, const struct nk_ext_header *header)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Turning a packet into what its flow says. The checksums of a flow's packets all change by the
- * same sums, which the flow keeps (RFC 1624, section 3).
+ * same sums, which the flow keeps.
  */
 #ifndef NKCTL_BPF_REWRITE_H
 #define NKCTL_BPF_REWRITE_H
 
+#include "checksum.h"
 #include "nat_packet.h"
 
 /* No packet that is translated has its upper layer's header behind this. */
@@ -16,14 +17,6 @@
 #define NK_UDP_CHECK_OFFSET  6
 #define NK_ICMP_CHECK_OFFSET 2
 #define NK_ICMP_ID_OFFSET    4
-
-/* @diff: of 16 bits, see sum_fold() */
-static __always_inline __sum16 checksum_add(__sum16 checksum, __u32 diff)
-{
-	__u32 sum = (__u16)~checksum + diff;
-
-	return ~((sum & 0xffff) + (sum >> 16));
-}
 
 static __always_inline void rewrite_ipv4(struct iphdr *ip, const struct nk_flow *flow)
 {
