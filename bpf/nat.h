@@ -19,6 +19,7 @@
 #define NKCTL_BPF_NAT_H
 
 #include "endpoint.h"
+#include "flow_create.h"
 #include "nat_packet.h"
 #include "published.h"
 

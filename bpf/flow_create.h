@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A flow, from what its first packet asks for to the entries of the table. */
+#ifndef NKCTL_BPF_FLOW_CREATE_H
+#define NKCTL_BPF_FLOW_CREATE_H
+
+#include "flow_port.h"
+#include "flow_ring.h"
+
+/**
+ * flow_plan_begin - an empty plan with what all flows need.
+ * @key: of a packet, which isn't in the plan itself
+ * @is_reply: the packet isn't the original's, but the reply's
+ * @owner: primary of the endpoint that it counts for
+ */
+static __always_inline struct nk_flow_plan *flow_plan_begin(const struct nk_flow_key *key,
+							    bool is_reply, __u32 owner)
+{
+	struct nk_flow_plan *plan = flow_plan_get();
+
+	if (!plan)
+		return NULL;
+	__builtin_memset(plan, 0, sizeof(*plan));
+	plan->key = is_reply ? nk_flow_key_turn(key) : *key;
+	plan->original.to = plan->key;
+	plan->original.owner = owner;
+	plan->original.state = NK_FLOW_ORIGINAL;
+	return plan;
+}
+
+static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
+{
+	const struct nk_nat *settings = nat_settings();
+
+	plan->result = NK_DROP_NAT_PORTS;
+	if (plan->chooses_port && settings) {
+		plan->hash = flow_hash(&plan->key, settings->secret);
+		port_choose(skb, plan);
+	} else if (!plan->original.sender || !port_is_published(plan)) {
+		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */
+	}
+	if (plan->result == NK_DROP_NAT_FLOWS &&
+	    table_write(plan, &flows, &plan->reply_key, &plan->reply))
+		plan->result = NK_KEEP;
+}
+
+/* Writes the original's entry, by which the flow is one. */
+static __always_inline bool flow_commit(struct nk_flow_plan *plan)
+{
+	struct nk_flow_slot place = { .owner = plan->original.owner };
+	const struct nk_flow *former = bpf_map_lookup_elem(&flows, &plan->key);
+
+	/* An earlier owner of the address may have left one. */
+	if (former && !key_equal(&former->to, &plan->original.to))
+		(void)flow_delete(&plan->key);
+	if (!slot_take(plan, false))
+		return false;
+	place.slot = plan->original.slot = plan->slot;
+	flow_diffs_set(&plan->original, &plan->key);
+	return table_write(plan, &flow_slots, &place, &plan->key) &&
+	       table_write(plan, &flows, &plan->key, &plan->original);
+}
+
+/**
+ * flow_create - make the flow that flow_plan_get() describes.
+ *
+ * Returns NK_KEEP, or the reason why it can't be made.
+ */
+__noinline int flow_create(struct __sk_buff *skb)
+{
+	struct nk_flow_plan *plan = flow_plan_get();
+
+	if (!plan)
+		return NK_DROP_NAT_FLOWS;
+	plan->now_ns = bpf_ktime_get_coarse_ns();
+	plan->reply_key = nk_flow_key_turn(&plan->original.to);
+	plan->reply.to = nk_flow_key_turn(&plan->key);
+	plan->reply.owner = plan->original.owner;
+	plan->original.created_ns = plan->reply.created_ns = plan->now_ns;
+	plan->original.seen_ns = plan->reply.seen_ns = plan->now_ns;
+	flow_claim(skb, plan);
+	if (plan->result != NK_KEEP || flow_commit(plan))
+		return plan->result;
+	/* Of no use without the original. */
+	(void)bpf_map_delete_elem(&flows, &plan->reply_key);
+	return NK_DROP_NAT_FLOWS;
+}
+
+#endif

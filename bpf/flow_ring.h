@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The places of flows.
+ *
+ * Theory of operation: an endpoint can only use up what is its own: its flows hang in a ring of
+ * slots, one a flow, and a new flow takes the next slot that is free. Slots of living flows are
+ * passed over (CLOCK's second chance), and when there are many of these, the least worthy of those
+ * just seen goes: a sampled LRU. So there is no count that could drift, no list to lock, and
+ * nothing to be done in the background: expired flows stay until somebody needs their place.
+ *
+ * The ring hands each slot to one CPU.
+ */
+#ifndef NKCTL_BPF_FLOW_RING_H
+#define NKCTL_BPF_FLOW_RING_H
+
+#include "flow.h"
+
+/* Slots of living flows that are passed over before one of the flows goes. */
+#define NK_SLOT_TRIES 16
+
+/* Rings that chance chooses from when the table is full, and how often. */
+#define NK_RING_OWNERS   1024
+#define NK_RECLAIM_TRIES 4
+
+/*
+ * Deletes a flow that may be alive, and remembers it. What still comes in for it isn't the stack's,
+ * whose answer would end the connection before the container's next packet makes the flow again;
+ * and one that began outside is made again by the container's packet as well.
+ * @key: of the original direction
+ */
+static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct nk_flow_key *key)
+{
+	const struct nk_flow *flow = bpf_map_lookup_elem(&flows, key);
+	const struct nk_flow *reply = flow ? flow_other(flow) : NULL; /* its key: plan->other */
+
+	if (flow && reply && nk_flow_is_answered(flow, reply)) {
+		plan->evicted = (struct nk_evicted){
+			.original = *key,
+			.since_ns = plan->now_ns,
+			.state = flow->state,
+		};
+		(void)bpf_map_update_elem(&evicted, &plan->other, &plan->evicted, BPF_ANY);
+	}
+	(void)flow_delete(key);
+}
+
+/* The worth of a flow whose place is wanted: answered ones before others, then the last used. */
+static __always_inline __u64 flow_worth(const struct nk_flow *flow)
+{
+	const struct nk_flow *reply = flow_other(flow);
+	__u64 seen_ns = flow->seen_ns;
+
+	if (!reply)
+		return 0;
+	if (reply->seen_ns > seen_ns)
+		seen_ns = reply->seen_ns;
+	return nk_flow_is_answered(flow, reply) ? seen_ns | 1ULL << 63 : seen_ns;
+}
+
+/* Owners of rings, the last that came, for chance to choose from; and how many there ever were. */
+static __u32 ring_owners[NK_RING_OWNERS];
+static __u64 ring_count;
+
+static __always_inline void ring_make(__u32 owner)
+{
+	struct nk_flow_ring ring = { .size = NK_FLOW_RING_MIN };
+
+	if (!bpf_map_update_elem(&flow_rings, &owner, &ring, BPF_NOEXIST))
+		ring_owners[__sync_fetch_and_add(&ring_count, 1) % NK_RING_OWNERS] = owner;
+}
+
+static __always_inline __u32 ring_size(const struct nk_flow_ring *ring,
+				       const struct nk_nat *settings)
+{
+	return ring->size < settings->endpoint_flows ? ring->size : settings->endpoint_flows;
+}
+
+/*
+ * The slot to look at in a step of the search: for a place the next one; for a victim any one that
+ * was ever taken, and as an endpoint with few flows may have them anywhere, the last ones as well.
+ */
+static __always_inline __u32 slot_next(const struct nk_flow_plan *plan, struct nk_flow_ring *ring,
+				       __u32 size, __u32 step)
+{
+	__u64 taken = ring->taken, used = taken < size ? taken : size;
+	__u32 back = step % 2 ? bpf_get_prandom_u32() : step / 2;
+
+	if (!plan->evicts)
+		return __sync_fetch_and_add(&ring->taken, 1) % size;
+	return used ? (taken - 1 - back % used) % size : 0;
+}
+
+/* One step of the search: looks at a slot of the ring. Returns 1 to end it. */
+static long slot_try(__u32 step, void *none __attribute__((unused)))
+{
+	struct nk_flow_plan *plan = flow_plan_get();
+	const struct nk_nat *settings = nat_settings();
+	struct nk_flow_slot place = { 0 };
+	struct nk_flow_ring *ring;
+	struct nk_flow_key *key;
+	struct nk_flow *flow;
+	__u64 worth;
+
+	if (!plan || !settings)
+		return 1;
+	place.owner = plan->ring_owner;
+	ring = bpf_map_lookup_elem(&flow_rings, &place.owner);
+	if (!ring || !ring_size(ring, settings))
+		return 1;
+	place.slot = slot_next(plan, ring, ring_size(ring, settings), step);
+	key = bpf_map_lookup_elem(&flow_slots, &place);
+	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
+	if (!flow || flow->owner != place.owner || flow->slot != place.slot) {
+		plan->slot = place.slot;
+		plan->found = !plan->evicts;
+		return plan->found;
+	}
+	worth = flow_is_expired(flow, plan->now_ns, true) ? 0 : flow_worth(flow);
+	if (worth < plan->victim_worth && !key_equal(key, &plan->key)) {
+		plan->victim_worth = worth;
+		plan->victim_slot = place.slot;
+		plan->victim = *key;
+	}
+	return !worth;
+}
+
+/* Where all that were looked at are alive, the ring gets longer, and the new part is next. */
+static __always_inline bool ring_grow(__u32 owner)
+{
+	const struct nk_nat *settings = nat_settings();
+	struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &owner);
+	__u32 size;
+
+	if (!ring || !settings)
+		return false;
+	size = ring->size;
+	if (size >= settings->endpoint_flows)
+		return false;
+	/* Of CPUs that come at once, one makes it longer, and all find it so. */
+	if (__sync_val_compare_and_swap(&ring->size, size, 2 * size) == size)
+		ring->taken = size;
+	return true;
+}
+
+static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner, bool evicts)
+{
+	plan->found = false;
+	plan->evicts = evicts;
+	plan->ring_owner = owner;
+	plan->victim_worth = ~0ULL;
+	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
+}
+
+/* Finds a place in the owner's ring, and makes one if need be. */
+static __always_inline bool slot_take(struct nk_flow_plan *plan, bool evicts)
+{
+	__u32 owner = plan->original.owner;
+
+	ring_make(owner);
+	slots_search(plan, owner, evicts);
+	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner))
+		slots_search(plan, owner, evicts);
+	if (plan->found)
+		return true;
+	if (plan->victim_worth == ~0ULL)
+		return false;
+	if (plan->victim_worth)
+		flow_evict(plan, &plan->victim);
+	else
+		(void)flow_delete(&plan->victim);
+	plan->slot = plan->victim_slot;
+	return true;
+}
+
+/* Somebody else's ring, as a rule. */
+static __always_inline __u32 ring_choose(__u32 own)
+{
+	__u64 count = ring_count < NK_RING_OWNERS ? ring_count : NK_RING_OWNERS, place;
+	__u32 owner = own;
+
+	for (int i = 0; count && owner == own && i < NK_RECLAIM_TRIES; i++) {
+		place = bpf_get_prandom_u32() % count;
+		barrier_var(place); /* clang sees that the next line can do without %, the verifier
+				       not */
+		owner = ring_owners[place % NK_RING_OWNERS];
+	}
+	return owner;
+}
+
+/*
+ * The table is full: a flow goes that is expired or was never answered, whosoever it is. Those that
+ * nobody misses stay in the table until their owner needs their place, and he may never do so.
+ */
+static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
+{
+	for (int i = 0; i < NK_RECLAIM_TRIES; i++) {
+		slots_search(plan, ring_choose(plan->original.owner), true);
+		if (!(plan->victim_worth >> 63))
+			return flow_delete(&plan->victim);
+	}
+	return false;
+}
+
+/* Writes an entry, if need be in the place of somebody else's. */
+static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, const void *key,
+					const void *value)
+{
+	if (!bpf_map_update_elem(table, key, value, BPF_ANY))
+		return true;
+	return (table_reclaim(plan) || slot_take(plan, true)) &&
+	       !bpf_map_update_elem(table, key, value, BPF_ANY);
+}
+
+#endif
