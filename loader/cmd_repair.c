@@ -44,14 +44,33 @@ static void report_print(const struct repair_report *report)
 		(void)printf("%zu endpoints, nothing to mend\n", report->endpoints);
 }
 
+static size_t faults_count(const struct repair_report *report, enum repair_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		count += report->faults[i].state == state;
+	return count;
+}
+
 /* The report was the answer: with --json there is none for the failure beside it. */
 static int report_return(struct cli *cli, const struct repair_report *report, struct error *err)
 {
+	size_t wanted = faults_count(report, REPAIR_WANTED), left = report->left - wanted;
+
 	if (!report->left)
 		return 0;
 	cli->json = false;
-	return error_set(err, EIO, "repair: %zu faults are left: the report tells what to do",
-			 report->left);
+	if (!wanted)
+		return error_set(err, EIO, "repair: %zu fault%s left: the report tells what to do",
+				 left, left == 1 ? " is" : "s are");
+	if (!left)
+		return error_set(err, EIO, "repair: %zu fault%s would be mended", wanted,
+				 wanted == 1 ? "" : "s");
+	return error_set(err, EIO,
+			 "repair: %zu fault%s would be mended, %zu left: the report tells what to "
+			 "do",
+			 wanted, wanted == 1 ? "" : "s", left);
 }
 
 static int repair_run(struct cli *cli, struct error *err)

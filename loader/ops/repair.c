@@ -24,6 +24,7 @@
 
 #include "bpf/rescue.h"
 #include "bpf/sockets.h"
+#include "core/text.h"
 #include "ops/repair_fault.h"
 #include "ops/sockets.h"
 #include "ops/uplink.h"
@@ -80,6 +81,7 @@ static void fault_add(struct repair *repair, const struct repair_fault *fault)
 	grown[report->count++] = *fault;
 }
 
+/* Names of devices hold whatever bytes a container gave them. */
 static struct repair_fault fault_begin(const struct repair *repair, const char *format,
 				       va_list args)
 {
@@ -89,6 +91,8 @@ static struct repair_fault fault_begin(const struct repair *repair, const char *
 	if (repair->identity)
 		fault.identity = *repair->identity;
 	(void)vsnprintf(fault.finding, sizeof(fault.finding), format, args); /* cut if too long */
+	text_sanitize(fault.name);
+	text_sanitize(fault.finding);
 	return fault;
 }
 
@@ -121,6 +125,7 @@ void fault_leave(struct repair *repair, const char *advice, const char *format, 
 	va_end(args);
 	fault.state = REPAIR_LEFT;
 	(void)snprintf(fault.advice, sizeof(fault.advice), "%s", advice);
+	text_sanitize(fault.advice);
 	fault_add(repair, &fault);
 }
 

@@ -43,7 +43,7 @@ enum repair_subject {
 const char *repair_subject_name(enum repair_subject subject);
 
 /**
- * struct repair_fault - something that wasn't as an attach makes it.
+ * struct repair_fault - something that wasn't as an attach makes it. Its texts are printable ASCII.
  * @name: of what has it: the endpoint's id or device, the uplink's device, or "datapath"
  * @identity: of the endpoint; empty for others
  * @finding: what was wrong

@@ -146,6 +146,24 @@ note_delete()
 	expect "it sends" at c3 ping -c 1 -W 5 $REMOTE4
 }
 
+@test "a name that the container gave its device reaches no terminal, and JSON holds it" {
+	local report result=0 told=$BATS_TEST_TMPDIR/told
+	ip -n c1 link set eth0 down
+	ip -n c1 link set eth0 name $'e\e[31m\xff'
+	report=$(nkctl repair --dry-run --json 2>"$told") || result=$?
+	expect_same "the exit status of a dry run" 1 "$result"
+	expect_match "what the JSON tells" "the container's e\?\[31m\? was down" \
+		"$(jq -r '.faults[].finding' <<<"$report")"
+	expect_match "what would be mended" '^nkctl: repair: [0-9]+ faults would be mended$' "$(<"$told")"
+	nkctl repair >"$BATS_TEST_TMPDIR/repaired"
+	expect_match "what was mended" "c1: the container's e\?\[31m\? .*down" \
+		"$(<"$BATS_TEST_TMPDIR/repaired")"
+	ip -n c1 link set $'e\e[31m\xff' down
+	ip -n c1 link set $'e\e[31m\xff' name eth0
+	nkctl repair >/dev/null
+	expect_all_well
+}
+
 @test "the remains of a killed attach are removed" {
 	ip netns add c3
 	defer ip netns delete c3
