@@ -15,8 +15,11 @@
 
 #define OPTIONS_MAX 24
 
-/* Ids of the options that every verb has: below those of the verbs, which are characters. */
-enum { OPTION_JSON = 1, OPTION_VERBOSE, OPTION_HELP };
+/*
+ * Ids of the options that every verb has: below those of the verbs, which are characters, and above
+ * getopt_long()'s for an argument.
+ */
+enum { ARGUMENT = 1, OPTION_JSON, OPTION_VERBOSE, OPTION_HELP };
 
 static const struct cli_option common_options[] = {
 	{ OPTION_JSON, "json", NULL, "print JSON" },
@@ -111,14 +114,34 @@ static bool option_take_common(struct cli *cli, int id)
 	}
 }
 
+static void options_fill(const struct cli *cli, struct option options[OPTIONS_MAX])
+{
+	size_t count = options_append(cli->command->options, options, 0);
+
+	(void)options_append(common_options, options, count);
+	opterr = 0;
+}
+
+void cli_seek_json(struct cli *cli)
+{
+	struct option options[OPTIONS_MAX] = { 0 };
+	int id;
+
+	options_fill(cli, options);
+	do {
+		/* '-': arguments are told, where they stand, and no word is moved. */
+		id = getopt_long(cli->argc, cli->argv, "-:hv", options, NULL);
+		cli->json |= id == OPTION_JSON;
+	} while (id != -1);
+	optind = 0; /* begin anew */
+}
+
 int cli_next(struct cli *cli, const char **ret_value, struct error *err)
 {
 	struct option options[OPTIONS_MAX] = { 0 };
 	int id;
 
-	(void)options_append(common_options, options,
-			     options_append(cli->command->options, options, 0));
-	opterr = 0;
+	options_fill(cli, options);
 	do {
 		id = getopt_long(cli->argc, cli->argv, ":hv", options, NULL);
 	} while (option_take_common(cli, id));

@@ -61,6 +61,10 @@ struct cli {
 	char **argv;
 };
 
+/* cli_seek_json() - take --json before anything, so that what is wrong before it is told as JSON.
+ */
+void cli_seek_json(struct cli *cli);
+
 /**
  * cli_next() - the next option of the verb; those that every verb has are taken on the way.
  * @ret_value: its argument, or NULL

@@ -41,18 +41,30 @@ static bool is_help_option(const char *word)
 	return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
-/* @words: what stands where a verb should. The name of a group alone gets the group's help. */
-static int usage_error(const struct cli *cli, char **words)
+/* Without a verb no option has a value. */
+static bool words_have_json(char *const *words)
+{
+	while (*words && strcmp(*words, "--") != 0 && strcmp(*words, "--json") != 0)
+		words++;
+	return *words && !strcmp(*words, "--json");
+}
+
+/*
+ * @words: what stands where a verb should. The name of a group alone gets the group's help, of
+ * which a program makes nothing.
+ */
+static int usage_error(struct cli *cli, char **words)
 {
 	bool help_wanted;
 	struct error err;
 	size_t count = 0;
 
+	cli->json |= words_have_json(words);
 	while (words[count] && !is_help_option(words[count]))
 		count++;
 	help_wanted = words[count];
 	words[count] = NULL;
-	if (cli_print_group_help(words))
+	if ((help_wanted || !cli->json) && cli_print_group_help(words))
 		return help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE;
 	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", words[0]);
 	return failure_print(cli, &err);
@@ -74,6 +86,18 @@ static int leading_options(struct cli *cli, int argc, char **argv)
 	return first;
 }
 
+static int verb_missing(const struct cli *cli)
+{
+	struct error err;
+
+	if (cli->json) {
+		(void)error_set(&err, EINVAL, "the verb is missing: `nkctl help` lists them");
+		return failure_print(cli, &err);
+	}
+	cli_print_help(NULL);
+	return EXIT_STATUS_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	static char version[] = "version"; /* getopt_long() may move words, hence not const */
@@ -88,9 +112,11 @@ int main(int argc, char **argv)
 	if (netavark_is_wanted(argc, argv))
 		return netavark_run(argc, argv);
 	first = leading_options(&cli, argc, argv);
-	if (first == argc || is_help_option(argv[first])) {
+	if (first == argc)
+		return verb_missing(&cli);
+	if (is_help_option(argv[first])) {
 		cli_print_help(NULL);
-		return first == argc ? EXIT_STATUS_USAGE : EXIT_STATUS_OK;
+		return EXIT_STATUS_OK;
 	}
 	if (!strcmp(argv[first], "--version"))
 		argv[first] = version;
@@ -100,5 +126,6 @@ int main(int argc, char **argv)
 	/* getopt_long() takes the first word for the program's name: the verb's last one. */
 	cli.argc = argc - first - words + 1;
 	cli.argv = argv + first + words - 1;
+	cli_seek_json(&cli);
 	return command_run(&cli);
 }

@@ -89,6 +89,33 @@ static void test_two_dashes_end_the_options(void **state)
 	assert_string_equal(cli.argv[0], "--ns");
 }
 
+static bool json_is_found(struct cli cli)
+{
+	const char *first = cli.argv[1];
+
+	cli_seek_json(&cli);
+	assert_ptr_equal(cli.argv[1], first); /* nothing is moved, or taken */
+	return cli.json;
+}
+
+static void test_json_is_found_behind_what_is_wrong(void **state)
+{
+	struct cli cli = CLI("one", "--json", "--ns", "ctr1");
+
+	(void)state;
+	assert_true(json_is_found(CLI("one", "--bogus", "--json")));
+	assert_true(json_is_found(CLI("--quick=1", "--json")));
+	assert_true(json_is_found(CLI("--ns", "ctr1", "-x", "--json")));
+	assert_true(json_is_found(CLI("--json", "--ns")));
+	assert_false(json_is_found(CLI("--ns", "--json")));
+	assert_false(json_is_found(CLI("--", "--json")));
+	assert_false(json_is_found(CLI("json")));
+	cli_seek_json(&cli);
+	assert_next(&cli, 'n', "ctr1");
+	assert_next(&cli, 0, NULL);
+	assert_string_equal(cli.argv[0], "one");
+}
+
 static void check_option_error(struct cli cli, const char *message)
 {
 	struct error err = { 0 };
@@ -305,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_options_stand_anywhere),
 		cmocka_unit_test(test_common_options_are_taken_on_the_way),
 		cmocka_unit_test(test_two_dashes_end_the_options),
+		cmocka_unit_test(test_json_is_found_behind_what_is_wrong),
 		cmocka_unit_test(test_option_errors_name_the_option),
 		cmocka_unit_test(test_argument_counts),
 		cmocka_unit_test(test_numbers),

@@ -139,6 +139,17 @@ static void test_failures_as_json(void **state)
 		{ "attach", "--json" },
 		{ "--json", "show" },
 		{ "network", "add", "lab", "--json", "--subnet", "127.0.0.0/8" },
+		{ "--json" },
+		{ "--json", "network" },
+		{ "network", "--json" },
+		{ "--bogus", "--json" },
+		{ "bogus", "--json" },
+		{ "publish", "bogus", "--json" },
+		{ "attach", "--bogus", "--json" },
+		{ "attach", "--mtu", "0", "--json", "--ns", "c" },
+		{ "attach", "c", "--mtu", "0", "--json" },
+		{ "attach", "--json", "--ns" },
+		{ "flows", "--protocol", "bogus", "--json" },
 	};
 	static struct run result;
 
@@ -161,6 +172,27 @@ static void test_failures_as_json(void **state)
 	}
 }
 
+/* A word that is an option's value, or stands behind "--", is no option. */
+static void test_what_only_looks_like_json(void **state)
+{
+	static const char *const lines[][WORDS_MAX] = {
+		{ "attach", "--mtu", "--json" },
+		{ "show", "--ifname", "--json" },
+		{ "list", "--", "--json" },
+		{ "bogus", "--", "--json" },
+		{ "--", "--json" },
+	};
+	static struct run result;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		run(&result, lines[i]);
+		if (result.status != 2 || *result.out)
+			fail_msg("case %zu should print no JSON: %d, %s", i, result.status,
+				 result.out);
+	}
+}
+
 static void check_answer(const char *const words[WORDS_MAX], int status, const char *begins)
 {
 	static struct run result;
@@ -180,7 +212,6 @@ static void test_help_and_version(void **state)
 		const char *begins;
 	} cases[] = {
 		{ { NULL }, 2, "Usage: nkctl VERB" },
-		{ { "--json" }, 2, "Usage: nkctl VERB" },
 		{ { "--help" }, 0, "Usage: nkctl VERB" },
 		{ { "-h" }, 0, "Usage: nkctl VERB" },
 		{ { "help" }, 0, "Usage: nkctl VERB" },
@@ -245,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_command_lines),
 		cmocka_unit_test(test_failures_as_json),
+		cmocka_unit_test(test_what_only_looks_like_json),
 		cmocka_unit_test(test_help_and_version),
 		cmocka_unit_test(test_every_verb_has_help),
 		cmocka_unit_test(test_output_that_is_lost_is_a_failure),
