@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
 	struct cli cli = { 0 };
 	int first, words = 0;
 
+	/* A reader that has gone is an error like others: nothing is to end half way for it. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (timing && !strcmp(timing, "1"))
 		log_timing_enable();
 	if (argc == 1 && cni_plugin_is_wanted())

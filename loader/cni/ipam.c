@@ -68,7 +68,7 @@ static int input_make(const struct cni_request *request, int *ret_fd, struct err
 	return 0;
 }
 
-/* SIGPIPE is ignored here, which the plugin must not inherit. */
+/* SIGPIPE is ignored, see main(), which the plugin must not inherit. */
 static int program_spawn(const char *path, int in_fd, int out_fd, pid_t *ret_pid)
 {
 	char *const argv[] = { (char *)path, NULL };

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <linux/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -545,7 +544,6 @@ int netavark_run(int argc, char *const *argv)
 	int verb = verb_find(argc, argv), ret;
 	struct error err = { 0 };
 
-	(void)signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like others */
 	ret = verb == VERB_INFO ? info_print(&err) : input_run((enum verb)verb, argv[2], &err);
 	if (ret)
 		(void)answer_print(json_pack("{ss}", "error", err.message),

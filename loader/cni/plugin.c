@@ -2,7 +2,6 @@
 #include "cni/plugin.h"
 
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,8 +59,6 @@ int cni_plugin_run(void)
 	size_t len = 0;
 	int ret;
 
-	(void)signal(SIGPIPE,
-		     SIG_IGN); /* a closed stdout is an error like others: undo what was done */
 	(void)strcpy(request.version_text, cni_version_text(CNI_VERSION_NEWEST));
 	ret = cni_input_read(STDIN_FILENO, CNI_INPUT_MAX, &input, &len, &err);
 	if (!ret)

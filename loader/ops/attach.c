@@ -299,8 +299,9 @@ static void attach_undo(struct attach *attach)
 }
 
 /*
- * Ctrl-C waits until the transaction has ended, one way or the other. What nobody can block,
- * SIGKILL, leaves an unfinished device for the next attach or detach.
+ * Who asks a program to end waits until the transaction has ended, one way or the other. Other
+ * signals that kill, SIGKILL foremost, which nobody can block, leave an unfinished device for the
+ * next attach or detach. SIGPIPE is none of them: main() ignores it.
  */
 static void signals_hold(sigset_t *ret_before)
 {
@@ -308,6 +309,7 @@ static void signals_hold(sigset_t *ret_before)
 
 	(void)sigemptyset(&held); /* these fail only for signals that don't exist */
 	(void)sigaddset(&held, SIGINT);
+	(void)sigaddset(&held, SIGQUIT);
 	(void)sigaddset(&held, SIGTERM);
 	(void)sigaddset(&held, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &held, ret_before);

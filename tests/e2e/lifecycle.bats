@@ -88,6 +88,30 @@ objects_are_gone() # FILE
 	expect_as_noted "the host is as before" traces
 }
 
+@test "a reader that goes away kills no attach" {
+	local gone
+	ip netns add c1
+	exec {gone}> >(true)
+	wait $!
+	run -0 bash -c '"$NKCTL_PROGRAM" -v attach --ns c1 --device $E2E_DEVICE 2>&'$gone
+	expect_same "it is attached" ok "$(shown c1 state)"
+	run -1 bash -c '"$NKCTL_PROGRAM" list >&'$gone
+	expect_match "a lost result" '^nkctl: .*print the result: Broken pipe$' "$output"
+}
+
+@test "who asks an attach to end waits until it is done" {
+	local signal
+	containers c1
+	ip netns add c2
+	for signal in INT QUIT TERM HUP; do
+		run strace -o /dev/null -e trace=sendto -e "inject=sendto:signal=$signal:when=6" \
+			bash -c 'ulimit -c 0; exec "$NKCTL_PROGRAM" attach --ns c2 --device $E2E_DEVICE'
+		expect_same "SIG$signal has ended it" $((128 + $(kill -l $signal))) "$status"
+		expect_same "SIG$signal: it is attached" ok "$(shown c2 state)"
+		nkctl detach --ns c2
+	done
+}
+
 @test "the death of a namespace frees device, routes, addresses and the program" {
 	local old
 	containers c2
