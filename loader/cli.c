@@ -153,11 +153,7 @@ int cli_next(struct cli *cli, const char **ret_value, struct error *err)
 	}
 	cli->argc -= optind;
 	cli->argv += optind;
-	if (cli->help) {
-		cli_print_help(cli->command);
-		exit(EXIT_STATUS_OK);
-	}
-	return 0;
+	return cli->help ? error_set(err, ECANCELED, "help was asked for") : 0;
 }
 
 int cli_options_end(struct cli *cli, struct error *err)

@@ -34,6 +34,7 @@ struct cli;
  * @arguments: positional arguments for the usage line; "" for none
  * @summary: a line
  * @help: paragraphs and examples
+ * @changes: it changes something, or may
  * @is_default: the first word of its name, with options behind it or nothing, means this one
  * @options: ends with an entry whose name is NULL; NULL: no options of its own
  * @run: returns 0, or a negative errno with @err set
@@ -43,6 +44,7 @@ struct cli_command {
 	const char *arguments;
 	const char *summary;
 	const char *help;
+	bool changes;
 	bool is_default;
 	const struct cli_option *options;
 	int (*run)(struct cli *cli, struct error *err);
@@ -51,6 +53,7 @@ struct cli_command {
 /**
  * struct cli - a command line under way.
  * @json: print JSON
+ * @help: print help instead of doing anything
  * @argc, @argv: what follows the verb; after cli_next() returned 0 the positional arguments
  */
 struct cli {
@@ -69,7 +72,8 @@ void cli_seek_json(struct cli *cli);
  * cli_next() - the next option of the verb; those that every verb has are taken on the way.
  * @ret_value: its argument, or NULL
  *
- * Return: the option's id; 0 at the end; -EINVAL for an unknown or incomplete one.
+ * Return: the option's id; 0 at the end; -EINVAL for an unknown or incomplete one; -ECANCELED where
+ * help was asked for, and nothing else.
  */
 int cli_next(struct cli *cli, const char **ret_value, struct error *err);
 

@@ -296,6 +296,7 @@ const struct cli_command command_attach = {
 		"  nkctl attach --ns /proc/4711/ns/net --id web --ifname net0\n"
 		"  nkctl attach --ns ctr2 --ingress-rate 100M --egress-rate 20M\n"
 		"  nkctl attach --ns vm1 --mode l2 --network lab",
+	.changes = true,
 	.options = options,
 	.run = attach_run,
 };

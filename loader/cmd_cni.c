@@ -257,6 +257,7 @@ const struct cli_command command_cni_install = {
 		"  nkctl cni install\n"
 		"  nkctl cni install --subnet 10.244.1.0/24 --subnet fd00:244:1::/64\n"
 		"  nkctl cni install --bin-dir /usr/libexec/cni --network pods",
+	.changes = true,
 	.options = install_options,
 	.run = install_run,
 };
@@ -297,6 +298,7 @@ const struct cli_command command_cni_uninstall = {
 		"\n"
 		"Example:\n"
 		"  nkctl cni uninstall",
+	.changes = true,
 	.options = uninstall_options,
 	.run = uninstall_run,
 };

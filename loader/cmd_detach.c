@@ -79,6 +79,7 @@ const struct cli_command command_detach = {
 		"Examples:\n"
 		"  nkctl detach --ns ctr1\n"
 		"  nkctl detach --id web --ifname net0",
+	.changes = true,
 	.options = options,
 	.run = detach_run,
 };

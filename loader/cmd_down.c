@@ -47,5 +47,6 @@ const struct cli_command command_down = {
 		"\n"
 		"Example:\n"
 		"  nkctl down",
+	.changes = true,
 	.run = down_run,
 };

@@ -311,6 +311,7 @@ const struct cli_command command_flows_flush = {
 		"  nkctl flows flush --endpoint ctr1\n"
 		"  nkctl flows flush --protocol udp --remote 198.51.100.53\n"
 		"  nkctl flows flush --all",
+	.changes = true,
 	.options = flush_options,
 	.run = flush_run,
 };

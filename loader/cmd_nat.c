@@ -193,6 +193,7 @@ const struct cli_command command_nat_set = {
 		"Examples:\n"
 		"  nkctl nat set --ports 16384-32767\n"
 		"  nkctl nat set --endpoint-flows 32768",
+	.changes = true,
 	.options = set_options,
 	.run = set_run,
 };
@@ -265,6 +266,7 @@ const struct cli_command command_nat_exempt_add = {
 		"\n"
 		"Example:\n"
 		"  nkctl nat exempt add 10.0.0.0/8 2001:db8::/32",
+	.changes = true,
 	.run = exempt_add_run,
 };
 
@@ -294,5 +296,6 @@ const struct cli_command command_nat_exempt_remove = {
 		"\n"
 		"Example:\n"
 		"  nkctl nat exempt remove 10.0.0.0/8",
+	.changes = true,
 	.run = exempt_remove_run,
 };

@@ -139,6 +139,7 @@ const struct cli_command command_network_add = {
 		"Examples:\n"
 		"  nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64\n"
 		"  nkctl network add default --subnet 192.168.50.0/24 --mtu 1450",
+	.changes = true,
 	.options = add_options,
 	.run = add_run,
 };
@@ -259,5 +260,6 @@ const struct cli_command command_network_remove = {
 		"\n"
 		"Example:\n"
 		"  nkctl network remove lab",
+	.changes = true,
 	.run = remove_run,
 };

@@ -139,6 +139,7 @@ const struct cli_command command_publish_add = {
 		"  nkctl publish add web 8080:80\n"
 		"  nkctl publish add web 192.0.2.1:443:8443 '[2001:db8::1]:443:8443'\n"
 		"  nkctl publish add sip 5060:5060/udp 10000-10999:10000-10999/udp",
+	.changes = true,
 	.options = options,
 	.run = add_run,
 };
@@ -179,6 +180,7 @@ const struct cli_command command_publish_remove = {
 		"Examples:\n"
 		"  nkctl publish remove web 8080:80\n"
 		"  nkctl publish remove sip 10500-10999:10500-10999/udp",
+	.changes = true,
 	.options = options,
 	.run = remove_run,
 };

@@ -110,6 +110,7 @@ const struct cli_command command_repair = {
 		"Examples:\n"
 		"  nkctl repair --dry-run\n"
 		"  nkctl repair ctr1",
+	.changes = true,
 	.options = options,
 	.run = repair_run,
 };

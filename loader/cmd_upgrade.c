@@ -49,5 +49,6 @@ const struct cli_command command_upgrade = {
 		"\n"
 		"Example:\n"
 		"  nkctl upgrade",
+	.changes = true,
 	.run = upgrade_run,
 };

@@ -131,6 +131,7 @@ const struct cli_command command_uplink_add = {
 		"\n"
 		"Example:\n"
 		"  nkctl uplink add wg0",
+	.changes = true,
 	.run = add_run,
 };
 
@@ -150,5 +151,6 @@ const struct cli_command command_uplink_remove = {
 		"\n"
 		"Example:\n"
 		"  nkctl uplink remove wg0",
+	.changes = true,
 	.run = remove_run,
 };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "cni/netavark.h"
@@ -27,14 +29,42 @@ static int failure_print(const struct cli *cli, const struct error *err)
 	return status;
 }
 
+/* Output is written at the end, or was in part: after a change it is all that is missing. */
+static int result_lost(struct cli *cli, int code)
+{
+	struct error err;
+
+	cli->json = false; /* none behind a part of the result */
+	if (cli->command && cli->command->changes && !cli->help)
+		(void)error_set(&err, EIO, "%s: done, but the result couldn't be printed: %s",
+				cli->command->name, strerror(code));
+	else
+		(void)error_set(&err, EIO, "print the result: %s", strerror(code));
+	return failure_print(cli, &err);
+}
+
+/* @status: where the output isn't lost */
+static int output_end(struct cli *cli, int status)
+{
+	if (fflush(stdout))
+		return result_lost(cli, errno);
+	return ferror(stdout) ? result_lost(cli, EIO) : status; /* of an earlier write */
+}
+
+static int help_print(struct cli *cli, int status)
+{
+	cli_print_help(cli->command);
+	return output_end(cli, status);
+}
+
 static int command_run(struct cli *cli)
 {
 	struct error err = { 0 };
 	int ret = cli->command->run(cli, &err);
 
-	if (!ret && fflush(stdout))
-		ret = error_set(&err, EIO, "print the result: %s", strerror(errno));
-	return ret ? failure_print(cli, &err) : EXIT_STATUS_OK;
+	if (ret == -ECANCELED && cli->help)
+		return help_print(cli, EXIT_STATUS_OK);
+	return ret ? failure_print(cli, &err) : output_end(cli, EXIT_STATUS_OK);
 }
 
 static bool is_help_option(const char *word)
@@ -66,7 +96,7 @@ static int usage_error(struct cli *cli, char **words)
 	help_wanted = words[count];
 	words[count] = NULL;
 	if ((help_wanted || !cli->json) && cli_print_group_help(words))
-		return help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE;
+		return output_end(cli, help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE);
 	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", words[0]);
 	return failure_print(cli, &err);
 }
@@ -87,7 +117,7 @@ static int leading_options(struct cli *cli, int argc, char **argv)
 	return first;
 }
 
-static int verb_missing(const struct cli *cli)
+static int verb_missing(struct cli *cli)
 {
 	struct error err;
 
@@ -95,8 +125,18 @@ static int verb_missing(const struct cli *cli)
 		(void)error_set(&err, EINVAL, "the verb is missing: `nkctl help` lists them");
 		return failure_print(cli, &err);
 	}
-	cli_print_help(NULL);
-	return EXIT_STATUS_USAGE;
+	return help_print(cli, EXIT_STATUS_USAGE);
+}
+
+/*
+ * A descriptor that is opened later must not be taken for a stream that was closed. Those in its
+ * place can't be used, which is an error where they are.
+ */
+static void streams_keep(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 int main(int argc, char **argv)
@@ -106,6 +146,7 @@ int main(int argc, char **argv)
 	struct cli cli = { 0 };
 	int first, words = 0;
 
+	streams_keep();
 	/* A reader that has gone is an error like others: nothing is to end half way for it. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (timing && !strcmp(timing, "1"))
@@ -117,10 +158,8 @@ int main(int argc, char **argv)
 	first = leading_options(&cli, argc, argv);
 	if (first == argc)
 		return verb_missing(&cli);
-	if (is_help_option(argv[first])) {
-		cli_print_help(NULL);
-		return EXIT_STATUS_OK;
-	}
+	if (is_help_option(argv[first]))
+		return help_print(&cli, EXIT_STATUS_OK);
 	if (!strcmp(argv[first], "--version"))
 		argv[first] = version;
 	cli.command = cli_find(argc - first, argv + first, &words);

@@ -13,11 +13,12 @@
 
 int output_json(json_t *value, struct error *err)
 {
-	int failed = !value || json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) ||
-		     putchar('\n') == EOF;
-
+	if (!value)
+		return error_set(err, EIO, "print the result: no memory, or no UTF-8");
+	(void)json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)putchar('\n');
 	json_decref(value);
-	return failed ? error_set(err, EIO, "print the result") : 0;
+	return 0;
 }
 
 struct mac_text mac_format(const uint8_t mac[NK_ETH_ALEN])

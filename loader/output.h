@@ -11,7 +11,12 @@
 #include "ops/endpoint.h"
 #include "ops/publish.h"
 
-/* output_json() - print a value and a newline, and drop the reference to it. */
+/*
+ * output_json() - print a value and a newline, and drop the reference to it. Whether it's written
+ * is looked at when all is, as with text: see main.c.
+ *
+ * Return: 0; -EIO: there is no value.
+ */
 int output_json(json_t *value, struct error *err);
 
 /* An endpoint as every verb shows it; a new reference. */

@@ -35,7 +35,7 @@ traces()
 attach_is_whole() # EXIT-STATUS
 {
 	(($1 == 0)) || expect_match "one message ($1)" $'^nkctl: [^\n]*$' "$beside"
-	if (($1 == 0)) || [[ $beside == *'print the result'* ]]; then
+	if (($1 == 0)) || [[ $beside == *'result couldn'* ]]; then
 		expect_same "attached" ok "$(shown c1 state)"
 		nkctl detach --ns c1
 	fi

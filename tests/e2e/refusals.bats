@@ -270,6 +270,13 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 @test "a result that can't be written is a failure" {
 	run -1 bash -c '"$NKCTL_PROGRAM" list >/dev/full'
 	expect_match "it says so" '^nkctl: .*print the result' "$output"
+	expect_unchanged "it"
+	run -1 bash -c '"$NKCTL_PROGRAM" publish add c1 8080:80 >/dev/full'
+	expect_same "what was done" "nkctl: publish add: done, but the result couldn't be printed: No space left on device" \
+		"$output"
+	run -1 bash -c '"$NKCTL_PROGRAM" publish remove c1 8080:80 >&-'
+	expect_same "what was undone" \
+		"nkctl: publish remove: done, but the result couldn't be printed: Bad file descriptor" "$output"
 }
 
 @test "on an untouched host a refused attach leaves it untouched" {

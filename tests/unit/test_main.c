@@ -261,14 +261,61 @@ static void test_every_verb_has_help(void **state)
 
 static void test_output_that_is_lost_is_a_failure(void **state)
 {
+	static const char *const lines[][WORDS_MAX] = {
+		{ "version" },        { "version", "--json" }, { "help" },
+		{ "help", "attach" }, { "help", "--json" }, /* more than a buffer holds */
+		{ "--help" },         { "attach", "--help" },  { "network", "--help" },
+	};
+	int full_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		static const char begin[] = "nkctl: print the result: ";
+		int err_fd = capture_open();
+		char text[CAPTURE_SIZE];
+
+		if (spawn(lines[i], full_fd, err_fd) != 1)
+			fail_msg("case %zu should fail", i);
+		capture_close(err_fd, text);
+		if (strncmp(text, begin, strlen(begin)) != 0)
+			fail_msg("case %zu should tell why it failed: %s", i, text);
+		assert_string_equal(strchr(text, '\n'), "\n"); /* one line */
+	}
+	(void)close(full_fd);
+}
+
+static void test_a_lost_result_of_a_change_says_that_it_is_done(void **state)
+{
 	int full_fd = open("/dev/full", O_WRONLY | O_CLOEXEC), err_fd = capture_open();
+	static char dir[] = "/tmp/nkctl-test-XXXXXX";
 	char text[CAPTURE_SIZE];
 
 	(void)state;
-	assert_int_equal(spawn((const char *const[WORDS_MAX]){ "version" }, full_fd, err_fd), 1);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(spawn((const char *const[WORDS_MAX]){ "cni", "uninstall", "--bin-dir", dir,
+							       "--conf-dir", dir },
+			       full_fd, err_fd),
+			 1);
 	capture_close(err_fd, text);
 	(void)close(full_fd);
-	assert_string_equal(text, "nkctl: print the result: No space left on device\n");
+	(void)rmdir(dir);
+	assert_string_equal(text, "nkctl: cni uninstall: done, but the result couldn't be printed: "
+				  "No space left on device\n");
+}
+
+/* A descriptor that is opened later must not be taken for a stream that was closed. */
+static void test_closed_streams_stay_unused(void **state)
+{
+	const char *const command = NKCTL_PATH " version 0<&- 1>&- 2>&-; echo $?; " NKCTL_PATH
+					       " version 2>&1 1>&-; echo $?";
+	char text[CAPTURE_SIZE] = "";
+	FILE *shell = popen(command, "r");
+
+	(void)state;
+	assert_non_null(shell);
+	(void)fread(text, 1, sizeof(text) - 1, shell);
+	(void)pclose(shell);
+	assert_string_equal(text, "1\nnkctl: print the result: Bad file descriptor\n1\n");
 }
 
 int main(void)
@@ -280,6 +327,8 @@ int main(void)
 		cmocka_unit_test(test_help_and_version),
 		cmocka_unit_test(test_every_verb_has_help),
 		cmocka_unit_test(test_output_that_is_lost_is_a_failure),
+		cmocka_unit_test(test_a_lost_result_of_a_change_says_that_it_is_done),
+		cmocka_unit_test(test_closed_streams_stay_unused),
 	};
 
 	return cmocka_run_group_tests_name("main", tests, NULL, NULL);
