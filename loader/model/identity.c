@@ -41,12 +41,22 @@ static int name_check(const char *what, const char *name, size_t size, struct er
 	return 0;
 }
 
+/*
+ * dev_valid_name() in the kernel's net/core/dev.c, where '%' has a number put in its place
+ * (dev_get_valid_name()); and sysctl has directories of some names already
+ * (devinet_sysctl_register() in net/ipv4/devinet.c).
+ */
 static bool ifname_valid(const char *name)
 {
-	if (!*name || strlen(name) >= IF_NAMESIZE || !strcmp(name, ".") || !strcmp(name, ".."))
+	static const char *const taken[] = { ".", "..", "all", "default" };
+
+	if (!*name || strlen(name) >= IF_NAMESIZE)
 		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (!strcmp(name, taken[i]))
+			return false;
 	for (; *name; name++)
-		if (!isgraph((unsigned char)*name) || *name == '/' || *name == ':')
+		if (!isgraph((unsigned char)*name) || strchr("/:%", *name))
 			return false;
 	return true;
 }
@@ -69,7 +79,7 @@ int identity_ifname_check(const char *ifname, struct error *err)
 		return 0;
 	return error_set(err, EINVAL,
 			 "'%s' can't be an interface's name: 1 to %d printable characters without "
-			 "'/' and ':'",
+			 "'/', ':' and '%%', and neither 'all' nor 'default'",
 			 ifname, IF_NAMESIZE - 1);
 }
 

@@ -25,8 +25,9 @@ static struct identity identity_of(const char *network, const char *id, const ch
 static void test_takes_every_valid_name(void **state)
 {
 	static const char *const names[] = { "a", "A", "0", "a.b", "a_b", "a-b", "a..", "9-" };
-	static const char *const ifnames[] = { "e", "eth0", "eth0.100", "-",      "...",
-					       "@", "a\\b", "veth-x",   IFNAME_15 };
+	static const char *const ifnames[] = { "e",        "all0",   "default.1", "eth0",
+					       "eth0.100", "-",      "...",       "@",
+					       "a\\b",     "veth-x", IFNAME_15 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -109,9 +110,10 @@ static void test_a_primarys_name_has_the_hash(void **state)
 
 static void test_rejects_every_invalid_ifname(void **state)
 {
-	static const char *const ifnames[] = { "",       ".",       "..",  "a/b",         "a:b",
-					       "a b",    "a\tb",    "a\n", IFNAME_15 "e", "\x7f",
-					       "\x1b[m", "\xc3\xa4" };
+	static const char *const ifnames[] = {
+		"all", "default", "eth%d", "%",           "",     ".",      "..",      "a/b", "a:b",
+		"a b", "a\tb",    "a\n",   IFNAME_15 "e", "\x7f", "\x1b[m", "\xc3\xa4"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ifnames); i++)

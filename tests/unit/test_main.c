@@ -79,6 +79,8 @@ static void test_refused_command_lines(void **state)
 		{ { "attach", "--ns", "c", "--mode", "l4" }, "mode 'l4' is neither" },
 		{ { "attach", "--ns", "c", "--device", "tap" }, "device 'tap' is none of" },
 		{ { "attach", "--ns", "c", "--ifname", "a/b" }, "'a/b' can't be an interface" },
+		{ { "attach", "--ns", "c", "--ifname", "all" }, "'all' can't be an interface" },
+		{ { "attach", "--ns", "c", "--ifname", "eth%d" }, "'eth%d' can't be an interface" },
 		{ { "attach", "--ns", "c", "--id", "-" }, "container id '-'" },
 		{ { "attach", "--ns", "c", "--network", "" }, "network name is empty" },
 		{ { "detach" }, "detach" },
