@@ -281,6 +281,62 @@ static bool command_is_of(const struct cli_command *command, int argc, char *con
 	return words_match(command->name, argc, words, &whole) == argc && !whole;
 }
 
+/* How many of the words are the name of a group: 1 of "network", 2 of "nat exempt". */
+static int group_words(char *const *words)
+{
+	int count = 0;
+
+	for (size_t i = 0; words[count] && cli_commands[i]; i++)
+		while (words[count] && command_is_of(cli_commands[i], count + 1, words))
+			count++;
+	return count;
+}
+
+/* What may stand behind the name of a group: "show, set, exempt". */
+static void group_verbs_text(int count, char *const *words, char *text, size_t size)
+{
+	size_t used = 0, len = 0;
+	const char *last = "";
+
+	text[0] = '\0';
+	for (size_t i = 0; cli_commands[i]; i++) {
+		const char *verb = cli_commands[i]->name;
+
+		if (!command_is_of(cli_commands[i], count, words))
+			continue;
+		for (int word = 0; word < count; word++)
+			verb = strchr(verb, ' ') + 1;
+		if (used && strcspn(verb, " ") == len && !strncmp(verb, last, len))
+			continue;
+		len = strcspn(verb, " ");
+		last = verb;
+		used += (size_t)snprintf(text + used, size - used, "%s%.*s", used ? ", " : "",
+					 (int)len, verb);
+		assert(used < size);
+	}
+}
+
+int cli_no_verb(char *const *words, struct error *err)
+{
+	int count = group_words(words);
+	const char *next = words[count];
+	char verbs[128], group[64] = "";
+	size_t used = 0;
+
+	if (!count && *next == '-')
+		return error_set(err, EINVAL, "unknown option '%s' before the verb", next);
+	if (!count)
+		return error_set(err, EINVAL, "'%s' is no verb: `nkctl help` lists them", next);
+	group_verbs_text(count, words, verbs, sizeof(verbs));
+	for (int i = 0; i < count; i++)
+		used += (size_t)snprintf(group + used, sizeof(group) - used, "%s%s", i ? " " : "",
+					 words[i]);
+	if (!next || *next == '-')
+		return error_set(err, EINVAL, "%s needs its verb right behind it: %s", group,
+				 verbs);
+	return error_set(err, EINVAL, "'%s' is no verb of %s: there are %s", next, group, verbs);
+}
+
 bool cli_print_group_help(char *const *words)
 {
 	bool found = false;

@@ -112,6 +112,9 @@ void cli_print_help(const struct cli_command *command);
  */
 bool cli_print_group_help(char *const *words);
 
+/* cli_no_verb() - tell which of the words makes them no verb. Return: -EINVAL. */
+int cli_no_verb(char *const *words, struct error *err);
+
 extern const struct cli_command command_attach, command_detach, command_list, command_show,
 	command_publish_add, command_publish_list, command_publish_remove, command_network_add,
 	command_network_list, command_network_remove, command_uplink_list, command_uplink_add,

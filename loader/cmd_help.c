@@ -47,11 +47,11 @@ static int help_run(struct cli *cli, struct error *err)
 	if (cli_print_group_help(cli->argv))
 		return 0;
 	command = cli_find(cli->argc, cli->argv, &words);
-	if (command)
-		cli_print_help(command);
-	else
-		return error_set(err, EINVAL, "help: '%s' is no verb: `nkctl help` lists them",
-				 cli->argv[0]);
+	if (!command) {
+		(void)cli_no_verb(cli->argv, err);
+		return error_prefix(err, "help");
+	}
+	cli_print_help(command);
 	return 0;
 }
 

@@ -97,7 +97,7 @@ static int usage_error(struct cli *cli, char **words)
 	words[count] = NULL;
 	if ((help_wanted || !cli->json) && cli_print_group_help(words))
 		return output_end(cli, help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE);
-	(void)error_set(&err, EINVAL, "'%s' is no verb: `nkctl help` lists them", words[0]);
+	(void)cli_no_verb(words, &err);
 	return failure_print(cli, &err);
 }
 
