@@ -174,6 +174,11 @@ int cli_arguments(const struct cli *cli, int min, int max, struct error *err)
 	return 0;
 }
 
+int cli_id_check(const char *id, struct error *err)
+{
+	return *id ? 0 : error_set(err, EINVAL, "the id is empty");
+}
+
 int cli_parse_number(const char *what, const char *text, unsigned long max,
 		     unsigned long *ret_number, struct error *err)
 {

@@ -83,6 +83,9 @@ int cli_options_end(struct cli *cli, struct error *err);
 /* cli_arguments() - check the number of positional arguments. Return: 0, or -EINVAL. */
 int cli_arguments(const struct cli *cli, int min, int max, struct error *err);
 
+/* cli_id_check() - what names an endpoint. Return: 0; -EINVAL where it's empty. */
+int cli_id_check(const char *id, struct error *err);
+
 /* cli_parse_number() - a decimal number of up to @max. Return: 0, or -EINVAL. */
 int cli_parse_number(const char *what, const char *text, unsigned long max,
 		     unsigned long *ret_number, struct error *err);

@@ -41,7 +41,7 @@ static int filter_take(int option, const char *value, struct flow_filter *filter
 	switch (option) {
 	case 'i':
 		filter->id = value;
-		return 0;
+		return cli_id_check(value, err);
 	case 'p':
 		return flow_protocol_parse(value, &filter->protocol, err);
 	default:

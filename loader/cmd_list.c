@@ -150,6 +150,8 @@ static int show_run(struct cli *cli, struct error *err)
 	while ((option = cli_next(cli, &value, err)) > 0)
 		*(option == 'f' ? &ifname : &network) = value;
 	ret = option ? option : cli_arguments(cli, 1, 1, err);
+	if (!ret)
+		ret = cli_id_check(cli->argv[0], err);
 	return ret ? error_prefix(err, "show") : show(cli, network, ifname, err);
 }
 

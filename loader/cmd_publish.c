@@ -30,6 +30,8 @@ static int target_parse(struct cli *cli, int min, int max, struct target *ret_ta
 	while ((option = cli_next(cli, &value, err)) > 0)
 		*(option == 'f' ? &target.ifname : &target.network) = value;
 	ret = option ? option : cli_arguments(cli, min, max, err);
+	if (!ret && cli->argc)
+		ret = cli_id_check(cli->argv[0], err);
 	if (ret)
 		return ret;
 	target.id = cli->argc ? cli->argv[0] : NULL;

@@ -84,7 +84,11 @@ static int repair_run(struct cli *cli, struct error *err)
 		request.dry_run = true;
 	request.names = cli->argv;
 	request.name_count = (size_t)cli->argc;
-	ret = option ? option : node_repair(&request, &report, err);
+	ret = option;
+	for (int i = 0; !ret && i < cli->argc; i++)
+		ret = cli_id_check(cli->argv[i], err);
+	if (!ret)
+		ret = node_repair(&request, &report, err);
 	if (ret)
 		return error_prefix(err, "repair");
 	if (cli->json)

@@ -118,6 +118,12 @@ static void test_refused_command_lines(void **state)
 		{ { "nat", "exempt", "add", "10.0.0.0/8", "x" }, "'x' is neither" },
 		{ { "nat", "exempt", "remove", "::/0" }, "has IPv4 addresses in it" },
 		{ { "flows", "bogus" }, "'bogus' is no verb of flows: there are list, flush" },
+		{ { "show", "" }, "show: the id is empty" },
+		{ { "repair", "ctr1", "" }, "repair: the id is empty" },
+		{ { "publish", "list", "" }, "publish list: the id is empty" },
+		{ { "publish", "add", "", "80:80" }, "publish add: the id is empty" },
+		{ { "flows", "--endpoint", "" }, "flows list: the id is empty" },
+		{ { "flows", "flush", "--endpoint", "" }, "flows flush: the id is empty" },
 
 		{ { "flows", "list", "x" }, "unexpected argument 'x'" },
 		{ { "flows", "--protocol", "tcq" }, "protocol 'tcq' is none of" },
