@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,30 +30,39 @@ static int help_print_json(struct error *err)
 	return output_json(array, err);
 }
 
-static int help_run(struct cli *cli, struct error *err)
+/* A group's verbs, or one verb; no word may be left. */
+static int help_print(const struct cli *cli, struct error *err)
 {
 	const struct cli_command *command;
-	int words, ret = cli_options_end(cli, err);
+	int words;
 
-	if (!ret)
-		ret = cli_arguments(cli, 0, 3, err);
-	if (ret)
-		return ret;
-	if (cli->json)
-		return help_print_json(err);
-	if (!cli->argc) {
-		cli_print_help(NULL);
-		return 0;
-	}
 	if (cli_print_group_help(cli->argv))
 		return 0;
 	command = cli_find(cli->argc, cli->argv, &words);
-	if (!command) {
-		(void)cli_no_verb(cli->argv, err);
-		return error_prefix(err, "help");
-	}
+	if (!command)
+		return cli_no_verb(cli->argv, err);
+	if (words < cli->argc)
+		return error_set(err, EINVAL, "unexpected argument '%s'", cli->argv[words]);
 	cli_print_help(command);
 	return 0;
+}
+
+static int help_run(struct cli *cli, struct error *err)
+{
+	int ret = cli_options_end(cli, err);
+
+	/* JSON tells all verbs. */
+	if (!ret)
+		ret = cli_arguments(cli, 0, cli->json ? 0 : INT_MAX, err);
+	if (ret)
+		return error_prefix(err, "help");
+	if (cli->json)
+		return help_print_json(err);
+	if (!cli->argc)
+		cli_print_help(NULL);
+	else
+		ret = help_print(cli, err);
+	return ret ? error_prefix(err, "help") : 0;
 }
 
 const struct cli_command command_help = {

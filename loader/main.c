@@ -64,6 +64,7 @@ static int command_run(struct cli *cli)
 
 	if (ret == -ECANCELED && cli->help)
 		return help_print(cli, EXIT_STATUS_OK);
+	log_step("end");
 	return ret ? failure_print(cli, &err) : output_end(cli, EXIT_STATUS_OK);
 }
 
@@ -86,17 +87,16 @@ static bool words_have_json(char *const *words)
  */
 static int usage_error(struct cli *cli, char **words)
 {
-	bool help_wanted;
 	struct error err;
 	size_t count = 0;
 
 	cli->json |= words_have_json(words);
 	while (words[count] && !is_help_option(words[count]))
 		count++;
-	help_wanted = words[count];
+	cli->help |= words[count] != NULL;
 	words[count] = NULL;
-	if ((help_wanted || !cli->json) && cli_print_group_help(words))
-		return output_end(cli, help_wanted ? EXIT_STATUS_OK : EXIT_STATUS_USAGE);
+	if ((cli->help || !cli->json) && cli_print_group_help(words))
+		return output_end(cli, cli->help ? EXIT_STATUS_OK : EXIT_STATUS_USAGE);
 	(void)cli_no_verb(words, &err);
 	return failure_print(cli, &err);
 }
@@ -111,6 +111,8 @@ static int leading_options(struct cli *cli, int argc, char **argv)
 			cli->json = true;
 		else if (!strcmp(argv[first], "-v") || !strcmp(argv[first], "--verbose"))
 			log_timing_enable();
+		else if (is_help_option(argv[first]))
+			cli->help = true;
 		else
 			break;
 	}
@@ -121,6 +123,8 @@ static int verb_missing(struct cli *cli)
 {
 	struct error err;
 
+	if (cli->help)
+		return help_print(cli, EXIT_STATUS_OK);
 	if (cli->json) {
 		(void)error_set(&err, EINVAL, "the verb is missing: `nkctl help` lists them");
 		return failure_print(cli, &err);
@@ -158,8 +162,6 @@ int main(int argc, char **argv)
 	first = leading_options(&cli, argc, argv);
 	if (first == argc)
 		return verb_missing(&cli);
-	if (is_help_option(argv[first]))
-		return help_print(&cli, EXIT_STATUS_OK);
 	if (!strcmp(argv[first], "--version"))
 		argv[first] = version;
 	cli.command = cli_find(argc - first, argv + first, &words);

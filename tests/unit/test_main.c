@@ -133,6 +133,10 @@ static void test_refused_command_lines(void **state)
 		{ { "flows", "list", "--all" }, "unknown option '--all'" },
 		{ { "help", "bogus" }, "help: 'bogus' is no verb: `nkctl help` lists them" },
 		{ { "help", "network", "bogus" }, "help: 'bogus' is no verb of network" },
+		{ { "help", "network", "add", "x" }, "help: unexpected argument 'x'" },
+		{ { "help", "attach", "x" }, "help: unexpected argument 'x'" },
+		{ { "help", "flows", "flush", "x" }, "help: unexpected argument 'x'" },
+		{ { "-h", "bogus" }, "'bogus' is no verb" },
 		{ { "version", "x" }, "unexpected argument 'x'" },
 	};
 	static struct run result;
@@ -170,6 +174,8 @@ static void test_failures_as_json(void **state)
 		{ "attach", "c", "--mtu", "0", "--json" },
 		{ "attach", "--json", "--ns" },
 		{ "flows", "--protocol", "bogus", "--json" },
+		{ "help", "attach", "--json" },
+		{ "help", "bogus", "--json" },
 	};
 	static struct run result;
 
@@ -235,6 +241,10 @@ static void test_help_and_version(void **state)
 		{ { "--help" }, 0, "Usage: nkctl VERB" },
 		{ { "-h" }, 0, "Usage: nkctl VERB" },
 		{ { "help" }, 0, "Usage: nkctl VERB" },
+		{ { "-h", "attach" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
+		{ { "--help", "network", "add", "x" }, 0, "Usage: nkctl network add NAME" },
+		{ { "-h", "network" }, 0, "Usage: nkctl network add NAME" },
+		{ { "-h", "flows" }, 0, "Usage: nkctl flows list" },
 		{ { "help", "attach" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
 		{ { "attach", "--help" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
 		{ { "attach", "-h" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
@@ -277,6 +287,16 @@ static void test_every_verb_has_help(void **state)
 		check_answer(words, 0, expected);
 	}
 	json_decref(verbs);
+}
+
+static void test_verbose_tells_the_time_of_a_verb_without_steps(void **state)
+{
+	static struct run result;
+
+	(void)state;
+	run(&result, (const char *const[WORDS_MAX]){ "version", "-v" });
+	assert_int_equal(result.status, 0);
+	assert_int_equal(strncmp(result.err, "timing: end ", 12), 0);
 }
 
 static void test_output_that_is_lost_is_a_failure(void **state)
@@ -346,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_what_only_looks_like_json),
 		cmocka_unit_test(test_help_and_version),
 		cmocka_unit_test(test_every_verb_has_help),
+		cmocka_unit_test(test_verbose_tells_the_time_of_a_verb_without_steps),
 		cmocka_unit_test(test_output_that_is_lost_is_a_failure),
 		cmocka_unit_test(test_a_lost_result_of_a_change_says_that_it_is_done),
 		cmocka_unit_test(test_closed_streams_stay_unused),
