@@ -78,6 +78,7 @@ int error_exit_status(int code)
 		return EXIT_STATUS_OK;
 	case EINVAL:
 	case ERANGE:
+	case E2BIG:
 		return EXIT_STATUS_USAGE;
 	case ENOENT:
 	case ENODEV:
@@ -96,7 +97,6 @@ int error_exit_status(int code)
 	case EAGAIN:
 		return EXIT_STATUS_BUSY;
 	case ENOSPC:
-	case E2BIG:
 		return EXIT_STATUS_EXHAUSTED;
 	default:
 		return EXIT_STATUS_FAILURE;

@@ -12,7 +12,13 @@
 #include "core/cleanup.h"
 #include "unit.h"
 
-#define WORDS_MAX 10
+#define WORDS_MAX 12
+
+/* One more than a network may have. */
+#define SUBNETS_9                                                                       \
+	"--subnet=10.1.0.0/16", "--subnet=10.2.0.0/16", "--subnet=10.3.0.0/16",         \
+		"--subnet=10.4.0.0/16", "--subnet=10.5.0.0/16", "--subnet=10.6.0.0/16", \
+		"--subnet=10.7.0.0/16", "--subnet=10.8.0.0/16", "--subnet=10.9.0.0/16"
 
 /* struct run - what a run of nkctl gave. */
 struct run {
@@ -98,6 +104,7 @@ static void test_refused_command_lines(void **state)
 		{ { "network", "add", "lab" }, "--subnet is missing" },
 		{ { "network", "add", "lab", "--subnet", "10.0.0.0" }, "isn't of the form" },
 		{ { "network", "add", "lab", "--subnet", "10.0.0.1/8" }, "did you mean" },
+		{ { "network", "add", "a", SUBNETS_9 }, "at most 8 subnets" },
 		{ { "network", "add", "a/b", "--subnet", "10.0.0.0/8" }, "network name 'a/b'" },
 		{ { "network", "remove" }, "missing argument" },
 		{ { "uplink", "add" }, "missing argument" },
