@@ -178,6 +178,58 @@ static char *config_text(const struct places *places)
 	return line;
 }
 
+/* What the file of the network's name holds. */
+enum config { CONFIG_ABSENT, CONFIG_OURS, CONFIG_FOREIGN, CONFIG_BROKEN };
+
+static bool plugins_have_ours(const json_t *plugins)
+{
+	const json_t *plugin;
+	size_t i;
+
+	json_array_foreach (plugins, i, plugin) {
+		const char *type = json_string_value(json_object_get(plugin, "type"));
+
+		if (type && !strcmp(type, PLUGIN_NAME))
+			return true;
+	}
+	return false;
+}
+
+/* Runtimes take no list without a name or a plugin: libcni's ConfListFromBytes(). */
+static enum config config_look(const char *dir)
+{
+	enum config found = CONFIG_BROKEN;
+	char path[PATH_MAX];
+	json_t *config, *plugins;
+	struct stat status;
+
+	if (snprintf(path, sizeof(path), "%s/" CONFIG_NAME, dir) >= (int)sizeof(path) ||
+	    stat(path, &status) || !S_ISREG(status.st_mode))
+		return CONFIG_ABSENT; /* what else may be wrong, writing it tells */
+	config = json_load_file(path, JSON_ALLOW_NUL, NULL);
+	plugins = json_object_get(config, "plugins");
+	if (json_is_string(json_object_get(config, "name")) && json_array_size(plugins))
+		found = plugins_have_ours(plugins) ? CONFIG_OURS : CONFIG_FOREIGN;
+	json_decref(config);
+	return found;
+}
+
+/* What is kept has to be what a runtime reaches the plugin by. */
+static int config_keep_check(const char *dir, struct error *err)
+{
+	static const char *const faults[] = {
+		[CONFIG_FOREIGN] = "has no plugin " PLUGIN_NAME,
+		[CONFIG_BROKEN] = "is no network configuration",
+	};
+	enum config found = config_look(dir);
+
+	if (found != CONFIG_FOREIGN && found != CONFIG_BROKEN)
+		return 0;
+	return error_set(err, EEXIST,
+			 "%s/" CONFIG_NAME " %s: remove it, or have it replaced with --network",
+			 dir, faults[found]);
+}
+
 static bool is_config(const char *name)
 {
 	static const char *const endings[] = { ".conf", ".conflist", ".json" };
@@ -218,12 +270,16 @@ static int install(const struct places *places, struct install_file files[FILES_
 	size_t count = bin_dirs(places, dirs);
 	int ret = text ? 0 : error_sys(err, ENOMEM, "write the network");
 
+	if (!ret && keep)
+		ret = config_keep_check(places->conf_dir, err);
 	for (size_t i = 0; !ret && i < count; i++)
 		ret = install_program(dirs[i], PLUGIN_NAME, &files[i], err);
-	if (!ret)
-		ret = install_text(places->conf_dir, CONFIG_NAME, text, keep, &files[count], err);
+	if (ret)
+		return ret;
 	*ret_count = count + 1;
-	return ret;
+	if (install_text(places->conf_dir, CONFIG_NAME, text, keep, &files[count], err))
+		return error_prefix(err, "the plugin is installed, its network isn't");
+	return 0;
 }
 
 static int install_run(struct cli *cli, struct error *err)
@@ -251,7 +307,7 @@ const struct cli_command command_cni_install = {
 		"a copy as well; where podman's netavark is there, so does " NETAVARK_DIR ".\n"
 		"Files are replaced whole, and a network that is there stays as it is unless "
 		"--network or\n"
-		"--subnet say otherwise.\n"
+		"--subnet say otherwise; it has to be one with this plugin.\n"
 		"\n"
 		"Examples:\n"
 		"  nkctl cni install\n"
@@ -262,13 +318,24 @@ const struct cli_command command_cni_install = {
 	.run = install_run,
 };
 
+/* Somebody else's network stays, whatever its file is called. */
+static int config_remove(const char *dir, struct install_file *file, struct error *err)
+{
+	if (config_look(dir) != CONFIG_FOREIGN)
+		return install_remove(dir, CONFIG_NAME, file, err);
+	log_warning("%s/" CONFIG_NAME " has no plugin " PLUGIN_NAME ": it stays", dir);
+	file->outcome = INSTALL_KEPT;
+	(void)snprintf(file->path, sizeof(file->path), "%s/" CONFIG_NAME, dir); /* fits */
+	return 0;
+}
+
 /* The network goes first: without it no runtime looks for the plugin. */
 static int uninstall(const struct places *places, struct install_file files[FILES_MAX],
 		     size_t *ret_count, struct error *err)
 {
 	const char *dirs[BIN_DIRS_MAX];
 	size_t count = bin_dirs(places, dirs);
-	int ret = install_remove(places->conf_dir, CONFIG_NAME, &files[0], err);
+	int ret = config_remove(places->conf_dir, &files[0], err);
 
 	for (size_t i = 0; !ret && i < count; i++)
 		ret = install_remove(dirs[i], PLUGIN_NAME, &files[i + 1], err);
@@ -292,9 +359,10 @@ const struct cli_command command_cni_uninstall = {
 	.name = "cni uninstall",
 	.arguments = "",
 	.summary = "take that back",
-	.help = "Removes the plugin's copies and its network. Containers keep what they have: "
-		"remove them\n"
-		"first, or have `nkctl down` detach them.\n"
+	.help = "Removes the plugin's copies and its network; one of that name without the plugin "
+		"stays.\n"
+		"Containers keep what they have: remove them first, or have `nkctl down` detach "
+		"them.\n"
 		"\n"
 		"Example:\n"
 		"  nkctl cni uninstall",

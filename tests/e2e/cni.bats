@@ -178,3 +178,34 @@ load cni
 	expect_refusal 'a file in the way' 1 'Not a directory' cni install \
 		--bin-dir "$dir/net.d/05-other.conflist/x" --conf-dir "$dir/net.d"
 }
+
+@test "a network of that name that isn't ours, or none at all" {
+	local dir=$BATS_TEST_TMPDIR/cni file content
+	local -a dirs=(--bin-dir "$dir/bin" --conf-dir "$dir/net.d")
+	file=$dir/net.d/10-nkctl.conflist
+	mkdir -p "$dir/net.d"
+	for content in '' '{' '[]' '{"name": "n"}' '{"name": "n", "plugins": []}' '{"plugins": [{"type": "nkctl"}]}'; do
+		printf %s "$content" >"$file"
+		expect_refusal "'$content'" 4 '10-nkctl.conflist is no network configuration: .*--network' \
+			cni install "${dirs[@]}"
+		expect_same "'$content' stays" "$content" "$(<"$file")"
+	done
+	expect_not 'a plugin was installed' test -e "$dir/bin/nkctl"
+	content='{"name": "n", "plugins": [{"type": "bridge"}]}'
+	printf %s "$content" >"$file"
+	expect_refusal 'a bridge' 4 '10-nkctl.conflist has no plugin nkctl: ' cni install "${dirs[@]}"
+	expect_same 'no uninstall takes it away' 'kept absent' \
+		"$(nkctl cni uninstall "${dirs[@]}" --json 2>/dev/null | jq -r '[.[].outcome] | join(" ")')"
+	expect_match 'and says so' 'warning: .*10-nkctl.conflist has no plugin nkctl: it stays' \
+		"$(nkctl cni uninstall "${dirs[@]}" 2>&1 >/dev/null)"
+	expect_same 'it stays' "$content" "$(<"$file")"
+	expect 'replaced when asked for' nkctl cni install "${dirs[@]}" --network n
+	expect_same 'with our plugin' nkctl "$(jq -r '.plugins[].type' "$file")"
+	jq '.plugins += [{type: "tuning"}]' "$file" >"$dir/list"
+	mv "$dir/list" "$file"
+	expect_same 'one with ours among others is kept' 'unchanged kept' \
+		"$(nkctl cni install "${dirs[@]}" --json | jq -r '[.[].outcome] | join(" ")')"
+	: >"$file"
+	expect_same 'uninstalled, though it was emptied' 'removed removed' \
+		"$(nkctl cni uninstall "${dirs[@]}" --json | jq -r '[.[].outcome] | join(" ")')"
+}
