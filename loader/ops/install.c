@@ -22,6 +22,14 @@ const char *install_outcome_text(enum install_outcome outcome)
 	return outcome_texts[outcome];
 }
 
+/* A full file system is no full table, which ENOSPC is elsewhere: see error_exit_status(). */
+static int write_error(struct error *err, int code, const char *action, const char *path)
+{
+	code = abs(code);
+	return error_set(err, code == ENOSPC ? EIO : code, "%s %s: %s", action, path,
+			 strerror(code));
+}
+
 /* struct content - all of a file. */
 struct content {
 	char *bytes;
@@ -85,11 +93,11 @@ static int directory_make(const char *dir, struct error *err)
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(path, 0755) && errno != EEXIST)
-			return error_sys(err, errno, "make the directory %s", path);
+			return write_error(err, errno, "make the directory", path);
 		*slash = '/';
 	}
 	if (mkdir(path, 0755) && errno != EEXIST)
-		return error_sys(err, errno, "make the directory %s", path);
+		return write_error(err, errno, "make the directory", path);
 	return 0;
 }
 
@@ -123,14 +131,14 @@ static int file_replace(const char *dir, const char *path, const struct content 
 		return ret;
 	fd = mkostemp(scratch, O_CLOEXEC);
 	if (fd < 0)
-		return error_sys(err, errno, "make a file in %s", dir);
+		return write_error(err, errno, "make a file in", dir);
 	ret = file_fill(fd, content, mode);
 	if (!ret && rename(scratch, path))
 		ret = -errno;
 	if (!ret)
 		return 0;
 	(void)unlink(scratch); /* @ret tells more */
-	return error_sys(err, ret, "write %s", path);
+	return write_error(err, ret, "write", path);
 }
 
 static int content_install(const char *dir, const char *name, const struct content *content,

@@ -209,3 +209,18 @@ load cni
 	expect_same 'uninstalled, though it was emptied' 'removed removed' \
 		"$(nkctl cni uninstall "${dirs[@]}" --json | jq -r '[.[].outcome] | join(" ")')"
 }
+
+@test "where there is no room for a file an installation fails, and tells what is there" {
+	local dir=$BATS_TEST_TMPDIR/cni
+	mkdir -p "$dir/small" "$dir/none"
+	mount -t tmpfs -o size=64k tmpfs "$dir/small"
+	defer umount "$dir/small"
+	mount -t tmpfs -o nr_inodes=1 tmpfs "$dir/none"
+	defer umount "$dir/none"
+	expect_refusal 'for the plugin' 1 'No space left' cni install --bin-dir "$dir/small" \
+		--conf-dir "$dir/net.d"
+	expect_same 'nothing is there' '' "$(find "$dir" -type f)"
+	expect_refusal 'for the network' 1 "the plugin is installed, its network isn't: .*No space left" \
+		cni install --bin-dir "$dir/bin" --conf-dir "$dir/none"
+	expect_same 'the plugin is there' "$dir/bin/nkctl" "$(find "$dir" -type f)"
+}
