@@ -259,9 +259,7 @@ static int config_parse_mac(struct cni_config *config, const struct cni_request 
 	}
 	if (ret || !text)
 		return ret;
-	/* Multicast, and none at all, no interface can have (is_valid_ether_addr()). */
-	if (mac_parse(text, config->mac) || config->mac[0] & 1 ||
-	    !memcmp(config->mac, (const uint8_t[NK_ETH_ALEN]){ 0 }, NK_ETH_ALEN))
+	if (mac_parse_interface(text, config->mac))
 		return field_error(&field, err, "'%s' is no interface's MAC address", text);
 	if (config->network.mode != NK_MODE_L2)
 		return unsupported(&field, text, "MAC addresses are for \"mode\": \"l2\"", err);

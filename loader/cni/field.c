@@ -218,3 +218,14 @@ int mac_parse(const char *text, uint8_t ret_mac[6])
 	memcpy(ret_mac, mac, sizeof(mac));
 	return 0;
 }
+
+int mac_parse_interface(const char *text, uint8_t ret_mac[6])
+{
+	static const uint8_t none[6];
+	uint8_t mac[6];
+
+	if (mac_parse(text, mac) || mac[0] & 1 || !memcmp(mac, none, sizeof(mac)))
+		return -EINVAL;
+	memcpy(ret_mac, mac, sizeof(mac));
+	return 0;
+}

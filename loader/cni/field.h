@@ -78,4 +78,10 @@ int field_prefix(const struct field *field, struct prefix *ret_prefix, struct er
 /* mac_parse() - six pairs of hexadecimal digits with colons. Return: 0; -EINVAL. */
 int mac_parse(const char *text, uint8_t ret_mac[6]);
 
+/*
+ * mac_parse_interface() - the same of an address that an interface can have: no multicast, and not
+ * none at all (the kernel's is_valid_ether_addr()). Return: 0; -EINVAL.
+ */
+int mac_parse_interface(const char *text, uint8_t ret_mac[6]);
+
 #endif

@@ -349,9 +349,10 @@ static int mac_take(const struct field *options, struct attach_request *request,
 	if (request->network->mode != NK_MODE_L2)
 		return field_error(options, err,
 				   "static_mac %s: MAC addresses are for the option mode=l2", text);
-	return mac_parse(text, request->mac)
-		       ? field_error(options, err, "static_mac '%s' is no MAC address", text)
-		       : 0;
+	if (mac_parse_interface(text, request->mac))
+		return field_error(options, err, "static_mac '%s' is no interface's MAC address",
+				   text);
+	return 0;
 }
 
 /* Who it is: what teardown needs, too. */

@@ -105,6 +105,24 @@ static void test_refused_setups(void **state)
 		check_refused("setup", cases[i].input, cases[i].part);
 }
 
+/* As a CNI configuration is: is_valid_ether_addr(). */
+static void test_refused_mac_addresses(void **state)
+{
+	static const char *const macs[] = { "01:00:5e:00:00:01", "00:00:00:00:00:00",
+					    "ff:ff:ff:ff:ff:ff", "06:00:00:00:00", "x" };
+	char input[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
+		(void)snprintf(input, sizeof(input),
+			       "{\"container_id\":\"c1\",\"network\":{\"name\":\"lab\"," SUBNETS
+			       ",\"options\":{\"mode\":\"l2\"}},\"network_options\":{"
+			       "\"interface_name\":\"eth0\",\"static_mac\":\"%s\"}}",
+			       macs[i]);
+		check_refused("setup", input, "is no interface's MAC address");
+	}
+}
+
 static void test_create_fills_in(void **state)
 {
 	struct call call = { .verb = "create", .input = "{\"name\":\"lab\"," SUBNETS "}" };
@@ -122,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_networks),
 		cmocka_unit_test(test_refused_setups),
+		cmocka_unit_test(test_refused_mac_addresses),
 		cmocka_unit_test(test_create_fills_in),
 	};
 
