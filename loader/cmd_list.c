@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "core/cleanup.h"
-#include "ops/endpoint.h"
+#include "ops/observe.h"
 #include "output.h"
-
-/* Where nothing was ever loaded, nothing is attached: that is an empty list. */
-static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
-
-	if (ret == -ENOENT)
-		ret = node_open_unloaded(&node, err);
-	return ret ? ret : endpoint_list_read(&node, ret_list, err);
-}
 
 static void endpoint_add_row(struct table *table, const struct endpoint *endpoint)
 {
@@ -65,7 +53,7 @@ static int list_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = endpoints_read(&list, err);
+		ret = endpoints_observe(&list, err);
 	if (ret)
 		return error_prefix(err, "list");
 	if (cli->json)
@@ -130,7 +118,7 @@ static int show(struct cli *cli, const char *network, const char *ifname, struct
 {
 	_cleanup_endpoint_list_ struct endpoint_list list = { 0 };
 	const struct endpoint *endpoint = NULL;
-	int ret = endpoints_read(&list, err);
+	int ret = endpoints_observe(&list, err);
 
 	if (!ret)
 		ret = endpoint_list_choose(&list, cli->argv[0], network, ifname, &endpoint, err);

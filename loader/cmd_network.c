@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "model/identity.h"
 #include "ops/network.h"
+#include "ops/observe.h"
 #include "output.h"
 
 static const struct cli_option add_options[] = {
@@ -144,24 +145,6 @@ const struct cli_command command_network_add = {
 	.run = add_run,
 };
 
-/* Where nothing was ever loaded there is "default" all the same. */
-static int networks_read_any(struct network_list *ret_list, struct error *err)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	struct network_entry *entry;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
-
-	if (ret != -ENOENT)
-		return ret ? ret : networks_read(&node, ret_list, err);
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return error_sys(err, ENOMEM, "read the networks");
-	(void)strcpy(entry->key.name, DEFAULT_NETWORK); /* fits */
-	network_default(&entry->network);
-	*ret_list = (struct network_list){ entry, 1 };
-	return 0;
-}
-
 static void network_add_row(struct table *table, const struct network_entry *entry)
 {
 	const struct nk_network *network = &entry->network;
@@ -203,7 +186,7 @@ static int list_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = networks_read_any(&list, err);
+		ret = networks_observe(&list, err);
 	if (ret)
 		return error_prefix(err, "network list");
 	if (!cli->json) {

@@ -13,6 +13,7 @@
 #include "model/identity.h"
 #include "ops/doctor_check.h"
 #include "ops/network.h"
+#include "ops/observe.h"
 
 static const char *const state_names[] = {
 #define X(identifier, name) [DOCTOR_##identifier] = name,
@@ -121,18 +122,6 @@ static int uplinks_add_expected(struct doctor *doctor, struct error *err)
 	return 0;
 }
 
-static int networks_read_default(struct network_list *ret_list, struct error *err)
-{
-	struct network_entry *entry = calloc(1, sizeof(*entry));
-
-	if (!entry)
-		return error_sys(err, ENOMEM, "read the networks");
-	(void)strcpy(entry->key.name, DEFAULT_NETWORK); /* fits */
-	network_default(&entry->network);
-	*ret_list = (struct network_list){ entry, 1 };
-	return 0;
-}
-
 static int doctor_read_node(struct doctor *doctor, struct error *err)
 {
 	int ret = uplinks_observe(&doctor->node, &doctor->uplinks, &doctor->known_count, err);
@@ -148,7 +137,7 @@ static int doctor_read(struct doctor *doctor, struct error *err)
 	int ret = nlsock_open(&doctor->nl, err);
 
 	if (!ret)
-		ret = doctor->node_result ? networks_read_default(&doctor->networks, err)
+		ret = doctor->node_result ? networks_default(&doctor->networks, err)
 					  : doctor_read_node(doctor, err);
 	return ret ? ret : uplinks_add_expected(doctor, err);
 }
