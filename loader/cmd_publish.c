@@ -5,7 +5,9 @@
 
 #include "cli.h"
 #include "core/cleanup.h"
+#include "core/log.h"
 #include "ops/endpoint.h"
+#include "ops/observe.h"
 #include "ops/publish.h"
 #include "output.h"
 
@@ -76,7 +78,7 @@ static int target_open(struct node *node, const struct target *target,
 {
 	const struct endpoint_list none = { 0 };
 	const struct endpoint *endpoint;
-	int ret = node_open_loaded(node, PINS_SHARED, err);
+	int ret = node_open_live(node, PINS_SHARED, err);
 
 	if (ret == -ENOENT)
 		return endpoint_list_choose(&none, target->id, NULL, NULL, &endpoint, err);
@@ -187,17 +189,6 @@ const struct cli_command command_publish_remove = {
 	.run = remove_run,
 };
 
-/* Where nothing was ever loaded, nothing is published. */
-static int endpoints_read(struct endpoint_list *ret_list, struct error *err)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
-
-	if (ret == -ENOENT)
-		return 0;
-	return ret ? ret : endpoint_list_read(&node, ret_list, err);
-}
-
 static void endpoint_add_json(json_t *array, const struct endpoint *endpoint)
 {
 	json_t *published = published_to_json(&endpoint->published), *port;
@@ -223,12 +214,21 @@ static void endpoint_add_rows(struct table *table, const struct endpoint *endpoi
 					     publish_format(&endpoint->published.specs[i]).text });
 }
 
+static void pins_warn(const struct endpoint *endpoints, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (endpoints[i].state == ENDPOINT_NO_PINS)
+			log_warning("%s: %s", endpoints[i].identity.id,
+				    endpoint_state_explanation(ENDPOINT_NO_PINS));
+}
+
 static int list_print(const struct cli *cli, const struct endpoint *endpoints, size_t count,
 		      struct error *err)
 {
 	struct table table = { .columns = 4 };
 	json_t *array;
 
+	pins_warn(endpoints, count);
 	if (cli->json) {
 		array = json_array();
 		for (size_t i = 0; i < count; i++)
@@ -253,7 +253,7 @@ static int list_run(struct cli *cli, struct error *err)
 		ret = error_set(err, EINVAL, "--network and --ifname choose an interface of ID");
 	if (ret)
 		return error_prefix(err, "publish list");
-	ret = endpoints_read(&list, err);
+	ret = endpoints_observe(&list, err);
 	if (!ret && target.id)
 		ret = endpoint_list_choose(&list, target.id, target.network, target.ifname, &chosen,
 					   err);

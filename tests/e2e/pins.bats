@@ -88,6 +88,21 @@ map_ids()
 	expect_all_well
 }
 
+@test "a port is published and withdrawn without pins, and a list tells that it doesn't know" {
+	nkctl publish add c1 8080:80
+	bpffs_unmount
+	expect_match "all of them" 'warning: c1: pins below /sys/fs/bpf are gone: .*nkctl repair' \
+		"$(nkctl publish list 2>&1)"
+	expect_match "of one" 'warning: c1: pins below /sys/fs/bpf are gone: .*nkctl repair' \
+		"$(nkctl publish list c1 2>&1)"
+	expect "another one is published" nkctl publish add c1 8090:81
+	expect_same "both" '8080:80 8090:81' "$(shown c1 published | xargs)"
+	bpffs_unmount
+	expect "both are withdrawn" nkctl publish remove c1 8080:80 8090:81
+	expect_same "none is listed" '' "$(nkctl publish list 2>&1 | tail -n +2)"
+	expect_all_well
+}
+
 @test "published ports go on, and where they are lost it tells" {
 	nkctl publish add c1 8080:80
 	defer nkctl publish remove c1 8080:80
