@@ -99,23 +99,22 @@ static int change_print(const struct cli *cli, const struct identity *identity,
 	return 0;
 }
 
-static int add(const struct target *target, const struct publish_list *ports,
-	       struct identity *ret_identity, struct error *err)
+typedef int change_make(struct node *node, const struct identity *identity,
+			const struct publish_list *ports, struct error *err);
+
+static int change(const struct target *target, change_make *make, const struct publish_list *ports,
+		  struct identity *ret_identity, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	struct publish_report report = { 0 };
 	int ret = target_open(&node, target, ret_identity, err);
 
-	if (!ret)
-		ret = endpoint_publish(&node, ret_identity, ports, &report, err);
-	if (!ret)
-		publish_report_print(&report, ret_identity->id);
-	return ret;
+	return ret ? ret : make(&node, ret_identity, ports, err);
 }
 
-static int add_run(struct cli *cli, struct error *err)
+static int change_run(struct cli *cli, change_make *make, const char *done, struct error *err)
 {
 	_cleanup_publish_list_ struct publish_list ports = { 0 };
+	const char *verb = cli->command->name;
 	struct identity identity;
 	struct target target;
 	int ret = target_parse(cli, 2, INT_MAX, &target, err);
@@ -123,10 +122,26 @@ static int add_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = ports_parse(cli, &ports, err);
 	if (ret)
-		return error_prefix(err, "publish add");
-	ret = add(&target, &ports, &identity, err);
-	return ret ? error_prefix(err, "publish add %s", target.id)
-		   : change_print(cli, &identity, &ports, "published", err);
+		return error_prefix(err, "%s", verb);
+	ret = change(&target, make, &ports, &identity, err);
+	return ret ? error_prefix(err, "%s %s", verb, target.id)
+		   : change_print(cli, &identity, &ports, done, err);
+}
+
+static int ports_add(struct node *node, const struct identity *identity,
+		     const struct publish_list *ports, struct error *err)
+{
+	struct publish_report report = { 0 };
+	int ret = endpoint_publish(node, identity, ports, &report, err);
+
+	if (!ret)
+		publish_report_print(&report, identity->id);
+	return ret;
+}
+
+static int add_run(struct cli *cli, struct error *err)
+{
+	return change_run(cli, ports_add, "published", err);
 }
 
 const struct cli_command command_publish_add = {
@@ -148,29 +163,9 @@ const struct cli_command command_publish_add = {
 	.run = add_run,
 };
 
-static int withdraw(const struct target *target, const struct publish_list *ports,
-		    struct identity *ret_identity, struct error *err)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = target_open(&node, target, ret_identity, err);
-
-	return ret ? ret : endpoint_unpublish(&node, ret_identity, ports, err);
-}
-
 static int remove_run(struct cli *cli, struct error *err)
 {
-	_cleanup_publish_list_ struct publish_list ports = { 0 };
-	struct identity identity;
-	struct target target;
-	int ret = target_parse(cli, 2, INT_MAX, &target, err);
-
-	if (!ret)
-		ret = ports_parse(cli, &ports, err);
-	if (ret)
-		return error_prefix(err, "publish remove");
-	ret = withdraw(&target, &ports, &identity, err);
-	return ret ? error_prefix(err, "publish remove %s", target.id)
-		   : change_print(cli, &identity, &ports, "withdrawn", err);
+	return change_run(cli, endpoint_unpublish, "withdrawn", err);
 }
 
 const struct cli_command command_publish_remove = {
