@@ -172,7 +172,7 @@ WRAPPED_CNI    := $(WRAPPED_PLUGIN) cni_environment_read netns_open netns_create
 	attachment_check_absent ipam_run ipam_add_start ipam_add_is_over ipam_add_end ipam_give_back
 $(BUILD)/tests/fuzz/fuzz_netavark: WRAPPED := $(WRAPPED_PLUGIN)
 $(addprefix $(BUILD)/tests/fuzz/fuzz_,cni args ipam): WRAPPED := $(WRAPPED_CNI)
-$(BUILD)/tests/fuzz/fuzz_cli: WRAPPED := node_open node_open_loaded node_open_unloaded
+$(BUILD)/tests/fuzz/fuzz_cli: WRAPPED := node_open node_open_loaded node_open_live node_open_unloaded
 $(BUILD)/tests/fuzz/fuzz_netlink $(BUILD)/tests/unit/test_netlink: WRAPPED := \
 	$(addprefix mnl_socket_,open2 bind setsockopt sendto recvfrom close)
 $(BUILD)/tests/unit/test_cni_memory: WRAPPED := malloc calloc realloc reallocarray

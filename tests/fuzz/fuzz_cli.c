@@ -16,6 +16,7 @@
 
 int __wrap_node_open(struct node *node, enum pins_lock lock, struct error *err);
 int __wrap_node_open_loaded(struct node *node, enum pins_lock lock, struct error *err);
+int __wrap_node_open_live(struct node *node, enum pins_lock lock, struct error *err);
 int __wrap_node_open_unloaded(struct node *node, struct error *err);
 
 int __wrap_node_open(struct node *node, enum pins_lock lock, struct error *err)
@@ -26,6 +27,11 @@ int __wrap_node_open(struct node *node, enum pins_lock lock, struct error *err)
 }
 
 int __wrap_node_open_loaded(struct node *node, enum pins_lock lock, struct error *err)
+{
+	return __wrap_node_open(node, lock, err);
+}
+
+int __wrap_node_open_live(struct node *node, enum pins_lock lock, struct error *err)
 {
 	return __wrap_node_open(node, lock, err);
 }
@@ -49,11 +55,10 @@ static bool is_left_out(const struct cli_command *command)
 	return false;
 }
 
-/* Help ends the program, and -v prints. Options may be cut short, and letters stand together. */
-static bool is_help_or_verbose(const char *word)
+/* It prints. Options may be cut short, and letters stand together. */
+static bool is_verbose(const char *word)
 {
-	return !strncmp(word, "--h", 3) || !strncmp(word, "--v", 3) ||
-	       (word[0] == '-' && word[1] != '-' && strpbrk(word, "hv"));
+	return !strncmp(word, "--v", 3) || (word[0] == '-' && word[1] != '-' && strchr(word, 'v'));
 }
 
 static void command_try(int argc, char **argv)
@@ -68,6 +73,7 @@ static void command_try(int argc, char **argv)
 	optind = 0; /* getopt_long() begins anew */
 	cli.argc = argc - words + 1;
 	cli.argv = argv + words - 1;
+	cli_seek_json(&cli);
 	fuzz_check_error(cli.command->run(&cli, &err), &err);
 }
 
@@ -80,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	while (input.size && count < WORDS_MAX) {
 		words[count] = fuzz_cut_text(&input, "\n");
-		runs &= !is_help_or_verbose(words[count++]);
+		runs &= !is_verbose(words[count++]);
 	}
 	memcpy(moved, words, sizeof(words)); /* getopt_long() moves words */
 	if (runs && count)
