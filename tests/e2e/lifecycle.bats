@@ -100,11 +100,14 @@ objects_are_gone() # FILE
 }
 
 @test "who asks an attach to end waits until it is done" {
-	local signal
+	local signal nth
 	containers c1
 	ip netns add c2
+	strace -o "$BATS_TEST_TMPDIR/calls" -e trace=sendto "$NKCTL_PROGRAM" attach --ns c2 --device "$E2E_DEVICE"
+	nkctl detach --ns c2
+	nth=$(awk '/RTM_NEWLINK/ { print NR; exit }' "$BATS_TEST_TMPDIR/calls")
 	for signal in INT QUIT TERM HUP; do
-		run strace -o /dev/null -e trace=sendto -e "inject=sendto:signal=$signal:when=6" \
+		run strace -o /dev/null -e trace=sendto -e "inject=sendto:signal=$signal:when=$nth" \
 			bash -c 'ulimit -c 0; exec "$NKCTL_PROGRAM" attach --ns c2 --device $E2E_DEVICE'
 		expect_same "SIG$signal has ended it" $((128 + $(kill -l $signal))) "$status"
 		expect_same "SIG$signal: it is attached" ok "$(shown c2 state)"
