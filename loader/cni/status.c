@@ -10,6 +10,7 @@
 #include "cni/ipam.h"
 #include "core/cleanup.h"
 #include "core/netns.h"
+#include "core/sysctl.h"
 #include "nl/link.h"
 #include "nl/observe.h"
 #include "ops/network.h"
@@ -109,6 +110,8 @@ static int status_node(const struct cni_config *config, struct error *err)
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	int ret = status_device(config, err);
 
+	if (!ret)
+		ret = sysctl_check_writable(err);
 	if (!ret)
 		ret = node_open_loaded(&node, PINS_SHARED, err);
 	if (ret == -ENOENT)

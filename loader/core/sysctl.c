@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/cleanup.h"
 
@@ -78,4 +79,11 @@ int sysctl_write_dev(const char *family, const char *device, const char *key, in
 	if (write(fd, text, (size_t)len) != len)
 		return error_sys(err, errno, "write net.%s.conf.%s.%s", family, device, key);
 	return 0;
+}
+
+int sysctl_check_writable(struct error *err)
+{
+	static const char path[] = "/proc/sys/net/ipv4/conf/default/forwarding";
+
+	return access(path, W_OK) ? error_sys(err, errno, "%s", path) : 0;
 }

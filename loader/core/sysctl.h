@@ -26,4 +26,8 @@ int sysctl_write_dev(const char *family, const char *device, const char *key, in
  */
 int sysctl_read_pair(const char *path, int *ret_first, int *ret_second, struct error *err);
 
+/* sysctl_check_writable() - Return: 0; -EROFS or the like where devices' settings can't be written.
+ */
+int sysctl_check_writable(struct error *err);
+
 #endif

@@ -20,12 +20,12 @@
 #include "core/expedite.h"
 #include "core/netns.h"
 #include "core/privilege.h"
+#include "core/sysctl.h"
 #include "nl/link.h"
 #include "nl/netkit.h"
 #include "ops/doctor_check.h"
 
-#define BTF_PATH           "/sys/kernel/btf/vmlinux"
-#define SYSCTL_SAMPLE_PATH "/proc/sys/net/ipv4/conf/default/forwarding"
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
 
 /* For programs that run where the kernel calls functions of its own. */
 #define FENTRY_MEND                                                                     \
@@ -288,12 +288,14 @@ void doctor_check_bpffs(struct doctor *doctor, struct doctor_check *check)
 
 void doctor_check_sysctl(struct doctor *doctor, struct doctor_check *check)
 {
+	struct error err;
+
 	(void)doctor;
-	if (!access(SYSCTL_SAMPLE_PATH, W_OK)) {
+	if (!sysctl_check_writable(&err)) {
 		finding_add(check, DOCTOR_OK, "settings of devices can be written");
 		return;
 	}
-	finding_add(check, DOCTOR_FAIL, "%s: %s", SYSCTL_SAMPLE_PATH, strerror(errno));
+	finding_add(check, DOCTOR_FAIL, "%s", err.message);
 	finding_explain(check, "an attach turns forwarding on for its devices",
 			"mount -o remount,rw /proc/sys, or give the service or container that "
 			"nkctl runs in a writable one");

@@ -123,4 +123,9 @@ subnets_there()
 	expect_cni_error 'no way in' 51 'eth0' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
 	[[ $E2E_DEVICE == netkit ]] || expect_cni_error 'no netkit' 50 netkit STATUS c2 \
 		"$(cni_config '{"device": "netkit"}')"
+	mount --bind /proc/sys /proc/sys
+	defer umount /proc/sys
+	mount -o remount,ro,bind /proc/sys
+	expect_cni_error 'no settings can be written' 50 'forwarding: Read-only file system' STATUS c2 \
+		"$(cni_config "$BUILT_IN" 1.1.0 other)"
 }
