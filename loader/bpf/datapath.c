@@ -12,6 +12,7 @@
 
 #include "bpf/collector.h"
 #include "bpf/invalidator.h"
+#include "bpf/map.h"
 #include "bpf/nat.h"
 #include "bpf/rescue.h"
 #include "bpf/routes.h"
@@ -123,12 +124,13 @@ static bool pins_are_complete(const struct datapath *datapath)
 static int config_read(struct datapath *datapath, struct error *err)
 {
 	_cleanup_close_ int fd = pins_get(&datapath->pins, "maps", PINS_CONFIG, err);
-	const __u32 key = 0;
+	int ret;
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_lookup_elem(fd, &key, &datapath->config))
-		return error_sys(err, errno, "read the configuration in the kernel");
+	ret = map_section_read(fd, &datapath->config, sizeof(datapath->config));
+	if (ret)
+		return error_sys(err, ret, "read the configuration in the kernel");
 	if (datapath->config.abi_version != NK_ABI_VERSION)
 		return error_set(err, EPROTO,
 				 "nkctl %.*s loaded maps of layout %u, this one (" NKCTL_VERSION

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bpf/hook.h"
+#include "bpf/map.h"
 #include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "pace.skel.h"
@@ -105,12 +106,11 @@ int pace_replace(const struct pace_programs *programs, enum pace_program program
 static bool rodata_read(uint32_t map_id, struct nk_pace *ret_pace)
 {
 	_cleanup_close_ int fd = bpf_map_get_fd_by_id(map_id);
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info), key = 0;
+	struct bpf_map_info info;
 
-	return fd >= 0 && !bpf_map_get_info_by_fd(fd, &info, &size) &&
-	       !strcmp(info.name, RODATA_NAME) && info.value_size == sizeof(*ret_pace) &&
-	       !bpf_map_lookup_elem(fd, &key, ret_pace);
+	return fd >= 0 && !map_info(fd, &info) && !strcmp(info.name, RODATA_NAME) &&
+	       info.value_size == sizeof(*ret_pace) &&
+	       !map_section_read(fd, ret_pace, sizeof(*ret_pace));
 }
 
 static int program_read(uint32_t id, struct nk_pace *ret_pace, struct error *err)

@@ -8,6 +8,7 @@
 
 #include "bpf/hook.h"
 #include "bpf/invalidator.h"
+#include "bpf/map.h"
 #include "core/cleanup.h"
 
 /* Maps of a program at most (MAX_USED_MAPS, include/linux/bpf_verifier.h). */
@@ -31,14 +32,6 @@ struct program_maps {
 struct attached {
 	uint32_t ids[PROGRAM_COUNT];
 };
-
-static int map_info(int fd, struct bpf_map_info *ret_info)
-{
-	__u32 size = sizeof(*ret_info);
-
-	memset(ret_info, 0, sizeof(*ret_info));
-	return bpf_map_get_info_by_fd(fd, ret_info, &size);
-}
 
 /* The pin that a map belongs at; NULL: at none. */
 static const char *pin_of(const char *map_name)
