@@ -29,16 +29,53 @@
 #define LOCK_LOOK_US     2000
 #define LOCK_LOOK_MAX_US 100000
 
+/* A mount takes some 50 us. */
+#define MOUNT_WAIT_US 1000000
+
 static const char *const directories[] = { "maps",  "progs",      "links",
 					   "locks", "locks/node", "locks/expedite" };
 
-static int bpffs_mount(struct error *err)
+/*
+ * flock() itself waits without an end, and a signal to break it would be one for the whole
+ * process: look now and then instead.
+ * @wait_us: how long; 0: once
+ */
+static int lock_wait(int fd, int operation, int wait_us, struct error *err)
+{
+	int waited_us = 0;
+
+	while (flock(fd, operation | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_sys(err, errno, "lock a directory on bpffs");
+		if (waited_us >= wait_us)
+			return error_set(err, EBUSY, "another nkctl is working on it; try again");
+		waited_us += pause_before_look(waited_us, LOCK_LOOK_US, LOCK_LOOK_MAX_US);
+	}
+	return 0;
+}
+
+static bool bpffs_is_mounted(void)
 {
 	struct statfs fs;
 
-	if (!statfs(BPFFS_PATH, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
+	return !statfs(BPFFS_PATH, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/*
+ * Each mount is a bpffs of its own, and hides the pins of one below: of several first commands one
+ * mounts it, under a lock on the directory that it will be mounted on. Anybody may open that one,
+ * and lock it: whoever keeps it for longer than a mount takes isn't waited for.
+ */
+static int bpffs_mount(struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (bpffs_is_mounted())
 		return 0;
-	if (mount("bpf", BPFFS_PATH, "bpf", 0, "mode=0700"))
+	fd = open(BPFFS_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)lock_wait(fd, LOCK_EX, MOUNT_WAIT_US, NULL); /* as above */
+	if (!bpffs_is_mounted() && mount("bpf", BPFFS_PATH, "bpf", 0, "mode=0700"))
 		return error_sys(err, errno, "mount bpffs on " BPFFS_PATH);
 	return 0;
 }
@@ -72,24 +109,6 @@ bool pins_are_prepared(const struct pins *pins)
 		if (fstatat(pins->base_fd, directories[i], &found, 0))
 			return false;
 	return true;
-}
-
-/*
- * flock() itself waits without an end, and a signal to break it would be one for the whole
- * process: look now and then instead.
- */
-static int lock_wait(int fd, int operation, bool wait, struct error *err)
-{
-	int waited_us = 0;
-
-	while (flock(fd, operation | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return error_sys(err, errno, "lock a directory on bpffs");
-		if (!wait || waited_us >= LOCK_WAIT_US)
-			return error_set(err, EBUSY, "another nkctl is working on it; try again");
-		waited_us += pause_before_look(waited_us, LOCK_LOOK_US, LOCK_LOOK_MAX_US);
-	}
-	return 0;
 }
 
 static int lock_operation(enum pins_lock lock)
@@ -146,7 +165,7 @@ int pins_open(struct pins *ret_pins, enum pins_lock lock, bool create, struct er
 		if (ret == -ENOENT && create)
 			continue; /* removed between the two steps */
 		if (!ret)
-			ret = lock_wait(pins.base_fd, lock_operation(lock), true, err);
+			ret = lock_wait(pins.base_fd, lock_operation(lock), LOCK_WAIT_US, err);
 		if (ret)
 			break;
 	} while (!base_is_current(&pins));
@@ -165,7 +184,7 @@ void pins_close(struct pins *pins)
 
 int pins_relock(struct pins *pins, enum pins_lock lock, struct error *err)
 {
-	int ret = lock_wait(pins->base_fd, lock_operation(lock), true, err);
+	int ret = lock_wait(pins->base_fd, lock_operation(lock), LOCK_WAIT_US, err);
 
 	if (!ret && !base_is_current(pins))
 		return error_set(err, EBUSY,
@@ -269,7 +288,7 @@ static int lock_open(const struct pins *pins, const char *name, bool wait, int *
 
 	if (fd < 0)
 		return error_sys(err, errno, "open %s/%s", pins->base, name);
-	ret = lock_wait(fd, LOCK_EX, wait, err);
+	ret = lock_wait(fd, LOCK_EX, wait ? LOCK_WAIT_US : 0, err);
 	if (!ret)
 		*ret_fd = TAKE_FD(fd);
 	return ret;

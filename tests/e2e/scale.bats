@@ -114,6 +114,23 @@ expect_works() # ID NEIGHBOUR
 	expect_state_as_noted "nothing is left"
 }
 
+# Each finds bpffs missing, and all have done so before one mounts it.
+attach_as_bpffs_is_missing() # NUMBER
+{
+	# shellcheck disable=SC2086 # a list of options
+	strace -f -qq -o /dev/null -e trace=statfs -e inject=statfs:delay_exit=500000:when=1 \
+		"$NKCTL_PROGRAM" attach --ns "m$1" $E2E_ATTACH
+}
+
+@test "first commands at once mount bpffs once, and find each other's endpoints" {
+	make_many 8
+	while umount /sys/fs/bpf 2>/dev/null; do :; done
+	expect_same "each attach succeeds" '0: 8' "$(all_at_once 8 attach_as_bpffs_is_missing)"
+	expect_same "one bpffs is mounted" 1 "$(grep -c ' /sys/fs/bpf bpf ' /proc/self/mounts)"
+	expect_same "all are well" '["ok"]' "$(nkctl list --json | jq -c '[.[].state] | unique')"
+	expect_same "all are there" 8 "$(nkctl list --json | jq length)"
+}
+
 # The kernel's memory that it can't take back, in KB: what leaks is in it.
 kernel_memory() { awk '/^(SUnreclaim|Percpu):/ { sum += $2 } END { print sum }' /proc/meminfo; }
 
