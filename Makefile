@@ -175,6 +175,7 @@ $(addprefix $(BUILD)/tests/fuzz/fuzz_,cni args ipam): WRAPPED := $(WRAPPED_CNI)
 $(BUILD)/tests/fuzz/fuzz_cli: WRAPPED := node_open node_open_loaded node_open_live node_open_unloaded
 $(BUILD)/tests/fuzz/fuzz_netlink $(BUILD)/tests/unit/test_netlink: WRAPPED := \
 	$(addprefix mnl_socket_,open2 bind setsockopt sendto recvfrom close)
+$(BUILD)/tests/unit/test_netlink: WRAPPED += if_indextoname
 $(BUILD)/tests/unit/test_map: WRAPPED := bpf_map_get_info_by_fd bpf_map_lookup_elem
 $(BUILD)/tests/unit/test_cni_memory: WRAPPED := malloc calloc realloc reallocarray
 

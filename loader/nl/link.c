@@ -320,6 +320,13 @@ int link_finish(struct nlsock *nl, int ifindex, struct error *err)
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
+bool link_is_gone(int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname((unsigned int)ifindex, name) && errno == ENXIO;
+}
+
 int link_delete(struct nlsock *nl, int ifindex, struct error *err)
 {
 	struct nlsock_request request;

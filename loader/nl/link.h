@@ -89,6 +89,14 @@ int link_get_by_index(struct nlsock *nl, int ifindex, struct link_info *ret_link
 		      struct error *err);
 
 /**
+ * link_is_gone() - whether there is no such device any more. One that can't be asked for isn't
+ * gone.
+ *
+ * Asked by SIOCGIFNAME, which needs no lock: a request to rtnetlink would wait for a deletion.
+ */
+bool link_is_gone(int ifindex);
+
+/**
  * struct link_config - what to change of a device.
  * @alias: shorter than LINK_ALIAS_SIZE; NULL: it stays
  * @forwarding: turn on IPv4 forwarding, of this device, never the global switch

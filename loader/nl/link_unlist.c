@@ -30,14 +30,6 @@
 #define LOOK_US     100
 #define LOOK_MAX_US 2000
 
-static bool device_is_listed(int ifindex)
-{
-	char name[IF_NAMESIZE];
-
-	/* SIOCGIFNAME needs no lock, while a request to rtnetlink would wait for the deletion. */
-	return if_indextoname((unsigned int)ifindex, name) || errno != ENXIO;
-}
-
 /*
  * Whoever waits for our output to end, or for a lock that we hold, waits for nothing else.
  * @kept: the one that stays open; -1: none
@@ -69,7 +61,7 @@ static void child_watch(struct unlisting *unlisting, int ifindex)
 {
 	int waited_us = 0;
 
-	while (device_is_listed(ifindex)) {
+	while (!link_is_gone(ifindex)) {
 		if (waitpid(unlisting->child, NULL, WNOHANG)) {
 			unlisting->child = 0;
 			return;
@@ -89,7 +81,7 @@ int link_unlist(struct nlsock *nl, int ifindex, struct unlisting *unlisting, str
 		unlisting->child = child;
 		child_watch(unlisting, ifindex);
 	}
-	if (!device_is_listed(ifindex)) {
+	if (link_is_gone(ifindex)) {
 		cleanup_close(&unlisting->expedite_fd);
 		return 0;
 	}

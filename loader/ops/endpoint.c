@@ -219,8 +219,7 @@ static int endpoint_list_fill(struct node *node, const struct link_list *links,
 				    &list->endpoints[list->count], err);
 		if (!ret)
 			list->count++;
-		else if (if_indextoname((unsigned int)links->links[i].ifindex,
-					(char[IF_NAMESIZE]){ 0 }))
+		else if (!link_is_gone(links->links[i].ifindex))
 			return ret; /* not just a device that went away meanwhile */
 	}
 	qsort(list->endpoints, list->count, sizeof(*list->endpoints), endpoint_order);

@@ -342,8 +342,7 @@ static int endpoints_repair(struct repair *repair, const struct repair_request *
 			      is_known ? &endpoint->identity : NULL);
 		ret = repair_endpoint(repair, endpoint, err);
 		repair->report.endpoints += !ret;
-		if (ret &&
-		    !if_indextoname((unsigned int)endpoint->link.ifindex, (char[IF_NAMESIZE]){ 0 }))
+		if (ret && link_is_gone(endpoint->link.ifindex))
 			ret = 0; /* its namespace died meanwhile */
 	}
 	return ret;

@@ -67,8 +67,7 @@ static int endpoints_upgrade(struct node *node, size_t *ret_replaced, struct err
 		ret = endpoint_upgrade(node, &links.links[i], &replaced, err);
 		if (!ret)
 			ret = endpoint_upgrade_limits(node, &links.links[i], &names, err);
-		if (ret &&
-		    !if_indextoname((unsigned int)links.links[i].ifindex, (char[IF_NAMESIZE]){ 0 }))
+		if (ret && link_is_gone(links.links[i].ifindex))
 			ret = 0; /* its namespace died meanwhile */
 	}
 	*ret_replaced = replaced;

@@ -55,6 +55,32 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* What a look at a device by its index ends with; 0: there is one. */
+static int name_errno;
+
+char *__wrap_if_indextoname(unsigned int ifindex, char *name);
+
+char *__wrap_if_indextoname(unsigned int ifindex, char *name)
+{
+	(void)ifindex;
+	errno = name_errno;
+	return name_errno ? NULL : strcpy(name, "eth0");
+}
+
+/* Whoever has no descriptor left, say, knows nothing of the device. */
+static void test_a_device_is_gone_when_the_kernel_says_so(void **state)
+{
+	static const int doubtful[] = { 0, EMFILE, ENFILE, ENOMEM, ENOBUFS, EPERM };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(doubtful); i++) {
+		name_errno = doubtful[i];
+		assert_false(link_is_gone(3));
+	}
+	name_errno = ENXIO;
+	assert_true(link_is_gone(3));
+}
+
 /* An error, as the kernel acknowledges a request with it. */
 static void acknowledge(int code)
 {
@@ -245,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		netlink_test(test_errors_are_errnos),
+		cmocka_unit_test(test_a_device_is_gone_when_the_kernel_says_so),
 		netlink_test(test_messages_without_their_header),
 		netlink_test(test_a_message_longer_than_its_datagram),
 		netlink_test(test_attributes_cut_short),
