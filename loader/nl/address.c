@@ -29,6 +29,13 @@ struct address_dump {
 	int ret;
 };
 
+static void address_forget(void *data)
+{
+	struct address_dump *dump = data;
+
+	device_address_list_free(&dump->list);
+}
+
 /* Return: whether the attribute is an address of that family; @ret_addr has the family. */
 static bool attribute_read(const struct nlattr *attr, struct addr *ret_addr)
 {
@@ -85,11 +92,8 @@ int device_address_list_read(struct nlsock *nl, struct device_address_list *ret_
 	void *family_header;
 	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETADDR, NLM_F_DUMP,
 						      sizeof(struct ifaddrmsg), &family_header);
-	int ret = nlsock_talk(nl, header, address_parse, &dump, err);
+	int ret = nlsock_dump(nl, header, address_parse, address_forget, &dump, err);
 
-	/* An interrupted dump still told of every address that stayed. */
-	if (ret == -EAGAIN)
-		ret = 0;
 	if (!ret && dump.ret)
 		ret = error_sys(err, dump.ret, "keep them");
 	if (ret) {

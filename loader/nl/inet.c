@@ -252,10 +252,17 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
 }
 
+static void route_forget(void *data)
+{
+	struct route_dump *dump = data;
+
+	inet_route_list_free(&dump->list);
+}
+
 static int route_list_read(struct nlsock *nl, struct nlmsghdr *request, struct route_dump *dump,
 			   struct inet_route_list *ret_list, struct error *err)
 {
-	int ret = nlsock_talk(nl, request, route_parse, dump, err);
+	int ret = nlsock_dump(nl, request, route_parse, route_forget, dump, err);
 
 	if (!ret && dump->ret)
 		ret = error_sys(err, dump->ret, "read the routes");
@@ -399,6 +406,13 @@ static int default_route_parse(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+static void default_routes_forget(void *data)
+{
+	struct default_route_list *list = data;
+
+	list->count = 0;
+}
+
 int inet_default_routes(uint8_t family, struct default_route *routes, size_t max, size_t *ret_count,
 			struct error *err)
 {
@@ -418,8 +432,8 @@ int inet_default_routes(uint8_t family, struct default_route *routes, size_t max
 		nlsock_expect_little(nl); /* default_route_parse() stops it */
 	message->rtm_family = family;
 	message->rtm_table = RT_TABLE_MAIN;
-	ret = nlsock_talk(nl, header, default_route_parse, &list, err);
-	/* An interrupted dump still told of every default route that stood when it began. */
+	/* A node's routes may change all the time: then the last answer has to do. */
+	ret = nlsock_dump(nl, header, default_route_parse, default_routes_forget, &list, err);
 	if (ret && ret != -EAGAIN && ret != -ENOENT && ret != -EAFNOSUPPORT)
 		return error_prefix(err, "read the %s routes", family_name(family));
 	*ret_count = list.count;

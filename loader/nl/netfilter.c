@@ -18,9 +18,6 @@
 #include "core/cleanup.h"
 #include "nl/message.h"
 
-/* A ruleset that changes while it is read is read again; one that never rests is let be. */
-#define READ_TRIES 10
-
 const char *netfilter_family_name(uint8_t family)
 {
 	static const char *const names[NFPROTO_NUMPROTO] = {
@@ -113,6 +110,13 @@ struct chain_dump {
 	int ret;
 };
 
+static void chain_forget(void *data)
+{
+	struct chain_dump *dump = data;
+
+	netfilter_chain_list_free(dump->list);
+}
+
 /* Only base chains have a hook. Nothing jumps to them: their uses are their rules. */
 static int chain_parse(const struct nlmsghdr *message, void *data)
 {
@@ -155,15 +159,11 @@ int nf_tables_chains_read(struct nlsock *nl, struct netfilter_chain_list *list, 
 	struct chain_dump dump = { .list = list };
 	struct nlsock_request request;
 	void *family_header;
-	struct nlmsghdr *header;
-	int ret = -EAGAIN;
+	struct nlmsghdr *header =
+		nlsock_request_init(&request, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
+				    NLM_F_DUMP, sizeof(struct nfgenmsg), &family_header);
+	int ret = nlsock_dump(nl, header, chain_parse, chain_forget, &dump, err);
 
-	for (int i = 0; ret == -EAGAIN && i < READ_TRIES; i++) {
-		netfilter_chain_list_free(list);
-		header = nlsock_request_init(&request, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
-					     NLM_F_DUMP, sizeof(struct nfgenmsg), &family_header);
-		ret = nlsock_talk(nl, header, chain_parse, &dump, err);
-	}
 	if (dump.ret)
 		return error_sys(err, dump.ret, "keep them");
 	/* EINVAL is the answer of a kernel that knows no such subsystem. */

@@ -18,6 +18,9 @@
 /* The kernel's first part of a dump fits into a page, but is never larger (NLMSG_GOODSIZE). */
 #define NL_RECEIVE_LITTLE_MAX 8192
 
+/* How often a table that changes while it is read is read, before it is let be. */
+#define DUMP_TRIES 10
+
 struct nlsock {
 	struct mnl_socket *socket;
 	uint32_t seq;
@@ -195,8 +198,10 @@ static int nlsock_receive(struct nlsock *nl, mnl_cb_t parse, void *data, bool *i
 			return ack_read(message, err);
 		if (message->nlmsg_type == NLMSG_DONE)
 			return done_read(message, err);
-		if (parse && parse(message, data) == MNL_CB_STOP)
+		if (parse && parse(message, data) == MNL_CB_STOP) {
+			*interrupted = false;
 			return 0;
+		}
 	}
 	return 1;
 }
@@ -216,4 +221,20 @@ int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, voi
 	if (!ret && interrupted)
 		return error_set(err, EAGAIN, "the table changed while it was read");
 	return ret;
+}
+
+int nlsock_dump(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse,
+		void (*forget)(void *data), void *data, struct error *err)
+{
+	int ret = -EAGAIN;
+
+	for (int i = 0; ret == -EAGAIN && i < DUMP_TRIES; i++) {
+		forget(data);
+		ret = nlsock_talk(nl, request, parse, data, err);
+	}
+	return ret == -EAGAIN ? error_set(err, EAGAIN,
+					  "the table changed each of the %d times that it was "
+					  "read; try again",
+					  DUMP_TRIES)
+			      : ret;
 }

@@ -63,12 +63,24 @@ struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t ty
 
 /**
  * nlsock_talk() - send a request, hand each message of the answer to @parse, await the end.
- * @parse: as mnl_cb_t: MNL_CB_OK goes on, MNL_CB_STOP reads no further. NULL: expects none
+ * @parse: as mnl_cb_t: MNL_CB_OK goes on, MNL_CB_STOP reads no further: what it has is enough.
+ *NULL: expects none
  *
  * Return: 0; the kernel's negative errno with its extended acknowledgement as the message, where
  * it gave one; -EAGAIN where a dump was changed while it was read (NLM_F_DUMP_INTR): start over.
  */
 int nlsock_talk(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse, void *data,
 		struct error *err);
+
+/**
+ * nlsock_dump() - the same for a dump that is to be whole: begun again while the table changes. The
+ * kernel goes on by the number of entries that it has told of: where one of these goes, another one
+ * that stays is skipped.
+ * @forget: what @data has of an earlier try
+ *
+ * Return: as nlsock_talk(); -EAGAIN where the table never rests: @data has the last answer.
+ */
+int nlsock_dump(struct nlsock *nl, struct nlmsghdr *request, mnl_cb_t parse,
+		void (*forget)(void *data), void *data, struct error *err);
 
 #endif

@@ -18,6 +18,9 @@ static const void *kernel_data;
 static size_t kernel_size;
 static uint32_t kernel_seq;
 
+/* Called for each request, where a test wants to be. */
+static void (*kernel_asked)(void);
+
 /* kernel_answer() - the answer to the next request. @data: borrowed until then */
 static inline void kernel_answer(const void *data, size_t size)
 {
@@ -64,6 +67,8 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *re
 {
 	(void)socket;
 	kernel_seq = ((const struct nlmsghdr *)request)->nlmsg_seq;
+	if (kernel_asked)
+		kernel_asked();
 	return (ssize_t)len;
 }
 

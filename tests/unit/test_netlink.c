@@ -2,9 +2,11 @@
 /* Answers of the kernel's that are shorter, longer or stranger than they should be. */
 #include <errno.h>
 #include <limits.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/inet_diag.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
@@ -51,6 +53,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	kernel_asked = NULL;
 	nlsock_close(nl_of_the_test);
 	return 0;
 }
@@ -245,6 +248,151 @@ static void test_next_hops_end_with_their_attribute(void **state)
 	assert_int_equal(routes[0].ifindex, 5);
 }
 
+/* How often the kernel was asked, and how often it says that the table changed meanwhile. */
+static unsigned int asked, changes;
+
+static void address_add(uint32_t ifindex)
+{
+	static const uint8_t addr[] = { 10, 0, 0, 1 };
+	struct ifaddrmsg *address;
+	void *family_header;
+	struct nlmsghdr *header = message_add(RTM_NEWADDR, sizeof(*address), &family_header);
+
+	address = family_header;
+	address->ifa_family = AF_INET;
+	address->ifa_index = ifindex;
+	mnl_attr_put(header, IFA_ADDRESS, sizeof(addr), addr);
+	message_end(header);
+}
+
+/* An answer with one entry of each kind; with two, once the table has come to rest. */
+static void answer_table(void (*add)(uint32_t))
+{
+	answer_len = 0;
+	add(asked + 1);
+	if (asked >= changes)
+		add(asked + 2);
+	else
+		((struct nlmsghdr *)answer)->nlmsg_flags |= NLM_F_DUMP_INTR;
+	asked++;
+}
+
+static void addresses_answer(void)
+{
+	answer_table(address_add);
+}
+
+static void route_add(uint32_t ifindex)
+{
+	default_route_add(AF_INET6, ifindex);
+}
+
+static void routes_answer(void)
+{
+	answer_table(route_add);
+}
+
+static void chain_add(uint32_t policy)
+{
+	static const uint32_t hook = 0;
+	void *family_header;
+	struct nlmsghdr *header = message_add(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN,
+					      sizeof(struct nfgenmsg), &family_header);
+	struct nlattr *nest;
+
+	mnl_attr_put_u32(header, NFTA_CHAIN_POLICY, htonl(policy));
+	nest = mnl_attr_nest_start(header, NFTA_CHAIN_HOOK);
+	mnl_attr_put_u32(header, NFTA_HOOK_HOOKNUM, hook);
+	mnl_attr_nest_end(header, nest);
+	message_end(header);
+}
+
+static void chains_answer(void)
+{
+	answer_table(chain_add);
+}
+
+static void changing(unsigned int times, void (*answer_next)(void))
+{
+	asked = 0;
+	changes = times;
+	kernel_asked = answer_next;
+}
+
+/* An entry that stays may be missing from what was told meanwhile, which is all forgotten. */
+static void test_a_table_that_changes_is_read_again(void **state)
+{
+	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
+	_cleanup_netfilter_chain_list_ struct netfilter_chain_list chains = { 0 };
+	_cleanup_inet_route_list_ struct inet_route_list routes = { 0 };
+	struct default_route default_routes[4];
+	size_t count = 7;
+
+	(void)state;
+	changing(2, addresses_answer);
+	assert_int_equal(device_address_list_read(nl_of_the_test, &addresses, NULL), 0);
+	assert_int_equal(asked, 3);
+	assert_int_equal(addresses.count, 2);
+	assert_int_equal(addresses.addresses[0].ifindex, 3);
+	assert_int_equal(addresses.addresses[1].ifindex, 4);
+	changing(2, routes_answer);
+	assert_int_equal(inet_default_routes(AF_INET6, default_routes, 4, &count, NULL), 0);
+	assert_int_equal(asked, 3);
+	assert_int_equal(count, 2);
+	assert_int_equal(default_routes[0].ifindex, 3);
+	assert_int_equal(default_routes[1].ifindex, 4);
+	changing(2, routes_answer);
+	assert_int_equal(inet_route_list_read(nl_of_the_test, AF_INET6, 4, &routes, NULL), 0);
+	assert_int_equal(asked, 3);
+	assert_int_equal(routes.count, 1);
+	changing(2, chains_answer);
+	assert_int_equal(nf_tables_chains_read(nl_of_the_test, &chains, NULL), 0);
+	assert_int_equal(asked, 3);
+	assert_int_equal(chains.count, 2);
+}
+
+/* What is taken away by a list must be all there is; a default route more or less mends itself. */
+static void test_a_table_that_never_rests(void **state)
+{
+	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
+	struct default_route default_routes[4];
+	struct error err = { 0 };
+	size_t count = 7;
+
+	(void)state;
+	changing(1000, addresses_answer);
+	assert_int_equal(device_address_list_read(nl_of_the_test, &addresses, &err), -EAGAIN);
+	assert_string_equal(err.message, "read the devices' addresses: the table changed each of "
+					 "the 10 times that it was read; try again");
+	assert_int_equal(asked, 10);
+	assert_int_equal(addresses.count, 0);
+	changing(1000, routes_answer);
+	assert_int_equal(inet_default_routes(AF_INET6, default_routes, 4, &count, NULL), 0);
+	assert_int_equal(asked, 10);
+	assert_int_equal(count, 1);
+	assert_int_equal(default_routes[0].ifindex, 10);
+}
+
+/* Who has read enough asks no more: to a dump that isn't over the kernel's answer is EBUSY. */
+static void test_a_dump_that_is_broken_off_is_not_begun_again(void **state)
+{
+	struct default_route routes[4];
+	struct rtmsg *route;
+	size_t count = 7;
+	void *family_header;
+
+	(void)state;
+	default_route_add(AF_INET, 3);
+	((struct nlmsghdr *)answer)->nlmsg_flags |= NLM_F_DUMP_INTR;
+	message_end(message_add(RTM_NEWROUTE, sizeof(*route), &family_header));
+	route = family_header;
+	route->rtm_family = AF_INET;
+	route->rtm_dst_len = 8;
+	assert_int_equal(inet_default_routes(AF_INET, routes, 4, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(routes[0].ifindex, 3);
+}
+
 static void test_sockets_of_strange_families(void **state)
 {
 	_cleanup_host_socket_list_ struct host_socket_list list = { 0 };
@@ -277,6 +425,9 @@ int main(void)
 		netlink_test(test_attributes_cut_short),
 		netlink_test(test_routes_of_other_families),
 		netlink_test(test_next_hops_end_with_their_attribute),
+		netlink_test(test_a_table_that_changes_is_read_again),
+		netlink_test(test_a_table_that_never_rests),
+		netlink_test(test_a_dump_that_is_broken_off_is_not_begun_again),
 		netlink_test(test_sockets_of_strange_families),
 	};
 
