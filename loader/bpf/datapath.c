@@ -404,7 +404,8 @@ bool datapath_links_are_gone(const struct datapath *datapath)
 {
 	return (link_is_gone(collector_program_id, &datapath->pins) && !collector_try(NULL)) ||
 	       (tracker_is_gone(datapath) && !tracker_try(NULL)) ||
-	       !witness_is_loaded(&datapath->pins) || invalidator_is_gone(datapath);
+	       (!witness_is_loaded(&datapath->pins) && !witness_try(NULL)) ||
+	       invalidator_is_gone(datapath);
 }
 
 void datapath_mend_links(struct datapath *datapath)

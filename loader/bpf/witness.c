@@ -43,6 +43,7 @@ static int program_attach(const struct bpf_program *program, uint32_t family,
 	return -errno;
 }
 
+/* @pins: where the link stays; NULL: nowhere */
 static int witness_attach(const struct pins *pins, const struct bpf_program *program, size_t index,
 			  struct error *err)
 {
@@ -51,27 +52,52 @@ static int witness_attach(const struct pins *pins, const struct bpf_program *pro
 
 	if (ret)
 		return error_sys(err, ret, "attach %s to netfilter", links[index].pin);
-	ret = pins_replace(pins, "links", links[index].pin, bpf_link__fd(link), err);
+	if (pins)
+		ret = pins_replace(pins, "links", links[index].pin, bpf_link__fd(link), err);
 	(void)bpf_link__destroy(link); /* closes the descriptor: the pin keeps the link */
 	return ret;
 }
 
+static int skeleton_attach(const struct pins *pins, struct forward_bpf *skeleton, struct error *err)
+{
+	int ret = forward_bpf__load(skeleton);
+
+	if (ret)
+		return error_sys(err, ret, "load the eBPF programs for netfilter");
+	ret = witness_attach(pins, skeleton->progs.nk_forward_v4, 0, err);
+	return ret ? ret : witness_attach(pins, skeleton->progs.nk_forward_v6, 1, err);
+}
+
+static int skeleton_open(struct forward_bpf **ret_skeleton, struct error *err)
+{
+	*ret_skeleton = forward_bpf__open();
+	return *ret_skeleton ? 0 : error_sys(err, errno, "open the eBPF object for netfilter");
+}
+
 int witness_load(const struct pins *pins, struct error *err)
 {
-	struct forward_bpf *skeleton = forward_bpf__open();
-	int ret;
+	struct forward_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
 
-	if (!skeleton)
-		return error_sys(err, errno, "open the eBPF object for netfilter");
+	if (ret)
+		return ret;
 	ret = pins_reuse_maps(pins, skeleton->obj, err); /* the datapath made them */
-	if (!ret && forward_bpf__load(skeleton))
-		ret = error_sys(err, errno, "load the eBPF programs for netfilter");
 	if (!ret)
-		ret = witness_attach(pins, skeleton->progs.nk_forward_v4, 0, err);
-	if (!ret)
-		ret = witness_attach(pins, skeleton->progs.nk_forward_v6, 1, err);
+		ret = skeleton_attach(pins, skeleton, err);
 	forward_bpf__destroy(skeleton);
 	log_step("witness_load");
+	return ret;
+}
+
+int witness_try(struct error *err)
+{
+	struct forward_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = skeleton_attach(NULL, skeleton, err);
+	forward_bpf__destroy(skeleton);
 	return ret;
 }
 

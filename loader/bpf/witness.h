@@ -20,6 +20,9 @@
  */
 int witness_load(const struct pins *pins, struct error *err);
 
+/* witness_try() - load and attach them, with maps of their own, and let them go again. */
+int witness_try(struct error *err);
+
 /* Whether both are. */
 bool witness_is_loaded(const struct pins *pins);
 

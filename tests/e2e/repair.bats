@@ -33,6 +33,19 @@ load repair
 	expect_same "one program" 1 "$(hook query $HOOK "$PRIMARY" | wc -l)"
 }
 
+@test "programs in netfilter are missed only where the kernel takes them" {
+	local links
+	links=$(echo $PINS/links)
+	[[ -e $links/forward_v4 ]] || skip "this kernel has no links for netfilter"
+	rm "$links/forward_v4"
+	expect_match "a kernel without their links has nothing to mend" 'nothing to mend$' \
+		"$(without 28 "$NKCTL_PROGRAM" repair)"
+	expect_not "it made none" test -e "$links/forward_v4"
+	expect_match "one with them has" "kernel's own functions was gone: mended" "$(nkctl repair)"
+	expect "the pin is there again" test -e "$links/forward_v4"
+	c1_reaches_all
+}
+
 # bats test_tags=core
 @test "an address that was taken out of the endpoint map is claimed again" {
 	local before
