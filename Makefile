@@ -176,6 +176,7 @@ $(BUILD)/tests/fuzz/fuzz_cli: WRAPPED := node_open node_open_loaded node_open_li
 $(BUILD)/tests/fuzz/fuzz_netlink $(BUILD)/tests/unit/test_netlink: WRAPPED := \
 	$(addprefix mnl_socket_,open2 bind setsockopt sendto recvfrom close)
 $(BUILD)/tests/unit/test_netlink: WRAPPED += if_indextoname
+$(BUILD)/tests/unit/test_doctor: WRAPPED := probe_fib_lookup
 $(BUILD)/tests/unit/test_map: WRAPPED := bpf_map_get_info_by_fd bpf_map_lookup_elem
 $(BUILD)/tests/unit/test_cni_memory: WRAPPED := malloc calloc realloc reallocarray
 

@@ -64,7 +64,10 @@ static __always_inline __u32 l3_offset(enum nk_hook hook)
 	return hook == NK_HOOK_TCX_L3 ? 0 : ETH_HLEN;
 }
 
-/* Flags of bpf_fib_lookup(): Linux 6.3, commit 31de4105f00d, and 6.7, commit dab4e1f06cab. */
+/*
+ * Flags of bpf_fib_lookup(): Linux 6.3, commit 31de4105f00d, and 6.7, commit dab4e1f06cab (6.6.19,
+ * commit b96f500dbbc3).
+ */
 enum { NK_FIB_LOOKUP_SKIP_NEIGH = 1 << 2, NK_FIB_LOOKUP_SRC = 1 << 4 };
 
 #endif

@@ -16,7 +16,7 @@ enum {
 /* Flags of bpf_fib_lookup(). */
 enum {
 	NK_BPF_FIB_LOOKUP_TBID = 1 << 3, /* 6.5 */
-	NK_BPF_FIB_LOOKUP_SRC = 1 << 4,  /* 6.7 */
+	NK_BPF_FIB_LOOKUP_SRC = 1 << 4,  /* 6.7, 6.6.19 */
 	NK_BPF_FIB_LOOKUP_MARK = 1 << 5, /* 6.10 */
 };
 

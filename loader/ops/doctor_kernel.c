@@ -438,6 +438,22 @@ static const struct {
 	{ NK_BPF_FIB_LOOKUP_MARK, "mark" },
 };
 
+/* The datapath takes but the one that tells the host's own address on the way out. */
+static void fib_flag_tell(struct doctor_check *check, uint32_t flags, const char *name)
+{
+	bool taken = !probe_fib_lookup(flags, NULL);
+	bool missed = !taken && flags == NK_BPF_FIB_LOOKUP_SRC;
+
+	finding_add(check, missed ? DOCTOR_WARN : DOCTOR_OK, "%s%s", taken ? "" : "no ", name);
+	if (missed)
+		finding_explain(check,
+				"programs don't learn the host's address: nothing can be "
+				"masqueraded or published, and what a container's packets run into "
+				"isn't answered by ICMP",
+				"boot Linux 6.7 or later, or 6.6.19, or attach with "
+				"--no-masquerade");
+}
+
 void doctor_check_fib_lookup(struct doctor *doctor, struct doctor_check *check)
 {
 	struct error err;
@@ -451,9 +467,7 @@ void doctor_check_fib_lookup(struct doctor *doctor, struct doctor_check *check)
 	}
 	finding_add(check, DOCTOR_OK, "bpf_fib_lookup()");
 	for (size_t i = 0; i < ARRAY_SIZE(fib_flags); i++)
-		finding_add(check, DOCTOR_OK, "%s%s",
-			    probe_fib_lookup(fib_flags[i].flags, NULL) ? "no " : "",
-			    fib_flags[i].name);
+		fib_flag_tell(check, fib_flags[i].flags, fib_flags[i].name);
 }
 
 void doctor_check_redirect_peer(struct doctor *doctor, struct doctor_check *check)

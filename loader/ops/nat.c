@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bpf/probe.h"
+#include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "ops/flows.h"
@@ -21,10 +23,23 @@ static int nat_load(struct node *node, struct error *err)
 	return ret ? ret : datapath_relock(&node->datapath, PINS_SHARED, err);
 }
 
+/* Where a program can't ask for the host's address it drops what is to be masqueraded. */
+static int nat_check_kernel(struct error *err)
+{
+	if (probe_fib_lookup(NK_BPF_FIB_LOOKUP_SRC, NULL) != -EINVAL)
+		return 0;
+	return error_set(err, EOPNOTSUPP,
+			 "this kernel's bpf_fib_lookup() doesn't tell the host's address, which "
+			 "address translation takes: boot Linux 6.7 or later, or 6.6.19, or attach "
+			 "with --no-masquerade and without a published port");
+}
+
 int nat_enable(struct node *node, struct error *err)
 {
-	int ret;
+	int ret = node->datapath.config.nat ? 0 : nat_check_kernel(err);
 
+	if (ret)
+		return ret;
 	node->datapath.nat = true;
 	ret = node_load(node, err);
 	if (!ret && !node->datapath.config.nat)

@@ -18,7 +18,8 @@
  * @node: holds the shared lock, or nothing is loaded; holds the shared lock afterwards. No lock of
  *	an endpoint may be held: whoever waits for that one holds the shared lock, too
  *
- * Return: 0; errors of datapath_upgrade().
+ * Return: 0; -EOPNOTSUPP where the kernel doesn't tell programs the host's address; errors of
+ * datapath_upgrade().
  */
 int nat_enable(struct node *node, struct error *err);
 

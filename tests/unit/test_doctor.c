@@ -1,14 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The doctor's pure parts: how findings are put together, what they sum up to, whom they concern.
  */
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/uapi.h"
 #include "core/cleanup.h"
 #include "nl/netfilter.h"
 #include "ops/doctor_check.h"
+#include "ops/nat.h"
 #include "unit.h"
+
+/* The flags of bpf_fib_lookup() that the kernel takes. */
+static uint32_t fib_flags_taken;
+
+int __wrap_probe_fib_lookup(uint32_t flags, struct error *err);
+
+int __wrap_probe_fib_lookup(uint32_t flags, struct error *err)
+{
+	(void)err;
+	return flags & ~fib_flags_taken ? -EINVAL : 0;
+}
+
+/* Of the flags one is needed: without it nothing is masqueraded. */
+static void test_a_kernel_that_tells_no_source_address(void **state)
+{
+	struct doctor_check check = { 0 };
+	struct node node = { .datapath = DATAPATH_CLOSED };
+	struct doctor doctor = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	fib_flags_taken = NK_BPF_FIB_LOOKUP_SRC;
+	doctor_check_fib_lookup(&doctor, &check);
+	assert_string_equal(check.finding, "bpf_fib_lookup(), no tbid, src, no mark");
+	assert_int_equal(check.state, DOCTOR_OK);
+	fib_flags_taken = NK_BPF_FIB_LOOKUP_TBID | NK_BPF_FIB_LOOKUP_MARK;
+	check = (struct doctor_check){ 0 };
+	doctor_check_fib_lookup(&doctor, &check);
+	assert_string_equal(check.finding, "bpf_fib_lookup(), tbid, no src, mark");
+	assert_int_equal(check.state, DOCTOR_WARN);
+	assert_non_null(strstr(check.meaning, "nothing can be masqueraded"));
+	assert_non_null(strstr(check.mend, "--no-masquerade"));
+	assert_int_equal(nat_enable(&node, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.message, "doesn't tell the host's address"));
+	assert_false(node.datapath.nat);
+}
 
 static void test_findings_are_a_list_of_which_the_worst_state_counts(void **state)
 {
@@ -185,6 +224,7 @@ static void test_families_have_the_names_that_nft_uses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_kernel_that_tells_no_source_address),
 		cmocka_unit_test(test_findings_are_a_list_of_which_the_worst_state_counts),
 		cmocka_unit_test(test_foreign_names_cannot_reach_the_terminal),
 		cmocka_unit_test(test_what_does_not_fit_is_told),
