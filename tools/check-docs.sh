@@ -4,7 +4,7 @@
 #
 # Checks that what is written about nkctl is what it does: the command table (`nkctl help --json`)
 # against the man page, the bash completion and the README; exit statuses, drop reasons and
-# doctor's checks against the man page; the commands of tools/cni/*.md against the tests that run them.
+# doctor's checks, maps and links against the man page; the commands of tools/cni/*.md against the tests that run them.
 #
 # Each list is made twice, one item a line, and compared.
 
@@ -57,6 +57,20 @@ drop_reasons() { macro_names nkctl/drop_reason.h NK_DROP_REASONS 'identifier, na
 doctor_checks() { macro_names ops/doctor.h DOCTOR_CHECKS 'identifier, name, needs'; }
 endpoint_states() { macro_names ops/endpoint.h ENDPOINT_STATES 'identifier, name, explanation'; }
 exit_statuses() { sed -n 's/^\tEXIT_STATUS_[A-Z_]* = \([0-9]*\),$/\1/p' "$top/loader/core/error.h"; }
+map_pins()
+{
+	sed -n '/ map_names\[MAP_COUNT\] = {/,/^};/s/.* = "\(.*\)",$/\1/p' "$top/loader/bpf/datapath.c"
+	sed -n 's/^#define PINS_CONFIG "\(.*\)"$/\1/p' "$top/loader/bpf/pins.h"
+	sed -n 's/^#define GENERATION_NAME "\(.*\)"$/\1/p' "$top"/loader/bpf/*.h
+}
+# Those of the host's sockets are on the root cgroup.
+link_pins()
+{
+	sed -n 's/^#define LINK_NAME "\(.*\)"$/\1/p' "$top"/loader/bpf/*.c
+	sed -n '/ links\[WITNESS_PROGRAMS\] = {/,/^};/s/.*{ "\(.*\)", .*/\1/p' "$top/loader/bpf/witness.c"
+	sed -n '/ program_names\[INVALIDATOR_PROGRAMS\] = {/,/^};/p' "$top/loader/bpf/invalidator.c" |
+		grep -o '"[^"]*"' | tr -d '"'
+}
 
 ## What the man page says
 
@@ -90,6 +104,13 @@ man_endpoint_states()
 {
 	man_section Sh OUTPUT | sed -n '/Va state :/,/^\.El/s/^\.It Li \([a-z-]*\)$/\1/p'
 }
+# The names in the description of a directory of pins.
+man_pins() # DIRECTORY
+{
+	man_section Sh FILES | sed -n "/^\.It Pa .*\/$1\$/,/^\.It /s/^\.Li //p" | grep -o '[a-z][a-z0-9_]*'
+}
+man_map_pins() { man_pins maps; }
+man_link_pins() { man_pins links; }
 
 ## What the completion offers
 
@@ -167,6 +188,8 @@ compare 'nkctl(8): exit statuses' exit_statuses man_exit_statuses
 compare 'nkctl(8): drop reasons' drop_reasons man_drop_reasons
 compare "nkctl(8): doctor's checks" doctor_checks man_doctor_checks
 compare "nkctl(8): endpoints' states" endpoint_states man_endpoint_states
+compare 'nkctl(8): maps' map_pins man_map_pins
+compare 'nkctl(8): links' link_pins man_link_pins
 compare 'completion: verbs' table_verbs completion_verbs
 compare 'completion: options' table_options completion_options
 compare 'completion: options of every verb' common_options completion_common_options

@@ -7,10 +7,9 @@
 #define NKCTL_BPF_UAPI_H
 
 enum {
-	NK_BPF_TCX_INGRESS = 46,    /* 6.6 */
-	NK_BPF_TCX_EGRESS = 47,     /* 6.6 */
-	NK_BPF_NETKIT_PRIMARY = 54, /* 6.7 */
-	NK_BPF_NETKIT_PEER = 55,    /* 6.7 */
+	NK_BPF_TCX_INGRESS = 46, /* 6.6 */
+	NK_BPF_TCX_EGRESS = 47,  /* 6.6 */
+	NK_BPF_NETKIT_PEER = 55, /* 6.7 */
 };
 
 /* Flags of bpf_fib_lookup(). */

@@ -7,6 +7,7 @@
 
 #include "cni/answer.h"
 #include "cni/code.h"
+#include "core/cleanup.h"
 
 /* Reading -------------------------------------------------------------------------------------- */
 
@@ -108,7 +109,7 @@ static int route_numbers_parse(const struct field *field, struct endpoint_route 
 		route->has_scope = true;
 		route->scope = (uint8_t)number;
 	}
-	for (size_t i = 0; !ret && i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(numbers); i++) {
 		number = 0;
 		ret = field_get_number(field, numbers[i].key, UINT32_MAX, &number, err);
 		*numbers[i].to = (uint32_t)number;

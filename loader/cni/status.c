@@ -50,7 +50,7 @@ static int status_pool(struct node *node, const struct cni_config *config, struc
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < sizeof(families); i++) {
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++) {
 		bool room = true;
 
 		if (!network_has_family(&config->network, families[i]) ||

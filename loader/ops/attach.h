@@ -36,9 +36,9 @@
  * @ports: to be published
  * @bandwidth: limits, with or without a burst
  * @await: NULL: all of this is known. Otherwise addresses and routes are still being looked for,
- *and this waits for them, for so many milliseconds: it completes the request (@network, too, may
- *	get more subnets), and sets itself to NULL; or it returns -EAGAIN. It is called when all is
- *done that can be done without, at the latest
+ *	and this waits for them, for so many milliseconds: it completes the request (@network, too,
+ *	may get more subnets), and sets itself to NULL; or it returns -EAGAIN. It is called when all
+ *	is done that can be done without, at the latest
  * @await_data: for @await
  */
 struct attach_request {

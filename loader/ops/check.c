@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
+#include "core/cleanup.h"
 #include "core/sysctl.h"
 #include "nl/address.h"
 #include "nl/inet.h"
@@ -265,7 +266,7 @@ int endpoint_check(struct node *node, const struct endpoint_expectation *expecta
 	struct check check = { .node = node, .expectation = expectation };
 	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);
 
-	for (size_t i = 0; !ret && i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
 		ret = steps[i](&check, err);
 	nlsock_close(check.container);
 	return ret;
