@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 
+#include "bpf/claims.h"
 #include "bpf/datapath.h"
-#include "bpf/tables.h"
+#include "bpf/drops.h"
+#include "bpf/networks.h"
+#include "bpf/uplinks.h"
 #include "model/network.h"
 #include "nl/nlsock.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The pinned maps as typed tables: claims of addresses, networks, cursors, uplinks, counters. */
-#ifndef NKCTL_BPF_TABLES_H
-#define NKCTL_BPF_TABLES_H
+/* The pinned maps "endpoints_v4", "endpoints_v6" and "owners": who has which address. */
+#ifndef NKCTL_BPF_CLAIMS_H
+#define NKCTL_BPF_CLAIMS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 
 #include "bpf/datapath.h"
 #include "core/addr.h"
-#include "nkctl/drop_reason.h"
+#include "core/cleanup.h"
+#include "core/error.h"
 #include "nkctl/maps.h"
 
 /**
@@ -93,58 +94,5 @@ struct claim_list {
 int claim_list_read(struct datapath *datapath, struct claim_list *ret_list, struct error *err);
 void claim_list_free(struct claim_list *list);
 #define _cleanup_claim_list_ _cleanup_(claim_list_free)
-
-/* network_get() - Return: 0; -ENOENT where no such network was added. */
-int network_get(struct datapath *datapath, const char *name, struct nk_network *ret_network,
-		struct error *err);
-
-/* network_insert() - Return: 0; -EEXIST; -ENOSPC where there are NK_NETWORKS_MAX. */
-int network_insert(struct datapath *datapath, const char *name, const struct nk_network *network,
-		   struct error *err);
-int network_delete(struct datapath *datapath, const char *name, struct error *err);
-
-struct network_entry {
-	struct nk_network_key key;
-	struct nk_network network;
-};
-struct network_list {
-	struct network_entry *entries;
-	size_t count;
-};
-
-/* network_list_read() - networks that were added, by name. */
-int network_list_read(struct datapath *datapath, struct network_list *ret_list, struct error *err);
-void network_list_free(struct network_list *list);
-#define _cleanup_network_list_ _cleanup_(network_list_free)
-
-/* cursor_get() - the address of a subnet that was claimed last. Return: 0; -ENOENT: none yet. */
-int cursor_get(struct datapath *datapath, const struct nk_subnet *subnet, struct addr *ret_addr,
-	       struct error *err);
-int cursor_set(struct datapath *datapath, const struct nk_subnet *subnet, const struct addr *addr,
-	       struct error *err);
-
-/* uplink_get() - Return: 0; -ENOENT. */
-int uplink_get(struct datapath *datapath, int ifindex, struct nk_uplink *ret_uplink,
-	       struct error *err);
-int uplink_set(struct datapath *datapath, int ifindex, const struct nk_uplink *uplink,
-	       struct error *err);
-int uplink_delete(struct datapath *datapath, int ifindex, struct error *err);
-
-struct uplink_entry {
-	uint32_t ifindex;
-	struct nk_uplink uplink;
-};
-struct uplink_list {
-	struct uplink_entry *entries;
-	size_t count;
-};
-
-int uplink_list_read(struct datapath *datapath, struct uplink_list *ret_list, struct error *err);
-void uplink_list_free(struct uplink_list *list);
-#define _cleanup_uplink_list_ _cleanup_(uplink_list_free)
-
-/* drops_read() - packets dropped since the load, per reason, over all CPUs. */
-int drops_read(struct datapath *datapath, uint64_t ret_counts[NK_DROP_REASON_COUNT],
-	       struct error *err);
 
 #endif
