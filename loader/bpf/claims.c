@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -220,47 +221,51 @@ static int claim_order(const void *a, const void *b)
 	return addr_compare(&left->addr, &right->addr);
 }
 
-static int claim_list_append(struct datapath *datapath, uint8_t family, struct claim_list *list,
-			     struct error *err)
+static void claim_fill(struct claim *claim, uint8_t family, const void *key,
+		       const struct nk_endpoint *endpoint)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	size_t key_size = addr_size(family);
-	struct claim *grown;
-	int ret;
+	*claim = (struct claim){ .addr.family = family, .endpoint = *endpoint };
+	memcpy(claim->addr.bytes, key, addr_size(family));
+}
 
-	ret = table_read(datapath, claim_map(family), key_size, sizeof(struct nk_endpoint), &dump,
-			 err);
-	if (ret)
-		return ret;
-	grown = reallocarray(list->claims, list->count + dump.count + 1, sizeof(*grown));
-	if (!grown)
-		return error_sys(err, ENOMEM, "read the addresses");
-	list->claims = grown;
-	for (size_t i = 0; i < dump.count; i++) {
-		struct claim *claim = &list->claims[list->count++];
+static void claim_fill_v4(void *entry, const void *key, const void *value)
+{
+	claim_fill(entry, AF_INET, key, value);
+}
 
-		*claim = (struct claim){ .addr.family = family };
-		memcpy(claim->addr.bytes, dump.keys + i * key_size, key_size);
-		memcpy(&claim->endpoint, dump.values + i * sizeof(claim->endpoint),
-		       sizeof(claim->endpoint));
-	}
-	return 0;
+static void claim_fill_v6(void *entry, const void *key, const void *value)
+{
+	claim_fill(entry, AF_INET6, key, value);
 }
 
 int claim_list_read(struct datapath *datapath, struct claim_list *ret_list, struct error *err)
 {
-	struct claim_list list = { 0 };
-	int ret = claim_list_append(datapath, AF_INET, &list, err);
+	static const struct table_layout v4 = {
+		.map = MAP_ENDPOINTS_V4,
+		.key_size = sizeof(struct in_addr),
+		.value_size = sizeof(struct nk_endpoint),
+		.entry_size = sizeof(struct claim),
+		.fill = claim_fill_v4,
+	};
+	static const struct table_layout v6 = {
+		.map = MAP_ENDPOINTS_V6,
+		.key_size = sizeof(struct in6_addr),
+		.value_size = sizeof(struct nk_endpoint),
+		.entry_size = sizeof(struct claim),
+		.fill = claim_fill_v6,
+		.order = claim_order,
+	};
+	void *claims = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &v4, &claims, &count, err);
 
 	if (!ret)
-		ret = claim_list_append(datapath, AF_INET6, &list, err);
+		ret = table_read_entries(datapath, &v6, &claims, &count, err);
 	if (ret) {
-		claim_list_free(&list);
+		free(claims);
 		return ret;
 	}
-	if (list.count) /* qsort(3) takes no NULL */
-		qsort(list.claims, list.count, sizeof(*list.claims), claim_order);
-	*ret_list = list;
+	*ret_list = (struct claim_list){ claims, count };
 	return 0;
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/exempt.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "bpf/ip.h"
@@ -97,29 +95,32 @@ static int exempt_order(const void *a, const void *b)
 	return order ? order : left->len - right->len;
 }
 
+static void exempt_fill(void *entry, const void *key, const void *value)
+{
+	const uint32_t *reasons = value;
+
+	*(struct exempt_entry *)entry =
+		(struct exempt_entry){ .prefix = exempt_prefix(key),
+				       .reasons = *reasons & NK_EXEMPT_REASON_MASK };
+}
+
 int exempt_list_read(struct datapath *datapath, struct exempt_list *ret_list, struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	struct exempt_entry *entries;
-	struct nk_exempt key;
-	int ret =
-		table_read(datapath, MAP_EXEMPT, sizeof(key), sizeof(entries->reasons), &dump, err);
+	static const struct table_layout layout = {
+		.map = MAP_EXEMPT,
+		.key_size = sizeof(struct nk_exempt),
+		.value_size = sizeof(uint32_t),
+		.entry_size = sizeof(struct exempt_entry),
+		.fill = exempt_fill,
+		.order = exempt_order,
+	};
+	void *entries = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &entries, &count, err);
 
-	if (ret)
-		return ret;
-	entries = calloc(dump.count + 1, sizeof(*entries));
-	if (!entries)
-		return error_sys(err, ENOMEM, "read the exempt prefixes");
-	for (size_t i = 0; i < dump.count; i++) {
-		memcpy(&key, dump.keys + i * sizeof(key), sizeof(key));
-		entries[i].prefix = exempt_prefix(&key);
-		memcpy(&entries[i].reasons, dump.values + i * sizeof(entries->reasons),
-		       sizeof(entries->reasons));
-		entries[i].reasons &= NK_EXEMPT_REASON_MASK;
-	}
-	qsort(entries, dump.count, sizeof(*entries), exempt_order);
-	*ret_list = (struct exempt_list){ entries, dump.count };
-	return 0;
+	if (!ret)
+		*ret_list = (struct exempt_list){ entries, count };
+	return ret;
 }
 
 uint32_t exempt_list_reasons(const struct exempt_list *list, const struct prefix *prefix)

@@ -54,19 +54,12 @@ static int flow_order(const void *a, const void *b)
 	return key_order(&left->key, &right->key);
 }
 
-static struct flow_entry *entries_from(const struct table_dump *dump)
+static void entry_fill(void *entry, const void *key, const void *value)
 {
-	struct flow_entry *entries = calloc(dump->count + 1, sizeof(*entries));
+	const struct nk_flow_key *flow_key = key;
+	const struct nk_flow *flow = value;
 
-	for (size_t i = 0; entries && i < dump->count; i++) {
-		memcpy(&entries[i].key, dump->keys + i * sizeof(entries->key),
-		       sizeof(entries->key));
-		memcpy(&entries[i].flow, dump->values + i * sizeof(entries->flow),
-		       sizeof(entries->flow));
-	}
-	if (entries)
-		qsort(entries, dump->count, sizeof(*entries), entry_order);
-	return entries;
+	*(struct flow_entry *)entry = (struct flow_entry){ .key = *flow_key, .flow = *flow };
 }
 
 /* Find the reply to an original. */
@@ -111,23 +104,29 @@ static void entries_pair(struct flow_entry *entries, size_t count, bool *taken,
 
 int flow_list_read(struct datapath *datapath, struct flow_list *ret_list, struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	_cleanup_free_ struct flow_entry *entries = NULL;
+	static const struct table_layout layout = {
+		.map = MAP_FLOWS,
+		.key_size = sizeof(struct nk_flow_key),
+		.value_size = sizeof(struct nk_flow),
+		.entry_size = sizeof(struct flow_entry),
+		.fill = entry_fill,
+		.order = entry_order,
+	};
+	_cleanup_free_ void *entries = NULL;
 	_cleanup_free_ bool *taken = NULL;
 	struct flow_list list = { 0 };
-	int ret = table_read(datapath, MAP_FLOWS, sizeof(entries->key), sizeof(entries->flow),
-			     &dump, err);
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &entries, &count, err);
 
 	if (ret)
 		return ret;
-	entries = entries_from(&dump);
-	taken = calloc(dump.count + 1, sizeof(*taken));
-	list.flows = calloc(dump.count + 1, sizeof(*list.flows));
-	if (!entries || !taken || !list.flows) {
+	taken = calloc(count + 1, sizeof(*taken));
+	list.flows = calloc(count + 1, sizeof(*list.flows));
+	if (!taken || !list.flows) {
 		flow_list_free(&list);
 		return error_sys(err, ENOMEM, "read the flows");
 	}
-	entries_pair(entries, dump.count, taken, &list);
+	entries_pair(entries, count, taken, &list);
 	qsort(list.flows, list.count, sizeof(*list.flows), flow_order);
 	*ret_list = list;
 	return 0;

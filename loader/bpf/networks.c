@@ -47,27 +47,32 @@ static int network_order(const void *a, const void *b)
 	return strcmp(left->key.name, right->key.name);
 }
 
+static void network_fill(void *entry, const void *key, const void *value)
+{
+	const struct nk_network_key *name = key;
+	const struct nk_network *network = value;
+
+	*(struct network_entry *)entry =
+		(struct network_entry){ .key = *name, .network = *network };
+}
+
 int network_list_read(struct datapath *datapath, struct network_list *ret_list, struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	struct network_entry *entries;
-	int ret;
+	static const struct table_layout layout = {
+		.map = MAP_NETWORKS,
+		.key_size = sizeof(struct nk_network_key),
+		.value_size = sizeof(struct nk_network),
+		.entry_size = sizeof(struct network_entry),
+		.fill = network_fill,
+		.order = network_order,
+	};
+	void *entries = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &entries, &count, err);
 
-	ret = table_read(datapath, MAP_NETWORKS, sizeof(entries->key), sizeof(entries->network),
-			 &dump, err);
-	if (ret)
-		return ret;
-	entries = calloc(dump.count + 1, sizeof(*entries));
-	if (!entries)
-		return error_sys(err, ENOMEM, "read the networks");
-	for (size_t i = 0; i < dump.count; i++) {
-		memcpy(&entries[i].key, dump.keys + i * sizeof(entries->key), sizeof(entries->key));
-		memcpy(&entries[i].network, dump.values + i * sizeof(entries->network),
-		       sizeof(entries->network));
-	}
-	qsort(entries, dump.count, sizeof(*entries), network_order);
-	*ret_list = (struct network_list){ entries, dump.count };
-	return 0;
+	if (!ret)
+		*ret_list = (struct network_list){ entries, count };
+	return ret;
 }
 
 void network_list_free(struct network_list *list)

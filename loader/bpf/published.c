@@ -26,28 +26,32 @@ static int entry_order(const void *a, const void *b)
 	return order ? order : memcmp(&left->key.addr, &right->key.addr, sizeof(left->key.addr));
 }
 
+static void published_fill(void *entry, const void *key, const void *value)
+{
+	const struct nk_port *port = key;
+	const struct nk_published *to = value;
+
+	*(struct published_entry *)entry = (struct published_entry){ .key = *port, .value = *to };
+}
+
 int published_list_read(struct datapath *datapath, struct published_list *ret_list,
 			struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	struct published_entry *entries;
-	int ret;
+	static const struct table_layout layout = {
+		.map = MAP_PUBLISHED,
+		.key_size = sizeof(struct nk_port),
+		.value_size = sizeof(struct nk_published),
+		.entry_size = sizeof(struct published_entry),
+		.fill = published_fill,
+		.order = entry_order,
+	};
+	void *entries = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &entries, &count, err);
 
-	ret = table_read(datapath, MAP_PUBLISHED, sizeof(entries->key), sizeof(entries->value),
-			 &dump, err);
-	if (ret)
-		return ret;
-	entries = calloc(dump.count + 1, sizeof(*entries)); /* none is gone */
-	if (!entries)
-		return error_sys(err, ENOMEM, "read the published ports");
-	for (size_t i = 0; i < dump.count; i++) {
-		memcpy(&entries[i].key, dump.keys + i * sizeof(entries->key), sizeof(entries->key));
-		memcpy(&entries[i].value, dump.values + i * sizeof(entries->value),
-		       sizeof(entries->value));
-	}
-	qsort(entries, dump.count, sizeof(*entries), entry_order);
-	*ret_list = (struct published_list){ entries, dump.count };
-	return 0;
+	if (!ret)
+		*ret_list = (struct published_list){ entries, count };
+	return ret;
 }
 
 void published_list_free(struct published_list *list)

@@ -273,29 +273,31 @@ int published_is_empty(struct datapath *datapath, bool *ret_empty, struct error 
 
 /* The host's addresses ------------------------------------------------------------------------- */
 
+static void host_address_fill(void *entry, const void *key, const void *value)
+{
+	const uint32_t *ifindex = value;
+
+	*(struct host_address *)entry =
+		(struct host_address){ .addr = addr_from_ip(key), .ifindex = *ifindex };
+}
+
 int host_address_list_read(struct datapath *datapath, struct host_address_list *ret_list,
 			   struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	struct host_address_list list = { 0 };
-	const struct nk_ip *addrs;
-	const uint32_t *ifindexes;
-	int ret = table_read(datapath, MAP_HOST_ADDRESSES, sizeof(*addrs), sizeof(*ifindexes),
-			     &dump, err);
+	static const struct table_layout layout = {
+		.map = MAP_HOST_ADDRESSES,
+		.key_size = sizeof(struct nk_ip),
+		.value_size = sizeof(uint32_t),
+		.entry_size = sizeof(struct host_address),
+		.fill = host_address_fill,
+	};
+	void *addresses = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &addresses, &count, err);
 
-	if (ret)
-		return ret;
-	list.addresses = calloc(dump.count + 1, sizeof(*list.addresses));
-	if (!list.addresses)
-		return error_sys(err, ENOMEM, "read the host's addresses");
-	addrs = (const void *)dump.keys;
-	ifindexes = (const void *)dump.values;
-	for (; list.count < dump.count; list.count++)
-		list.addresses[list.count] =
-			(struct host_address){ addr_from_ip(&addrs[list.count]),
-					       ifindexes[list.count] };
-	*ret_list = list;
-	return 0;
+	if (!ret)
+		*ret_list = (struct host_address_list){ addresses, count };
+	return ret;
 }
 
 void host_address_list_free(struct host_address_list *list)

@@ -110,3 +110,27 @@ int table_read(struct datapath *datapath, enum datapath_map map, size_t key_size
 	*ret_dump = dump;
 	return 0;
 }
+
+int table_read_entries(struct datapath *datapath, const struct table_layout *layout, void **entries,
+		       size_t *count, struct error *err)
+{
+	_cleanup_table_dump_ struct table_dump dump = { 0 };
+	char *grown;
+	int ret =
+		table_read(datapath, layout->map, layout->key_size, layout->value_size, &dump, err);
+
+	if (ret)
+		return ret;
+	grown = reallocarray(*entries, *count + dump.count + 1, layout->entry_size);
+	if (!grown)
+		return error_sys(err, ENOMEM, "read %s", datapath_map_name(layout->map));
+	*entries = grown;
+	for (size_t i = 0; i < dump.count; i++)
+		layout->fill(grown + (*count + i) * layout->entry_size,
+			     dump.keys + i * layout->key_size,
+			     dump.values + i * layout->value_size);
+	*count += dump.count;
+	if (layout->order)
+		qsort(grown, *count, layout->entry_size, layout->order);
+	return 0;
+}

@@ -38,4 +38,25 @@ int table_read(struct datapath *datapath, enum datapath_map map, size_t key_size
 void table_dump_free(struct table_dump *dump);
 #define _cleanup_table_dump_ _cleanup_(table_dump_free)
 
+/**
+ * struct table_layout - what becomes of a table's entries in a list.
+ * @key_size, @value_size, @entry_size: in bytes
+ * @fill: makes an entry of a key and its value
+ * @order: as qsort(3) takes it; NULL: the list is in no order
+ */
+struct table_layout {
+	enum datapath_map map;
+	size_t key_size, value_size, entry_size;
+	void (*fill)(void *entry, const void *key, const void *value);
+	int (*order)(const void *a, const void *b);
+};
+
+/**
+ * table_read_entries() - read a whole table into a list.
+ * @entries, @count: a list that is there already, or NULL and 0; the table's are put behind it, and
+ *	all of it in order. Not NULL afterwards; free() it
+ */
+int table_read_entries(struct datapath *datapath, const struct table_layout *layout, void **entries,
+		       size_t *count, struct error *err);
+
 #endif

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "bpf/uplinks.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bpf/table.h"
 
@@ -31,28 +29,32 @@ static int uplink_order(const void *a, const void *b)
 	return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
 }
 
+static void uplink_fill(void *entry, const void *key, const void *value)
+{
+	const uint32_t *ifindex = key;
+	const struct nk_uplink *uplink = value;
+
+	*(struct uplink_entry *)entry =
+		(struct uplink_entry){ .ifindex = *ifindex, .uplink = *uplink };
+}
+
 int uplink_list_read(struct datapath *datapath, struct uplink_list *ret_list, struct error *err)
 {
-	_cleanup_table_dump_ struct table_dump dump = { 0 };
-	struct uplink_entry *entries;
-	int ret;
+	static const struct table_layout layout = {
+		.map = MAP_UPLINKS,
+		.key_size = sizeof(uint32_t),
+		.value_size = sizeof(struct nk_uplink),
+		.entry_size = sizeof(struct uplink_entry),
+		.fill = uplink_fill,
+		.order = uplink_order,
+	};
+	void *entries = NULL;
+	size_t count = 0;
+	int ret = table_read_entries(datapath, &layout, &entries, &count, err);
 
-	ret = table_read(datapath, MAP_UPLINKS, sizeof(entries->ifindex), sizeof(entries->uplink),
-			 &dump, err);
-	if (ret)
-		return ret;
-	entries = calloc(dump.count + 1, sizeof(*entries));
-	if (!entries)
-		return error_sys(err, ENOMEM, "read the uplinks");
-	for (size_t i = 0; i < dump.count; i++) {
-		memcpy(&entries[i].ifindex, dump.keys + i * sizeof(entries->ifindex),
-		       sizeof(entries->ifindex));
-		memcpy(&entries[i].uplink, dump.values + i * sizeof(entries->uplink),
-		       sizeof(entries->uplink));
-	}
-	qsort(entries, dump.count, sizeof(*entries), uplink_order);
-	*ret_list = (struct uplink_list){ entries, dump.count };
-	return 0;
+	if (!ret)
+		*ret_list = (struct uplink_list){ entries, count };
+	return ret;
 }
 
 void uplink_list_free(struct uplink_list *list)
