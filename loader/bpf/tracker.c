@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include "core/log.h"
 #include "core/netns.h"
 #include "track.skel.h"
 
@@ -42,6 +43,7 @@ int tracker_load(const struct pins *pins, struct error *err)
 		ret = pins_replace(pins, "links", LINK_NAME, bpf_link__fd(skeleton->links.nk_track),
 				   err);
 	track_bpf__destroy(skeleton); /* the pin keeps link and program */
+	log_step("tracker_load");
 	return ret;
 }
 
