@@ -31,7 +31,7 @@ extern char **environ;
 /* Runs build/sanitize/nkctl with the descriptors @out_fd and @err_fd for its output. */
 static int spawn(const char *const words[WORDS_MAX], int out_fd, int err_fd)
 {
-	char *argv[WORDS_MAX + 1] = { "nkctl" };
+	char *argv[1 + WORDS_MAX + 1] = { "nkctl" };
 	posix_spawn_file_actions_t actions;
 	int status;
 	pid_t pid;
