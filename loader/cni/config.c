@@ -26,12 +26,35 @@ static int unsupported(const struct field *field, const char *value, const char 
 			 value, reason);
 }
 
+/*
+ * What stands in "runtimeConfig" go-cni makes of Go structures that name no JSON keys, so they
+ * are the fields' own: IngressRate, Servers, Subnet (containerd/go-cni, types.go). Such members are
+ * looked for in whatever case.
+ */
+static int number_get(const struct field *object, const char *key, uint64_t max,
+		      uint64_t *ret_number, struct error *err)
+{
+	struct field field;
+	int ret = field_get_any_case(object, key, JSON_INTEGER, &field, err);
+
+	return ret ? ret : field_number(&field, max, ret_number, err);
+}
+
+static int addr_get(const struct field *object, const char *key, struct addr *ret_addr,
+		    struct error *err)
+{
+	struct field field;
+	int ret = field_get_any_case(object, key, JSON_STRING, &field, err);
+
+	return ret ? ret : field_addr(&field, ret_addr, err);
+}
+
 /* Subnets and ranges --------------------------------------------------------------------------- */
 
 static int limit_parse(const struct field *range, const char *key, const struct prefix *subnet,
 		       struct addr *ret_addr, struct error *err)
 {
-	int ret = field_get_addr(range, key, ret_addr, err);
+	int ret = addr_get(range, key, ret_addr, err);
 
 	if (!ret && ret_addr->family && !prefix_contains(subnet, ret_addr))
 		return field_error(range, err, "%s %s is outside %s", key,
@@ -66,11 +89,11 @@ static int gateway_parse(const struct field *range, const struct nk_subnet *subn
 {
 	struct addr gateway, own = subnet_gateway(subnet);
 	struct field field;
-	int ret = field_get_addr(range, "gateway", &gateway, err);
+	int ret = addr_get(range, "gateway", &gateway, err);
 
 	if (ret || !gateway.family || addr_equal(&gateway, &own))
 		return ret;
-	ret = field_get(range, "gateway", JSON_STRING, &field, err);
+	ret = field_get_any_case(range, "gateway", JSON_STRING, &field, err);
 	return ret ? ret
 		   : unsupported(&field, addr_format(&gateway).text,
 				 "the gateway is the subnet's first address", err);
@@ -108,7 +131,7 @@ static int range_parse(struct cni_config *config, const struct field *range, str
 {
 	size_t index = config->network.subnet_count;
 	struct field subnet;
-	int ret = field_get(range, "subnet", JSON_STRING, &subnet, err);
+	int ret = field_get_any_case(range, "subnet", JSON_STRING, &subnet, err);
 
 	if (!ret)
 		ret = subnet_add(config, &subnet, err);
@@ -272,11 +295,8 @@ static int port_get(const struct field *mapping, const char *key, uint16_t *ret_
 		    struct error *err)
 {
 	uint64_t number = 0;
-	struct field field;
-	int ret = field_get_any_case(mapping, key, JSON_INTEGER, &field, err);
+	int ret = number_get(mapping, key, UINT16_MAX, &number, err);
 
-	if (!ret)
-		ret = field_number(&field, UINT16_MAX, &number, err);
 	if (!ret)
 		*ret_port = (uint16_t)number;
 	return ret;
@@ -301,20 +321,6 @@ static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, stru
 	}
 	if (text && *text)
 		return field_error(&field, err, "'%s' is none of tcp, udp and sctp", text);
-	return 0;
-}
-
-static int host_get(const struct field *mapping, struct addr *ret_host, struct error *err)
-{
-	struct field field;
-	const char *text;
-	int ret = field_get_any_case(mapping, "hostIP", JSON_STRING, &field, err);
-
-	if (ret)
-		return ret;
-	text = json_string_value(field.value);
-	if (text && *text && addr_parse(text, ret_host))
-		return field_error(&field, err, "'%s' is no address", text);
 	return 0;
 }
 
@@ -344,7 +350,7 @@ static int mapping_parse(struct cni_config *config, const struct field *mapping,
 	if (!ret)
 		ret = protocol_get(mapping, &spec.protocol, err);
 	if (!ret)
-		ret = host_get(mapping, &spec.host, err);
+		ret = addr_get(mapping, "hostIP", &spec.host, err);
 	if (ret || !spec.host_port)
 		return ret; /* none of the host's is asked for */
 	if (!spec.port)
@@ -380,12 +386,13 @@ static int limit_parse_keys(const struct field *object, const char *rate_key, co
 {
 	uint64_t rate_bps = 0, burst_bits = 0;
 	struct field field;
-	int ret = field_get_number(object, rate_key, INT64_MAX, &rate_bps, err);
+	int ret = number_get(object, rate_key, INT64_MAX, &rate_bps, err);
 
 	if (!ret)
-		ret = field_get_number(object, burst_key, INT64_MAX, &burst_bits, err);
+		ret = number_get(object, burst_key, INT64_MAX, &burst_bits, err);
 	if (!ret)
-		ret = field_get(object, rate_bps ? rate_key : burst_key, JSON_INTEGER, &field, err);
+		ret = field_get_any_case(object, rate_bps ? rate_key : burst_key, JSON_INTEGER,
+					 &field, err);
 	if (ret)
 		return ret;
 	limit->rate_bps = rate_bps;
@@ -430,7 +437,7 @@ static int dns_take_list(const struct field *from, const char *key, json_t *dns,
 			 const char *dns_key, struct error *err)
 {
 	struct field list, one;
-	int ret = field_get(from, key, JSON_ARRAY, &list, err);
+	int ret = field_get_any_case(from, key, JSON_ARRAY, &list, err);
 
 	for (size_t i = 0; !ret && i < field_count(&list); i++)
 		ret = field_at(&list, i, JSON_STRING, &one, err);

@@ -172,21 +172,24 @@ int field_get_bool(const struct field *object, const char *key, bool *ret_bool, 
 	return ret;
 }
 
+int field_addr(const struct field *field, struct addr *ret_addr, struct error *err)
+{
+	const char *text = json_string_value(field->value);
+	struct addr addr = { 0 };
+
+	if (text && *text && addr_parse(text, &addr))
+		return field_error(field, err, "'%s' is no address", text);
+	*ret_addr = addr;
+	return 0;
+}
+
 int field_get_addr(const struct field *object, const char *key, struct addr *ret_addr,
 		   struct error *err)
 {
-	struct addr addr = { 0 };
 	struct field field;
-	const char *text;
 	int ret = field_get(object, key, JSON_STRING, &field, err);
 
-	if (ret)
-		return ret;
-	text = json_string_value(field.value);
-	if (text && *text && addr_parse(text, &addr))
-		return field_error(&field, err, "'%s' is no address", text);
-	*ret_addr = addr;
-	return 0;
+	return ret ? ret : field_addr(&field, ret_addr, err);
 }
 
 int field_prefix(const struct field *field, struct prefix *ret_prefix, struct error *err)

@@ -68,7 +68,10 @@ int field_get_number(const struct field *object, const char *key, uint64_t max,
 /* field_get_bool() - @ret_bool: as it was where it is absent. */
 int field_get_bool(const struct field *object, const char *key, bool *ret_bool, struct error *err);
 
-/* field_get_addr() - an address; family 0 where it is absent or "". */
+/* field_addr() - a string that is an address; family 0 where it isn't there, or "". */
+int field_addr(const struct field *field, struct addr *ret_addr, struct error *err);
+
+/* field_get_addr() - an address member; family 0 where it is absent or "". */
 int field_get_addr(const struct field *object, const char *key, struct addr *ret_addr,
 		   struct error *err);
 

@@ -86,6 +86,10 @@ static void test_bandwidth(void **state)
 	check_bandwidth("\"egressRate\":1000,\"runtimeConfig\":{\"bandwidth\":{"
 			"\"ingressRate\":2000,\"egressRate\":3000,\"egressBurst\":4000}}",
 			&(struct bandwidth){ { 2000, 0 }, { 1000, 0 } });
+	check_bandwidth(
+		"\"runtimeConfig\":{\"bandwidth\":{\"IngressRate\":1000000," /* containerd */
+		"\"IngressBurst\":2147483647,\"EgressRate\":2000000,\"EgressBurst\":0}}",
+		&(struct bandwidth){ { 1000000, 0 }, { 2000000, 0 } });
 	check_bandwidth("", &(struct bandwidth){ 0 });
 }
 
@@ -149,6 +153,12 @@ static void test_ranges_of_the_runtime(void **state)
 	assert_int_equal(parsed.config.network.subnet_count, 2);
 	assert_string_equal(prefix_format(&first).text, "10.9.0.0/24");
 	parsed_free(&parsed);
+	parse("\"runtimeConfig\":{\"ipRanges\":[[{\"Subnet\":\"10.9.0.0/24\",\"RangeStart\":"
+	      "\"10.9.0.5\",\"RangeEnd\":\"10.9.0.6\",\"Gateway\":\"10.9.0.1\"}]]}",
+	      &parsed); /* containerd */
+	assert_addr(&parsed.config.limits[0].first, "10.9.0.5");
+	assert_addr(&parsed.config.limits[0].last, "10.9.0.6");
+	parsed_free(&parsed);
 }
 
 static void test_ports_as_containerd_and_podman_write_them(void **state)
@@ -210,6 +220,19 @@ static void test_resolvers(void **state)
 	assert_string_equal(json_string_value(json_array_get(json_object_get(dns, "search"), 0)),
 			    "a");
 	assert_string_equal(json_string_value(json_object_get(dns, "domain")), "d");
+	parsed_free(&parsed);
+	parse("\"runtimeConfig\":{\"dns\":{\"Servers\":[\"192.0.2.53\"],\"Searches\":[\"s\"],"
+	      "\"Options\":[\"o\"]}}", /* containerd */
+	      &parsed);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(parsed.config.dns, "nameservers"), 0)),
+			    "192.0.2.53");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(parsed.config.dns, "search"), 0)),
+		"s");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(parsed.config.dns, "options"), 0)),
+		"o");
 	parsed_free(&parsed);
 }
 
@@ -291,6 +314,8 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":1.5}"
 		  "}",
 		  "bandwidth.ingressBurst: must be a" },
+		{ "\"runtimeConfig\":{\"bandwidth\":{\"EGRESSRATE\":7}}",
+		  "bandwidth.egressRate: a rate of 7" },
 		{ "\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":999}}",
 		  "bandwidth.ingressRate: a rate of 999" },
 		{ "\"egressRate\":7", "egressRate: a rate of 7" },
