@@ -42,6 +42,37 @@ bool publish_addrs_overlap(const struct addr *a, const struct addr *b)
 	       (publish_is_any(a) || publish_is_any(b) || addr_equal(a, b));
 }
 
+/* What can be, whoever asks for it ------------------------------------------------------------- */
+
+/* What every packet's destination has to be able to be: no group, nor an IPv4 address in disguise.
+ */
+static int host_check(const struct addr *host, struct error *err)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291, 2.5.5.2 */
+	static const uint8_t broadcast[4] = { 0xff, 0xff, 0xff, 0xff };
+
+	if (host->family == AF_INET &&
+	    ((host->bytes[0] & 0xf0) == 0xe0 || !memcmp(host->bytes, broadcast, sizeof(broadcast))))
+		return error_set(err, EINVAL, "%s is no single host's address",
+				 addr_format(host).text);
+	if (host->family == AF_INET6 && host->bytes[0] == 0xff)
+		return error_set(err, EINVAL, "%s is no single host's address",
+				 addr_format(host).text);
+	if (host->family == AF_INET6 && !memcmp(host->bytes, mapped, sizeof(mapped)))
+		return error_set(err, EINVAL, "%s: write an IPv4 address as such",
+				 addr_format(host).text);
+	return 0;
+}
+
+static int spec_check(const struct publish_spec *spec, struct error *err)
+{
+	/* Its checksum covers the ports and can't be adjusted like TCP's: RFC 9260, 6.8. */
+	if (spec->protocol == IPPROTO_SCTP && spec->host_port != spec->port)
+		return error_set(err, EINVAL,
+				 "sctp keeps its ports: the container's has to be the host's");
+	return host_check(&spec->host, err);
+}
+
 /* Parsing -------------------------------------------------------------------------------------- */
 
 /* Text that is being taken apart: from @start to before @end. */
@@ -114,26 +145,6 @@ static int range_parse(struct span span, uint16_t *ret_first, uint32_t *ret_coun
 	return 0;
 }
 
-/* What every packet's destination has to be able to be: no group, nor an IPv4 address in disguise.
- */
-static int host_check(const struct addr *host, struct error *err)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291, 2.5.5.2 */
-	static const uint8_t broadcast[4] = { 0xff, 0xff, 0xff, 0xff };
-
-	if (host->family == AF_INET &&
-	    ((host->bytes[0] & 0xf0) == 0xe0 || !memcmp(host->bytes, broadcast, sizeof(broadcast))))
-		return error_set(err, EINVAL, "%s is no single host's address",
-				 addr_format(host).text);
-	if (host->family == AF_INET6 && host->bytes[0] == 0xff)
-		return error_set(err, EINVAL, "%s is no single host's address",
-				 addr_format(host).text);
-	if (host->family == AF_INET6 && !memcmp(host->bytes, mapped, sizeof(mapped)))
-		return error_set(err, EINVAL, "%s: write an IPv4 address as such",
-				 addr_format(host).text);
-	return 0;
-}
-
 static int host_parse(struct span span, uint8_t family, struct addr *ret_host, struct error *err)
 {
 	char text[ADDR_TEXT_SIZE];
@@ -143,7 +154,7 @@ static int host_parse(struct span span, uint8_t family, struct addr *ret_host, s
 	    ret_host->family != family)
 		return error_set(err, EINVAL, "'%.*s' is no %s address of the host",
 				 (int)span_len(span), span.start, family_name(family));
-	return host_check(ret_host, err);
+	return 0;
 }
 
 /* "[ADDR6]:" or "ADDR4:", and leave the ports. */
@@ -201,11 +212,7 @@ static int spec_parse(const char *text, struct publish_spec *spec, struct error 
 		ret = host_take(&span, &spec->host, err);
 	if (!ret)
 		ret = ports_parse(span, spec, err);
-	/* Its checksum covers the ports and can't be adjusted like TCP's: RFC 9260, 6.8. */
-	if (!ret && spec->protocol == IPPROTO_SCTP && spec->host_port != spec->port)
-		return error_set(err, EINVAL,
-				 "sctp keeps its ports: the container's has to be the host's");
-	return ret;
+	return ret ? ret : spec_check(spec, err);
 }
 
 int publish_parse(const char *text, struct publish_spec *ret_spec, struct error *err)
@@ -273,7 +280,10 @@ static bool specs_overlap(const struct publish_spec *a, const struct publish_spe
 int publish_list_add(struct publish_list *list, const struct publish_spec *spec, struct error *err)
 {
 	struct publish_spec *grown;
+	int ret = spec_check(spec, err);
 
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < list->count; i++)
 		if (specs_overlap(&list->specs[i], spec))
 			return error_set(err, EINVAL, "published ports %s and %s overlap",

@@ -66,7 +66,7 @@ const char *publish_protocol_name(uint8_t protocol);
 /**
  * publish_list_add() - append a range that no other in the list overlaps.
  *
- * Return: 0; -EINVAL where one does; -ENOMEM.
+ * Return: 0; -EINVAL where one does, or where it can't be published at all; -ENOMEM.
  */
 int publish_list_add(struct publish_list *list, const struct publish_spec *spec, struct error *err);
 

@@ -301,6 +301,12 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1},"
 		  "{\"hostPort\":1,\"containerPort\":2}]}",
 		  "portMappings[1]: " },
+		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":2,"
+		  "\"protocol\":\"sctp\"}]}",
+		  "portMappings[0]: sctp keeps its ports" },
+		{ "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1,"
+		  "\"hostIP\":\"224.0.0.1\"}]}",
+		  "portMappings[0]: 224.0.0.1 is no single host's address" },
 		{ "\"runtimeConfig\":{\"ips\":[\"10.88.0.300\"]}", "runtimeConfig.ips[0]: " },
 		{ "\"runtimeConfig\":{\"ipRanges\":[{}]}",
 		  "runtimeConfig.ipRanges[0]: must be a list" },

@@ -13,6 +13,10 @@
 #define SUBNETS "\"subnets\":[{\"subnet\":\"10.89.0.0/24\"}]"
 #define NETWORK "\"network\":{\"name\":\"lab\"," SUBNETS "}"
 
+#define SETUP \
+	"{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":\"eth0\"}"
+#define WITH_PORT(keys) SETUP ",\"port_mappings\":[{" keys "}]}"
+
 /* struct call - the program, as netavark starts it. */
 struct call {
 	const char *verb, *input;
@@ -98,6 +102,10 @@ static void test_refused_setups(void **state)
 		{ "{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":"
 		  "\"eth0\"},\"port_mappings\":{}}",
 		  "port_mappings: must be a list" },
+		{ WITH_PORT("\"host_port\":1,\"container_port\":2,\"protocol\":\"sctp\""),
+		  "sctp keeps its ports" },
+		{ WITH_PORT("\"host_port\":1,\"container_port\":1,\"host_ip\":\"224.0.0.1\""),
+		  "224.0.0.1 is no single host's address" },
 	};
 
 	(void)state;
