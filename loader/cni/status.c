@@ -13,9 +13,9 @@
 #include "core/sysctl.h"
 #include "nl/link.h"
 #include "nl/observe.h"
+#include "ops/check.h"
 #include "ops/network.h"
 #include "ops/node.h"
-#include "ops/uplink.h"
 
 /* In a namespace of its own, which is gone with it. */
 static int netkit_try(struct error *err)
@@ -65,28 +65,13 @@ static int status_pool(struct node *node, const struct cni_config *config, struc
 	return ret;
 }
 
-/* Whether packets from outside still reach the containers that there are. */
-static int status_uplinks(struct node *node, struct error *err)
-{
-	_cleanup_free_ struct uplink_state *uplinks = NULL;
-	size_t count = 0;
-	int ret = uplinks_observe(node, &uplinks, &count, err);
-
-	for (size_t i = 0; !ret && i < count; i++)
-		if (!uplinks[i].excluded && !uplinks[i].attached)
-			return cni_error(
-				err, CNI_LIMITED_CONNECTIVITY,
-				"the program of the uplink %s was taken off: the next ADD, "
-				"or `nkctl uplink add %s`, puts it back",
-				uplinks[i].name, uplinks[i].name);
-	return ret;
-}
-
 static int status_loaded(struct node *node, const struct cni_config *config, struct error *err)
 {
 	int ret = status_pool(node, config, err);
 
-	return ret ? ret : status_uplinks(node, err);
+	if (!ret)
+		ret = uplinks_check(node, err);
+	return ret == -ESTALE ? cni_recode(err, CNI_LIMITED_CONNECTIVITY) : ret;
 }
 
 /* Endpoints without a datapath are what is left where somebody has removed the pins. */

@@ -15,6 +15,7 @@
 #include "ops/bandwidth.h"
 #include "ops/endpoint.h"
 #include "ops/publish.h"
+#include "ops/uplink.h"
 
 /* struct check - a comparison under way: @primary and @peer are the two ends as they are. */
 struct check {
@@ -255,13 +256,35 @@ static int check_bandwidth(struct check *check, struct error *err)
 	return bandwidth_verify(check->node, &pair, flags, &bandwidth, err);
 }
 
+int uplinks_check(struct node *node, struct error *err)
+{
+	_cleanup_free_ struct uplink_state *uplinks = NULL;
+	size_t count = 0;
+	int ret = uplinks_observe(node, &uplinks, &count, err);
+
+	for (size_t i = 0; !ret && i < count; i++)
+		if (!uplinks[i].excluded && !uplinks[i].attached)
+			return error_set(
+				err, ESTALE,
+				"the program of the uplink %s was taken off: the next ADD, "
+				"or `nkctl uplink add %s`, puts it back",
+				uplinks[i].name, uplinks[i].name);
+	return ret;
+}
+
+/* What comes in by an uplink without it, the host's stack takes for its own. */
+static int check_uplinks(struct check *check, struct error *err)
+{
+	return uplinks_check(check->node, err);
+}
+
 int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
 		   struct error *err)
 {
 	static int (*const steps[])(struct check *, struct error *) = {
-		check_primary, check_peer,       check_peer_settings,
-		check_program, check_forwarding, check_addresses,
-		check_routes,  check_ports,      check_bandwidth,
+		check_primary,    check_peer,      check_peer_settings, check_program,
+		check_forwarding, check_addresses, check_routes,        check_ports,
+		check_bandwidth,  check_uplinks,
 	};
 	struct check check = { .node = node, .expectation = expectation };
 	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);

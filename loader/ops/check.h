@@ -44,4 +44,11 @@ struct endpoint_expectation {
 int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,
 		   struct error *err);
 
+/**
+ * uplinks_check() - whether packets from outside still reach the containers that there are.
+ *
+ * Return: 0; -ESTALE where an uplink's program was taken off.
+ */
+int uplinks_check(struct node *node, struct error *err);
+
 #endif

@@ -42,6 +42,7 @@ program_detach()
 	fi
 }
 
+uplink_detach() { hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0)"; }
 unpublish() { nkctl publish remove c1 8080:80; }
 primary_down() { ip link set "$primary" down; }
 primary_mtu() { ip link set "$primary" mtu 1400; }
@@ -68,6 +69,7 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	expect_found 'an address'\''s entry' 'missing in the endpoint map' claim_delete
 	expect_found 'forwarding' 'forwarding' forwarding_off
 	expect_found 'a port' '8080' unpublish
+	expect_found 'the uplink'\''s program' 'uplink eth0' uplink_detach
 }
 
 @test "CHECK needs an attachment, and what it was told" {
