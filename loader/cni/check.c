@@ -94,6 +94,23 @@ static int expected_parse(const struct cni_request *request, const struct cni_co
 	return ret;
 }
 
+/* What another plugin of the chain has made on the host is its own to look at. */
+static void host_end_take(const struct expected *expected, struct endpoint_expectation *expectation)
+{
+	const struct cni_result *previous = &expected->previous;
+	char name[IF_NAMESIZE];
+
+	identity_device_name(expectation->identity, name);
+	for (size_t i = 0; i < previous->interface_count; i++) {
+		const struct cni_interface *interface = &previous->interfaces[i];
+
+		if (interface->sandbox || strcmp(interface->name, name) != 0)
+			continue;
+		expectation->host_mac = interface->has_mac ? interface->mac : NULL;
+		expectation->host_mtu = interface->mtu;
+	}
+}
+
 static int endpoint_compare(const struct cni_request *request, const struct cni_config *config,
 			    const struct expected *expected, struct error *err)
 {
@@ -115,6 +132,7 @@ static int endpoint_compare(const struct cni_request *request, const struct cni_
 	if (ret)
 		return ret;
 	expectation.netns_fd = netns_fd;
+	host_end_take(expected, &expectation);
 	ret = node_open_loaded(&node, PINS_SHARED, err);
 	if (ret == -ENOENT)
 		return cni_error(err, CNI_CHECK_FAILED,

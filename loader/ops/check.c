@@ -53,6 +53,21 @@ static int check_primary(struct check *check, struct error *err)
 	return 0;
 }
 
+static int check_primary_settings(struct check *check, struct error *err)
+{
+	const struct endpoint_expectation *expectation = check->expectation;
+	const struct link_info *primary = &check->primary;
+
+	if (expectation->host_mtu && primary->mtu != expectation->host_mtu)
+		return error_set(err, ESTALE, "%s has the MTU %u instead of %u", primary->name,
+				 primary->mtu, expectation->host_mtu);
+	if (expectation->host_mac && memcmp(expectation->host_mac, primary->mac, NK_ETH_ALEN) != 0)
+		return error_set(err, ESTALE,
+				 "%s, the host's end of the pair, has another MAC address",
+				 primary->name);
+	return 0;
+}
+
 static int check_peer(struct check *check, struct error *err)
 {
 	const char *ifname = check->expectation->identity->ifname;
@@ -117,12 +132,11 @@ static int check_forwarding(struct check *check, struct error *err)
 /* Addresses ------------------------------------------------------------------------------------ */
 
 /* Where packets are sent to: what changes the address behind our back cuts the container off. */
-static bool claim_has_mac(const struct nk_endpoint *claim, const struct link_info *peer)
+static bool claim_has_mac(const uint8_t claimed[NK_ETH_ALEN], const struct link_info *link)
 {
 	static const uint8_t none[NK_ETH_ALEN];
 
-	return !memcmp(claim->mac, none, NK_ETH_ALEN) ||
-	       !memcmp(claim->mac, peer->mac, NK_ETH_ALEN);
+	return !memcmp(claimed, none, NK_ETH_ALEN) || !memcmp(claimed, link->mac, NK_ETH_ALEN);
 }
 
 static int check_claim(struct check *check, const struct addr *addr, struct error *err)
@@ -136,11 +150,16 @@ static int check_claim(struct check *check, const struct addr *addr, struct erro
 	if (!ret && claim.mtu != check->primary.mtu)
 		return error_set(err, ESTALE, "%s has the MTU %u, and was attached with %u",
 				 check->primary.name, check->primary.mtu, claim.mtu);
-	if (!ret && !claim_has_mac(&claim, &check->peer))
+	if (!ret && !claim_has_mac(claim.mac, &check->peer))
 		return error_set(err, ESTALE,
 				 "the container's %s has another MAC address than it was attached "
 				 "with: packets don't reach it",
 				 check->peer.name);
+	if (!ret && !claim_has_mac(claim.gateway_mac, &check->primary))
+		return error_set(err, ESTALE,
+				 "%s has another MAC address than it was attached with: the "
+				 "container's packets don't reach the host",
+				 check->primary.name);
 	return ret;
 }
 
@@ -282,9 +301,9 @@ int endpoint_check(struct node *node, const struct endpoint_expectation *expecta
 		   struct error *err)
 {
 	static int (*const steps[])(struct check *, struct error *) = {
-		check_primary,    check_peer,      check_peer_settings, check_program,
-		check_forwarding, check_addresses, check_routes,        check_ports,
-		check_bandwidth,  check_uplinks,
+		check_primary, check_primary_settings, check_peer,      check_peer_settings,
+		check_program, check_forwarding,       check_addresses, check_routes,
+		check_ports,   check_bandwidth,        check_uplinks,
 	};
 	struct check check = { .node = node, .expectation = expectation };
 	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);

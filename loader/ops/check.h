@@ -21,6 +21,7 @@
  * @routes: that lead to the container's interface
  * @mac: of the container's end; NULL: any
  * @mtu: of the container's end, in bytes; 0: that of the host's
+ * @host_mac, @host_mtu: the same of the host's end; NULL, 0: any
  * @ports: that are published
  * @bandwidth: limits that are kept, with or without a burst
  */
@@ -32,6 +33,8 @@ struct endpoint_expectation {
 	const struct endpoint_routes *routes;
 	const uint8_t *mac;
 	uint32_t mtu;
+	const uint8_t *host_mac;
+	uint32_t host_mtu;
 	const struct publish_list *ports;
 	const struct bandwidth *bandwidth;
 };

@@ -46,6 +46,7 @@ uplink_detach() { hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0)";
 unpublish() { nkctl publish remove c1 8080:80; }
 primary_down() { ip link set "$primary" down; }
 primary_mtu() { ip link set "$primary" mtu 1400; }
+primary_mac() { ip link set "$primary" address 02:00:00:00:00:77; }
 host_route_delete() { ip route delete "${address%/*}"; }
 forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 
@@ -64,6 +65,8 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 @test "CHECK finds what is missing on the host" {
 	expect_found 'the link is down' 'down' primary_down
 	expect_found 'a wrong MTU' 'MTU' primary_mtu
+	[[ $E2E_DEVICE-$E2E_MODE == netkit-l3 ]] || # which has none
+		expect_found 'a wrong MAC address' 'host.s end of the pair, has another MAC' primary_mac
 	expect_found 'a route' 'no route to 10.91.0' host_route_delete
 	expect_found 'the program' 'program' program_detach
 	expect_found 'an address'\''s entry' 'missing in the endpoint map' claim_delete
@@ -81,6 +84,22 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	CNI_NS=/run/netns/c2 expect_cni_error 'not attached' 106 'not attached' CHECK c1 "$config"
 	expect_cni 'a later plugin has changed what it may' CHECK c2 "$(jq -c \
 		'.prevResult.interfaces += [{name: "ifb0"}] | .prevResult.routes = []' <<<"$config")"
+}
+
+@test "CHECK compares the host'\''s end with prevResult, and with what is claimed" {
+	local config
+	config=$(cni_config "$BUILT_IN")
+	expect_cni 'attached' ADD c1 "$config"
+	config=$(with_previous "$config")
+	primary=$(jq -r '.prevResult.interfaces[0].name' <<<"$config")
+	expect_cni_error 'its MTU' 106 "$primary has the MTU 1500 instead of 1400" CHECK c1 \
+		"$(jq -c '.prevResult.interfaces[0].mtu = 1400' <<<"$config")"
+	expect_cni 'what another plugin made is its own' CHECK c1 \
+		"$(jq -c '.prevResult.interfaces[0].name = "tap0" | .prevResult.interfaces[0].mtu = 1400' <<<"$config")"
+	[[ $E2E_DEVICE-$E2E_MODE != netkit-l3 ]] || return 0
+	primary_mac
+	expect_cni_error 'a MAC address' 106 'than it was attached with' CHECK c1 \
+		"$(jq -c 'del(.prevResult.interfaces[0].mac)' <<<"$config")"
 }
 
 @test "CHECK writes nothing" {
