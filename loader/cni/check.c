@@ -21,6 +21,8 @@ struct expected {
 	int index;
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
+	struct addr gateways[NK_ENDPOINT_ADDRESSES_MAX];
+	size_t gateway_count;
 };
 
 static int interface_find(const struct cni_request *request, struct expected *expected,
@@ -41,6 +43,12 @@ static int interface_find(const struct cni_request *request, struct expected *ex
 			 request->identity.ifname, request->environment->netns);
 }
 
+static void gateway_take(struct expected *expected, const struct addr *gateway)
+{
+	if (gateway->family)
+		expected->gateways[expected->gateway_count++] = *gateway;
+}
+
 static int addresses_take(struct expected *expected, struct error *err)
 {
 	const struct cni_result *previous = &expected->previous;
@@ -53,6 +61,7 @@ static int addresses_take(struct expected *expected, struct error *err)
 					 "prevResult has more than %d addresses",
 					 NK_ENDPOINT_ADDRESSES_MAX);
 		expected->addresses[expected->address_count++] = previous->ips[i].address;
+		gateway_take(expected, &previous->ips[i].gateway);
 	}
 	if (!expected->address_count)
 		return cni_error(err, CNI_CHECK_FAILED, "prevResult has no address of it");
@@ -94,6 +103,12 @@ static int expected_parse(const struct cni_request *request, const struct cni_co
 	return ret;
 }
 
+/* A gateway that an IPAM plugin tells is nobody's business here, unless the host is to be it. */
+static bool host_is_gateway(const struct cni_config *config)
+{
+	return !config->ipam_type || config->is_gateway;
+}
+
 /* What another plugin of the chain has made on the host is its own to look at. */
 static void host_end_take(const struct expected *expected, struct endpoint_expectation *expectation)
 {
@@ -121,6 +136,8 @@ static int endpoint_compare(const struct cni_request *request, const struct cni_
 		.identity = &request->identity,
 		.addresses = expected->addresses,
 		.address_count = expected->address_count,
+		.gateways = expected->gateways,
+		.gateway_count = host_is_gateway(config) ? expected->gateway_count : 0,
 		.routes = &expected->previous.routes,
 		.mac = interface->has_mac ? interface->mac : NULL,
 		.mtu = interface->mtu,

@@ -174,6 +174,14 @@ static bool peer_has_address(const struct check *check, const struct device_addr
 	return false;
 }
 
+static bool list_has_address(const struct device_address_list *list, const struct addr *addr)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (addr_equal(&list->addresses[i].local, addr))
+			return true;
+	return false;
+}
+
 static int check_addresses(struct check *check, struct error *err)
 {
 	_cleanup_device_address_list_ struct device_address_list list = { 0 };
@@ -187,6 +195,27 @@ static int check_addresses(struct check *check, struct error *err)
 		if (!ret && !peer_has_address(check, &list, address))
 			return error_set(err, ESTALE, "the container's %s has no address %s",
 					 check->peer.name, prefix_format(address).text);
+	}
+	return ret;
+}
+
+/*
+ * Without it the host has another source address for what it sends to the container, and the
+ * container's packets to it are no packets to the host. What the kernel makes of a route from it is
+ * no help: one of IPv6 stays (fib6_remove_prefsrc(), net/ipv6/route.c).
+ */
+static int check_gateways(struct check *check, struct error *err)
+{
+	_cleanup_device_address_list_ struct device_address_list list = { 0 };
+	const struct endpoint_expectation *expectation = check->expectation;
+	int ret = device_address_list_read(check->node->nl, &list, err);
+
+	for (size_t i = 0; !ret && i < expectation->gateway_count; i++) {
+		const struct addr *gateway = &expectation->gateways[i];
+
+		if (!list_has_address(&list, gateway))
+			return error_set(err, ESTALE, "the host has no gateway address %s",
+					 addr_format(gateway).text);
 	}
 	return ret;
 }
@@ -210,6 +239,39 @@ static int check_host_routes(struct check *check, uint8_t family, struct error *
 	return ret;
 }
 
+/* On a link without ARP a next hop means nothing: container_route_add(), ops/setup.c. */
+static bool route_has_gateway(const struct check *check, const struct endpoint_route *route)
+{
+	return route->gateway.family && !(check->peer.flags & IFF_NOARP);
+}
+
+static bool container_has_route(const struct check *check, const struct inet_route_list *list,
+				const struct endpoint_route *route)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct inet_route_entry *entry = &list->entries[i];
+
+		if (entry->dst.len == route->dst.len &&
+		    addr_equal(&entry->dst.addr, &route->dst.addr) &&
+		    (!route->table || entry->table == route->table) &&
+		    (!route_has_gateway(check, route) ||
+		     addr_equal(&entry->gateway, &route->gateway)))
+			return true;
+	}
+	return false;
+}
+
+static int route_missing(const struct check *check, const struct endpoint_route *route,
+			 struct error *err)
+{
+	bool has_gateway = route_has_gateway(check, route);
+
+	return error_set(err, ESTALE, "the container has no route to %s by %s%s%s",
+			 prefix_format(&route->dst).text, check->peer.name,
+			 has_gateway ? ", with the gateway " : "",
+			 has_gateway ? addr_format(&route->gateway).text : "");
+}
+
 static int check_container_routes(struct check *check, uint8_t family, struct error *err)
 {
 	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
@@ -219,10 +281,8 @@ static int check_container_routes(struct check *check, uint8_t family, struct er
 	for (size_t i = 0; !ret && i < routes->count; i++) {
 		const struct endpoint_route *route = &routes->routes[i];
 
-		if (route->dst.addr.family == family &&
-		    !inet_route_list_has(&list, &route->dst, route->table))
-			return error_set(err, ESTALE, "the container has no route to %s by %s",
-					 prefix_format(&route->dst).text, check->peer.name);
+		if (route->dst.addr.family == family && !container_has_route(check, &list, route))
+			return route_missing(check, route, err);
 	}
 	return ret;
 }
@@ -301,9 +361,10 @@ int endpoint_check(struct node *node, const struct endpoint_expectation *expecta
 		   struct error *err)
 {
 	static int (*const steps[])(struct check *, struct error *) = {
-		check_primary, check_primary_settings, check_peer,      check_peer_settings,
-		check_program, check_forwarding,       check_addresses, check_routes,
-		check_ports,   check_bandwidth,        check_uplinks,
+		check_primary,       check_primary_settings, check_peer,
+		check_peer_settings, check_program,          check_forwarding,
+		check_addresses,     check_gateways,         check_routes,
+		check_ports,         check_bandwidth,        check_uplinks,
 	};
 	struct check check = { .node = node, .expectation = expectation };
 	int ret = nlsock_open_in(expectation->netns_fd, &check.container, err);

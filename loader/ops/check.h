@@ -18,6 +18,7 @@
  * struct endpoint_expectation - what somebody was told of an attachment.
  * @netns_fd: the container's namespace
  * @addresses: that the container has, with their prefix lengths
+ * @gateways: that are the host's own addresses
  * @routes: that lead to the container's interface
  * @mac: of the container's end; NULL: any
  * @mtu: of the container's end, in bytes; 0: that of the host's
@@ -30,6 +31,8 @@ struct endpoint_expectation {
 	int netns_fd;
 	const struct prefix *addresses;
 	size_t address_count;
+	const struct addr *gateways;
+	size_t gateway_count;
 	const struct endpoint_routes *routes;
 	const uint8_t *mac;
 	uint32_t mtu;

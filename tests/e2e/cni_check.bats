@@ -71,6 +71,8 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	expect_found 'the program' 'program' program_detach
 	expect_found 'an address'\''s entry' 'missing in the endpoint map' claim_delete
 	expect_found 'forwarding' 'forwarding' forwarding_off
+	expect_found 'the gateway address' '10.91.0.1|no route' ip address delete 10.91.0.1/32 dev lo
+	expect_found 'the IPv6 gateway address' 'no gateway address fd00:91::1' ip address delete fd00:91::1/128 dev lo
 	expect_found 'a port' '8080' unpublish
 	expect_found 'the uplink'\''s program' 'uplink eth0' uplink_detach
 }
@@ -100,6 +102,19 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	primary_mac
 	expect_cni_error 'a MAC address' 106 'than it was attached with' CHECK c1 \
 		"$(jq -c 'del(.prevResult.interfaces[0].mac)' <<<"$config")"
+}
+
+@test "CHECK finds a route by another gateway, where a gateway means something" {
+	local config
+	config=$(cni_config "$BUILT_IN" | jq -c '.mode = "l2"')
+	expect_cni 'attached' ADD c1 "$config"
+	config=$(with_previous "$config")
+	expect_cni 'all is well' CHECK c1 "$config"
+	at c1 ip route replace default via 10.91.0.9 dev eth0 onlink
+	expect_cni_error 'another gateway' 106 'no route to 0.0.0.0/0 by eth0, with the gateway 10.91.0.1' \
+		CHECK c1 "$config"
+	expect_cni 'as another plugin has told' CHECK c1 "$(jq -c \
+		'(.prevResult.routes[] | select(.dst == "0.0.0.0/0")).gw = "10.91.0.9"' <<<"$config")"
 }
 
 @test "CHECK writes nothing" {
