@@ -68,20 +68,51 @@ static int addresses_take(struct expected *expected, struct error *err)
 	return 0;
 }
 
+/* One that is in the container beside ours and may have routes of its own. */
+static bool is_other(const struct expected *expected, int index)
+{
+	const struct cni_interface *interface;
+
+	if (index < 0 || (size_t)index >= expected->previous.interface_count)
+		return false;
+	interface = &expected->previous.interfaces[index];
+	return interface->sandbox && index != expected->index && strcmp(interface->name, "lo") != 0;
+}
+
+/* Whether nothing but our interface leads to a gateway. */
+static bool gateway_is_ours(const struct expected *expected, const struct addr *gateway)
+{
+	const struct cni_result *previous = &expected->previous;
+	bool is_ours = false;
+
+	for (size_t i = 0; i < previous->ip_count; i++) {
+		const struct cni_ip *ip = &previous->ips[i];
+
+		if (!ip->gateway.family || !addr_equal(&ip->gateway, gateway))
+			continue;
+		if (is_other(expected, ip->interface))
+			return false;
+		is_ours |= ip->interface == expected->index;
+	}
+	return is_ours;
+}
+
 /*
  * Routes say nothing of the interface. Where another plugin of the chain has made one in the
- * container as well, whose they are can't be told, and ours are then those of our own addresses
- * alone.
+ * container as well, whose they are can't be told, but for those by our own gateway.
  */
 static void routes_take(struct expected *expected)
 {
-	struct cni_result *previous = &expected->previous;
-	size_t inside = 0;
+	struct endpoint_routes *routes = &expected->previous.routes;
+	size_t kept = 0;
+	bool alone = true;
 
-	for (size_t i = 0; i < previous->interface_count; i++)
-		inside += previous->interfaces[i].sandbox != NULL;
-	if (inside > 1)
-		previous->routes.count = 0;
+	for (size_t i = 0; i < expected->previous.interface_count; i++)
+		alone &= !is_other(expected, (int)i);
+	for (size_t i = 0; !alone && i < routes->count; i++)
+		if (gateway_is_ours(expected, &routes->routes[i].gateway))
+			routes->routes[kept++] = routes->routes[i];
+	routes->count = alone ? routes->count : kept;
 }
 
 static int expected_parse(const struct cni_request *request, const struct cni_config *config,

@@ -117,6 +117,24 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 		'(.prevResult.routes[] | select(.dst == "0.0.0.0/0")).gw = "10.91.0.9"' <<<"$config")"
 }
 
+@test "CHECK finds that a route is missing beside another interface of the container" {
+	local config with_lo with_net1
+	config=$(cni_config "$BUILT_IN")
+	expect_cni 'attached' ADD c1 "$config"
+	config=$(with_previous "$config")
+	with_lo=$(jq -c '.prevResult.interfaces += [{name: "lo", sandbox: "/run/netns/c1"}]' <<<"$config")
+	with_net1=$(jq -c '.prevResult.interfaces += [{name: "net1", sandbox: "/run/netns/c1"}] |
+		.prevResult.ips += [{address: "10.9.9.9/24", gateway: "10.9.9.1", interface: 2}] |
+		.prevResult.routes += [{dst: "10.9.0.0/16", gw: "10.9.9.1"}, {dst: "10.8.0.0/16"}]' <<<"$config")
+	expect_cni 'all is well with lo' CHECK c1 "$with_lo"
+	expect_cni 'and with one that has routes of its own' CHECK c1 "$with_net1"
+	at c1 ip route delete default
+	expect_cni_error 'lo has none' 106 'no route to 0.0.0.0/0' CHECK c1 "$with_lo"
+	expect_cni_error 'it is by our gateway' 106 'no route to 0.0.0.0/0' CHECK c1 "$with_net1"
+	expect_cni 'which might be the other'\''s, too' CHECK c1 \
+		"$(jq -c '.prevResult.ips[2].gateway = "10.91.0.1"' <<<"$with_net1")"
+}
+
 @test "CHECK writes nothing" {
 	local config before
 	config=$(cni_config "$BUILT_IN")
