@@ -568,7 +568,9 @@ static int config_parse_own(struct cni_config *config, const struct field *docum
 		ret = config_parse_device(config, document, err);
 	if (!ret)
 		ret = config_parse_flags(config, document, err);
-	return ret ? ret : field_get(document, "prevResult", JSON_OBJECT, &config->previous, err);
+	if (!ret)
+		ret = field_get(document, "prevResult", JSON_OBJECT, &config->previous, err);
+	return ret ? ret : cni_result_check(&config->previous, err);
 }
 
 static int config_parse_runtime(struct cni_config *config, const struct cni_request *request,

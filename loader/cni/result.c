@@ -169,6 +169,20 @@ int cni_result_parse(const struct field *field, struct cni_result *ret_result, s
 	return ret;
 }
 
+int cni_result_check(const struct field *field, struct error *err)
+{
+	static const char *const keys[] = { "interfaces", "ips", "routes" };
+	struct field list, one;
+	int ret = field_get(field, "dns", JSON_OBJECT, &one, err);
+
+	for (size_t i = 0; !ret && i < sizeof(keys) / sizeof(keys[0]); i++) {
+		ret = field_get(field, keys[i], JSON_ARRAY, &list, err);
+		for (size_t j = 0; !ret && j < field_count(&list); j++)
+			ret = field_at(&list, j, JSON_OBJECT, &one, err);
+	}
+	return ret;
+}
+
 /* Writing -------------------------------------------------------------------------------------- */
 
 /*

@@ -66,9 +66,16 @@ struct cni_result {
 int cni_result_parse(const struct field *field, struct cni_result *ret_result, struct error *err);
 
 /**
+ * cni_result_check() - whether a result is one by its shape, however much is in it.
+ *
+ * Return: 0; CNI_INVALID_CONFIG.
+ */
+int cni_result_check(const struct field *field, struct error *err);
+
+/**
  * cni_result_to_json() - write one, as a version of the spec has it.
- * @previous: what an earlier plugin of the chain answered, which stays in front; NULL: there was
- * none
+ * @previous: what an earlier plugin of the chain answered, checked, which stays in front; NULL:
+ *	there was none
  *
  * Return: a new reference; NULL where there is no memory.
  */

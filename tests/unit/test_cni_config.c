@@ -249,6 +249,7 @@ static void test_what_may_stand_there(void **state)
 		"\"runtimeConfig\":{\"bandwidth\":null,\"portMappings\":null,\"mac\":\"\"}",
 		"\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"06:AA:bb:00:00:01\"}",
 		"\"prevResult\":{\"ips\":[]}",
+		"\"prevResult\":{\"ips\":null,\"routes\":[{}],\"dns\":null}",
 		"\"args\":{\"cni\":{\"labels\":[]}}",
 		"\"args\":{\"x\":1}",
 	};
@@ -327,6 +328,11 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"egressRate\":7", "egressRate: a rate of 7" },
 		{ "\"egressBurst\":1000", "egressBurst: a burst of 1k bits needs a rate" },
 		{ "\"prevResult\":7", "prevResult: must be an object" },
+		{ "\"prevResult\":{\"interfaces\":5}", "prevResult.interfaces: must be a list" },
+		{ "\"prevResult\":{\"interfaces\":[1]}", "prevResult.interfaces[0]: must be" },
+		{ "\"prevResult\":{\"ips\":{}}", "prevResult.ips: must be a list" },
+		{ "\"prevResult\":{\"routes\":\"x\"}", "prevResult.routes: must be a list" },
+		{ "\"prevResult\":{\"dns\":7}", "prevResult.dns: must be an object" },
 	};
 
 	(void)state;
