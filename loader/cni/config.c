@@ -156,19 +156,54 @@ static int subnets_parse(struct cni_config *config, const struct field *list, st
 	return ret;
 }
 
-/* The sets that a runtime names take the place of all subnets; each set is for one family. */
+/*
+ * "The outer list is the number of IPs to allocate" (CONVENTIONS.md of CNI): an attach gives out
+ * one of each family. A set is of one family for host-local, too (allocator/range_set.go).
+ */
+static int range_set_check(const struct cni_config *config, const struct field *set, size_t before,
+			   struct error *err)
+{
+	const struct nk_subnet *subnets = config->network.subnets;
+	size_t count = config->network.subnet_count;
+
+	if (before == count)
+		return field_error(set, err, "a set needs a range");
+	for (size_t i = before; i < count; i++)
+		if (subnets[i].family != subnets[before].family)
+			return field_error(set, err, "the ranges of a set are of one family");
+	for (size_t i = 0; i < before; i++)
+		if (subnets[i].family == subnets[before].family)
+			return unsupported(set, family_name(subnets[i].family),
+					   "a container gets one address of a family: give its "
+					   "ranges in one set",
+					   err);
+	return 0;
+}
+
+static int range_set_parse(struct cni_config *config, const struct field *set, struct error *err)
+{
+	size_t before = config->network.subnet_count;
+	struct field one;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < field_count(set); i++) {
+		ret = field_at(set, i, JSON_OBJECT, &one, err);
+		if (!ret)
+			ret = range_parse(config, &one, err);
+	}
+	return ret ? ret : range_set_check(config, set, before, err);
+}
+
+/* The sets that a runtime names take the place of all subnets. */
 static int range_sets_parse(struct cni_config *config, const struct field *sets, struct error *err)
 {
-	struct field set, one;
+	struct field set;
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < field_count(sets); i++) {
 		ret = field_at(sets, i, JSON_ARRAY, &set, err);
-		for (size_t j = 0; !ret && j < field_count(&set); j++) {
-			ret = field_at(&set, j, JSON_OBJECT, &one, err);
-			if (!ret)
-				ret = range_parse(config, &one, err);
-		}
+		if (!ret)
+			ret = range_set_parse(config, &set, err);
 	}
 	return ret;
 }

@@ -147,10 +147,11 @@ static void test_ranges_of_the_runtime(void **state)
 
 	(void)state;
 	parse("\"subnets\":[\"10.1.0.0/24\"],\"runtimeConfig\":{\"ipRanges\":"
-	      "[[{\"subnet\":\"10.9.0.0/24\"}],[{\"subnet\":\"fd09::/64\"}]]}",
+	      "[[{\"subnet\":\"10.9.0.0/24\"},{\"subnet\":\"10.8.0.0/24\"}],[{\"subnet\":"
+	      "\"fd09::/64\"}]]}",
 	      &parsed);
 	first = subnet_prefix(&parsed.config.network.subnets[0]);
-	assert_int_equal(parsed.config.network.subnet_count, 2);
+	assert_int_equal(parsed.config.network.subnet_count, 3);
 	assert_string_equal(prefix_format(&first).text, "10.9.0.0/24");
 	parsed_free(&parsed);
 	parse("\"runtimeConfig\":{\"ipRanges\":[[{\"Subnet\":\"10.9.0.0/24\",\"RangeStart\":"
@@ -311,6 +312,10 @@ static void test_wrong_values_are_refused_by_name(void **state)
 		{ "\"runtimeConfig\":{\"ips\":[\"10.88.0.300\"]}", "runtimeConfig.ips[0]: " },
 		{ "\"runtimeConfig\":{\"ipRanges\":[{}]}",
 		  "runtimeConfig.ipRanges[0]: must be a list" },
+		{ "\"runtimeConfig\":{\"ipRanges\":[[]]}", "ipRanges[0]: a set needs a range" },
+		{ "\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"10.9.0.0/24\"},"
+		  "{\"subnet\":\"fd09::/64\"}]]}",
+		  "ipRanges[0]: the ranges of a set are of one family" },
 		{ "\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"01:00:00:00:00:01\"}", "mac: " },
 		{ "\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"00:00:00:00:00:00\"}", "mac: " },
 		{ "\"mode\":\"l2\",\"runtimeConfig\":{\"mac\":\"06:00:00:00:00:0x\"}", "mac: " },
@@ -347,6 +352,9 @@ static void test_what_is_not_supported_is_told_with_its_value(void **state)
 		      "runtimeConfig.mac: '06:00:00:00:00:01'");
 	check_refused("\"subnets\":[{\"subnet\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.254\"}]",
 		      CNI_UNSUPPORTED_FIELD, "subnets[0].gateway: '10.1.0.254'");
+	check_refused("\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"10.1.0.0/24\"}],"
+		      "[{\"subnet\":\"fd09::/64\"}],[{\"subnet\":\"10.2.0.0/24\"}]]}",
+		      CNI_UNSUPPORTED_FIELD, "runtimeConfig.ipRanges[2]: 'IPv4' isn't supported");
 }
 
 static void test_many_are_too_many(void **state)
