@@ -72,21 +72,26 @@ static int endpoints_collect(const char *network, const struct valid *valid, str
 	return ret;
 }
 
+/* What is wrong with "ipam" keeps nothing else. */
+static int ipam_collect(const struct cni_request *request, struct error *err)
+{
+	const char *type;
+	int ret = cni_config_parse_ipam(request, &type, err);
+
+	return ret || !type ? ret : ipam_run(request, type, "GC", err);
+}
+
 int cni_gc(const struct cni_request *request, struct error *err)
 {
 	_cleanup_free_ struct cni_attachment *attachments = NULL;
 	struct valid valid = { 0 };
 	struct error one_err = { 0 };
-	const char *ipam_type;
 	int ret = cni_config_parse_attachments(request, &attachments, &valid.count, err);
 
-	valid.attachments = attachments;
-	if (!ret)
-		ret = cni_config_parse_ipam(request, &ipam_type, err);
 	if (ret)
 		return ret;
+	valid.attachments = attachments;
 	error_keep(&ret, err, endpoints_collect(request->network, &valid, &one_err), &one_err);
-	if (ipam_type)
-		error_keep(&ret, err, ipam_run(request, ipam_type, "GC", &one_err), &one_err);
+	error_keep(&ret, err, ipam_collect(request, &one_err), &one_err);
 	return ret;
 }

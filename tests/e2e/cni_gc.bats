@@ -64,6 +64,17 @@ subnets_there()
 	expect_same 'the host has none' '' "$(subnets_there)"
 }
 
+@test "GC removes endpoints, whatever is wrong with ipam, and tells it" {
+	local config ipam
+	config=$(cni_config "$BUILT_IN")
+	for ipam in '{"subnet": "10.0.0.0/8"}' 7; do
+		expect_cni 'attached' ADD c1 "$config"
+		expect_cni_error "$ipam" 7 'ipam' GC c1 \
+			"$(jq -c --argjson ipam "$ipam" '. + {ipam: $ipam, "cni.dev/valid-attachments": []}' <<<"$config")"
+		expect_same "$ipam: nothing stays" '' "$(attached)"
+	done
+}
+
 @test "GC removes what a kill left" {
 	local config
 	config=$(cni_config "$BUILT_IN")
