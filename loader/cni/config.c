@@ -359,22 +359,6 @@ static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, stru
 	return 0;
 }
 
-static bool spec_equal(const struct publish_spec *a, const struct publish_spec *b)
-{
-	return addr_equal(&a->host, &b->host) && a->host_port == b->host_port &&
-	       a->port == b->port && a->count == b->count && a->protocol == b->protocol;
-}
-
-/* A mapping may stand there twice, for all that it says the same. */
-static int port_add(struct cni_config *config, const struct field *mapping,
-		    const struct publish_spec *spec, struct error *err)
-{
-	for (size_t i = 0; i < config->ports.count; i++)
-		if (spec_equal(&config->ports.specs[i], spec))
-			return 0;
-	return publish_list_add(&config->ports, spec, err) ? blame(mapping, err) : 0;
-}
-
 static int mapping_parse(struct cni_config *config, const struct field *mapping, struct error *err)
 {
 	struct publish_spec spec = { .count = 1 };
@@ -390,7 +374,7 @@ static int mapping_parse(struct cni_config *config, const struct field *mapping,
 		return ret; /* none of the host's is asked for */
 	if (!spec.port)
 		return field_error(mapping, err, "containerPort is missing");
-	return port_add(config, mapping, &spec, err);
+	return publish_list_merge(&config->ports, &spec, err) ? blame(mapping, err) : 0;
 }
 
 static int config_parse_ports(struct cni_config *config, const struct field *runtime,

@@ -273,7 +273,7 @@ static int protocols_add(const struct field *mapping, struct publish_spec spec,
 		if (protocol_take(names, len, &spec.protocol))
 			return field_error(mapping, err, "'%s' is none of tcp, udp and sctp",
 					   names);
-		ret = publish_list_add(ports, &spec, err);
+		ret = publish_list_merge(ports, &spec, err);
 		names += len + (names[len] == ',');
 	}
 	return ret;

@@ -297,6 +297,32 @@ int publish_list_add(struct publish_list *list, const struct publish_spec *spec,
 	return 0;
 }
 
+/* Whether what @part asks for @whole asks for, too. */
+static bool spec_covers(const struct publish_spec *whole, const struct publish_spec *part)
+{
+	if (whole->protocol != part->protocol || whole->host_port > part->host_port ||
+	    part->host_port + part->count > whole->host_port + whole->count ||
+	    part->host_port - whole->host_port != part->port - whole->port)
+		return false;
+	return !whole->host.family || addr_equal(&whole->host, &part->host) ||
+	       (whole->host.family == part->host.family && publish_is_any(&whole->host));
+}
+
+int publish_list_merge(struct publish_list *list, const struct publish_spec *spec,
+		       struct error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (spec_covers(&list->specs[i], spec))
+			return 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (!spec_covers(spec, &list->specs[i]))
+			list->specs[kept++] = list->specs[i];
+	list->count = kept;
+	return publish_list_add(list, spec, err);
+}
+
 int publish_list_copy(const struct publish_list *list, struct publish_list *ret_list,
 		      struct error *err)
 {

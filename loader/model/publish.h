@@ -71,6 +71,14 @@ const char *publish_protocol_name(uint8_t protocol);
 int publish_list_add(struct publish_list *list, const struct publish_spec *spec, struct error *err);
 
 /**
+ * publish_list_merge() - the same for what a program asks for, which may say a thing twice: of two
+ * ranges of which one has all ports and addresses of the other, leading to the same, that one
+ * counts.
+ */
+int publish_list_merge(struct publish_list *list, const struct publish_spec *spec,
+		       struct error *err);
+
+/**
  * publish_list_compress() - from single ports, in whatever order, make the fewest ranges that say
  * the same, in order of protocol, port and address.
  * @list: its addresses have a family each

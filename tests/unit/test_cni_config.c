@@ -171,13 +171,14 @@ static void test_ports_as_containerd_and_podman_write_them(void **state)
 	parse("\"runtimeConfig\":{\"portMappings\":["
 	      "{\"HostPort\":8080,\"ContainerPort\":80,\"Protocol\":\"TCP\",\"HostIP\":\"\"},"
 	      "{\"hostPort\":8080,\"containerPort\":80},"
+	      "{\"hostPort\":8080,\"containerPort\":80,\"hostIP\":\"0.0.0.0\"},"
 	      "{\"hostPort\":53,\"containerPort\":5353,\"protocol\":\"udp\",\"hostIP\":\"::1\"},"
 	      "{\"hostPort\":9,\"containerPort\":9.0,\"protocol\":\"sctp\",\"hostIP\":\"0.0.0."
 	      "0\"},"
 	      "{\"hostPort\":0,\"containerPort\":80}]}",
 	      &parsed);
 	ports = &parsed.config.ports;
-	assert_int_equal(ports->count, 3); /* one stood there twice, and one asks for nothing */
+	assert_int_equal(ports->count, 3); /* one stood there thrice, and one asks for nothing */
 	assert_string_equal(publish_format(&ports->specs[0]).text, "8080:80");
 	assert_string_equal(publish_format(&ports->specs[1]).text, "[::1]:53:5353/udp");
 	assert_string_equal(publish_format(&ports->specs[2]).text, "0.0.0.0:9:9/sctp");

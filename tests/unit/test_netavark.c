@@ -17,6 +17,9 @@
 	"{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":\"eth0\"}"
 #define WITH_PORT(keys) SETUP ",\"port_mappings\":[{" keys "}]}"
 
+/* What is wrong is found to be the namespace: all else is looked at before. */
+#define NO_NAMESPACE "no network namespace"
+
 /* struct call - the program, as netavark starts it. */
 struct call {
 	const char *verb, *input;
@@ -106,6 +109,12 @@ static void test_refused_setups(void **state)
 		  "sctp keeps its ports" },
 		{ WITH_PORT("\"host_port\":1,\"container_port\":1,\"host_ip\":\"224.0.0.1\""),
 		  "224.0.0.1 is no single host's address" },
+		{ WITH_PORT("\"host_port\":1,\"container_port\":1,\"protocol\":\"tcp,tcp\"},"
+			    "{\"host_port\":1,\"container_port\":1"),
+		  NO_NAMESPACE },
+		{ WITH_PORT("\"host_port\":1,\"container_port\":1},{\"host_port\":1,"
+			    "\"container_port\":2"),
+		  "overlap" },
 	};
 
 	(void)state;

@@ -269,6 +269,49 @@ static void test_compress_of_nothing(void **state)
 	assert_int_equal(list.count, 0);
 }
 
+/* What each of @texts asks for, one after the other, makes the ranges @expected; NULL: refused. */
+static void check_merged(const char *const *texts, const char *expected)
+{
+	_cleanup_publish_list_ struct publish_list list = { 0 };
+	char merged[256] = "";
+	int ret = 0;
+
+	for (; !ret && *texts; texts++) {
+		struct publish_spec spec = spec_of(*texts);
+
+		ret = publish_list_merge(&list, &spec, NULL);
+	}
+	for (size_t i = 0; i < list.count; i++)
+		(void)snprintf(merged + strlen(merged), sizeof(merged) - strlen(merged), "%s%s",
+			       i ? " " : "", publish_format(&list.specs[i]).text);
+	assert_int_equal(ret, expected ? 0 : -EINVAL);
+	if (expected)
+		assert_string_equal(merged, expected);
+}
+
+static void test_merged_lists_keep_what_says_more(void **state)
+{
+	static const struct {
+		const char *texts[5], *expected;
+	} cases[] = {
+		{ { "8080:80", "8080:80" }, "8080:80" },
+		{ { "0.0.0.0:8080:80", "8080:80" }, "8080:80" },
+		{ { "0.0.0.0:8080:80", "1:1", "[::]:8080:80", "8080:80" }, "1:1 8080:80" },
+		{ { "8080:80", "192.0.2.1:8080:80", "[::1]:8080:80" }, "8080:80" },
+		{ { "0.0.0.0:8080:80", "[::]:8080:80" }, "0.0.0.0:8080:80 [::]:8080:80" },
+		{ { "192.0.2.1:8080:80", "0.0.0.0:8080:80" }, "0.0.0.0:8080:80" },
+		{ { "8080-8089:80-89", "8082:82" }, "8080-8089:80-89" },
+		{ { "8080:80", "8080:80/udp" }, "8080:80 8080:80/udp" },
+		{ { "8080:80", "192.0.2.1:8080:81" }, NULL },
+		{ { "8080-8089:80-89", "8082:80" }, NULL },
+		{ { "8080-8089:80-89", "8085-8094:85-94" }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_merged(cases[i].texts, cases[i].expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_list_refuses_what_overlaps),
 		cmocka_unit_test(test_compress),
 		cmocka_unit_test(test_compress_of_nothing),
+		cmocka_unit_test(test_merged_lists_keep_what_says_more),
 	};
 
 	return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
