@@ -105,10 +105,10 @@ static int subnets_parse(const struct field *field, struct netavark_network *net
 
 static int mtu_take(struct nk_network *network, const char *text, struct error *err)
 {
-	char *end;
-	unsigned long mtu = strtoul(text, &end, 10);
+	bool is_number = *text && strspn(text, "0123456789") == strlen(text);
+	unsigned long mtu = is_number ? strtoul(text, NULL, 10) : 0;
 
-	if (*end || mtu > MTU_MAX)
+	if (!is_number || mtu > MTU_MAX)
 		return error_set(err, EINVAL, "option mtu: '%s' is no MTU", text);
 	network->mtu = (uint32_t)mtu;
 	return mtu ? mtu_check(network->mtu, network_has_family(network, AF_INET6), err) : 0;
@@ -183,10 +183,36 @@ static int options_parse(const struct field *field, struct netavark_network *net
 	return ret;
 }
 
+/* What the network is asked to be, and can't. */
+static int network_check_supported(const struct field *field, struct error *err)
+{
+	const char *driver = NULL;
+	bool internal = false;
+	struct field ipam, routes;
+	int ret = field_get_bool(field, "internal", &internal, err);
+
+	if (!ret && internal)
+		return error_set(err, EOPNOTSUPP, "an internal network isn't supported");
+	if (!ret)
+		ret = field_get(field, "routes", JSON_ARRAY, &routes, err);
+	if (!ret && field_count(&routes))
+		return field_error(&routes, err,
+				   "a container's next hop is the host: add them to its routes");
+	if (!ret)
+		ret = field_get(field, "ipam_options", JSON_OBJECT, &ipam, err);
+	if (!ret)
+		ret = field_get_text(&ipam, "driver", &driver, err);
+	if (!ret && driver && *driver && strcmp(driver, "host-local") != 0)
+		return field_error(&ipam, err,
+				   "the driver '%s' isn't supported: a container gets its "
+				   "addresses from podman's own, host-local",
+				   driver);
+	return ret;
+}
+
 static int network_parse(const struct field *field, struct netavark_network *ret_network,
 			 struct error *err)
 {
-	bool internal = false;
 	int ret;
 
 	*ret_network = (struct netavark_network){ 0 };
@@ -194,9 +220,7 @@ static int network_parse(const struct field *field, struct netavark_network *ret
 	if (!ret && !ret_network->name)
 		return field_error(field, err, "name is missing");
 	if (!ret)
-		ret = field_get_bool(field, "internal", &internal, err);
-	if (!ret && internal)
-		return error_set(err, EOPNOTSUPP, "an internal network isn't supported");
+		ret = network_check_supported(field, err);
 	if (!ret)
 		ret = subnets_parse(field, ret_network, err);
 	return ret ? ret : options_parse(field, ret_network, err);
@@ -216,6 +240,20 @@ static void gateways_fill(json_t *document, const struct nk_network *network)
 	}
 }
 
+/* Whether containers of podman can be in it: their ids have 64 digits, their interfaces any name.
+ */
+static int network_name_fits(const char *name, struct error *err)
+{
+	struct identity identity;
+	char id[64 + 1] = "", ifname[IF_NAMESIZE] = "";
+
+	memset(id, '0', sizeof(id) - 1);
+	memset(ifname, 'e', sizeof(ifname) - 1);
+	if (!identity_init(&identity, name, id, ifname, err))
+		return 0;
+	return error_prefix(err, "name");
+}
+
 /* Names of containers are nobody's business here: podman's resolver listens on its own bridges. */
 static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 {
@@ -225,7 +263,7 @@ static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 	int ret = network_parse(&field, &network, err);
 
 	if (!ret)
-		ret = identity_names_check(network.name, "any", err);
+		ret = network_name_fits(network.name, err);
 	if (!ret)
 		ret = field_get(&field, "ipam_options", JSON_OBJECT, &ipam, err);
 	if (ret)
@@ -377,6 +415,19 @@ static int identity_parse(const struct field *document, struct identity *ret_ide
 			     err);
 }
 
+/* Of one container alone: podman run --network NAME:OPTION=VALUE. */
+static int container_options_check(const struct field *network_options, struct error *err)
+{
+	struct field options;
+	int ret = field_get(network_options, "options", JSON_OBJECT, &options, err);
+	void *first = ret ? NULL : json_object_iter((json_t *)options.value);
+
+	if (first)
+		return field_error(&options, err, "'%s': there are none of a single container",
+				   json_object_iter_key(first));
+	return ret;
+}
+
 static int request_parse(const struct field *document, struct netavark_network *network,
 			 struct attach_request *request, struct error *err)
 {
@@ -389,6 +440,8 @@ static int request_parse(const struct field *document, struct netavark_network *
 		ret = network_parse(&network_field, network, err);
 	if (!ret)
 		ret = field_get(document, "network_options", JSON_OBJECT, &options, err);
+	if (!ret)
+		ret = container_options_check(&options, err);
 	if (!ret)
 		ret = addresses_parse(&options, request, err);
 	if (!ret)

@@ -71,8 +71,9 @@ create() { expect_plugin 'a network is created' "$NETWORK" create; network=$answ
 	expect_same 'name, id and driver stay' 'web 2f259bab93aa nkctl' \
 		"$(answered '.name + " " + .id + " " + .driver')"
 	expect_plugin 'options' "$(jq -c '. + {options: {mtu: "1400", mode: "l2", device: "veth",
-		masquerade: "off"}, ipam_options: {driver: "none"}}' <<<"$NETWORK")" create
-	expect_same 'the driver of addresses stays' none "$(answered .ipam_options.driver)"
+		masquerade: "off"}, ipam_options: {driver: "host-local", x: "y"}}' <<<"$NETWORK")" create
+	expect_same 'options of the driver of addresses stay' 'host-local y' \
+		"$(answered '.ipam_options.driver + " " + .ipam_options.x')"
 }
 
 @test "create refuses what can't be" {
@@ -96,6 +97,11 @@ create() { expect_plugin 'a network is created' "$NETWORK" create; network=$answ
 		.options = {device: "tap"}|tap
 		.options = {masquerade: "yes"}|yes
 		.options = {vlan: "7"}|vlan
+		.options = {mtu: " 1400"}|mtu
+		.routes = [{destination: "198.51.100.0/24", gateway: "10.98.0.7", metric: 50}]|routes
+		.ipam_options = {driver: "dhcp"}|dhcp
+		.ipam_options = {driver: "none"}|none
+		.name = "n" * 169|name: .*more than
 	CHANGES
 }
 

@@ -17,6 +17,11 @@
 	"{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{\"interface_name\":\"eth0\"}"
 #define WITH_PORT(keys) SETUP ",\"port_mappings\":[{" keys "}]}"
 
+/* With a container's id of 64 digits and an interface's name of 15 there is room for 168. */
+#define NAME_42  "abcdefghijklmnopqrstuvwxyzabcdefghijklmnop"
+#define NAME_168 NAME_42 NAME_42 NAME_42 NAME_42
+#define NAME_169 NAME_168 "x"
+
 /* What is wrong is found to be the namespace: all else is looked at before. */
 #define NO_NAMESPACE "no network namespace"
 
@@ -85,6 +90,19 @@ static void test_refused_networks(void **state)
 		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"mtu\":1400}}",
 		  "options.mtu: must" },
 		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"x\":\"1\"}}", "option 'x'" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"mtu\":\"\"}}", "'' is no MTU" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"options\":{\"mtu\":\" 1400\"}}",
+		  "' 1400' is no MTU" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"routes\":[{\"destination\":"
+		  "\"198.51.100.0/24\",\"gateway\":\"10.89.0.7\"}]}",
+		  "routes: a container's next hop is the host" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"ipam_options\":{\"driver\":\"dhcp\"}}",
+		  "ipam_options: the driver 'dhcp'" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"ipam_options\":{\"driver\":\"none\"}}",
+		  "ipam_options: the driver 'none'" },
+		{ "{\"name\":\"lab\"," SUBNETS ",\"ipam_options\":{\"driver\":7}}",
+		  "ipam_options.driver: must be a string" },
+		{ "{\"name\":\"" NAME_169 "\"," SUBNETS "}", "name: " },
 	};
 
 	(void)state;
@@ -140,6 +158,34 @@ static void test_refused_mac_addresses(void **state)
 	}
 }
 
+static void test_refused_setups_of_a_network_that_cannot_be(void **state)
+{
+	(void)state;
+	check_refused("setup",
+		      "{\"container_id\":\"c1\",\"network\":{\"name\":\"lab\"," SUBNETS
+		      ",\"routes\":[{}]},\"network_options\":{\"interface_name\":\"eth0\"}}",
+		      "network.routes: ");
+	check_refused("setup",
+		      "{\"container_id\":\"c1\"," NETWORK ",\"network_options\":{"
+		      "\"interface_name\":\"eth0\",\"options\":{\"vrf\":\"x\"}}}",
+		      "network_options.options: 'vrf'");
+	check_refused("setup",
+		      "{\"container_id\":\"c1\",\"network\":{\"name\":\"lab\"," SUBNETS
+		      ",\"routes\":[],\"ipam_options\":{\"driver\":\"host-local\"}},"
+		      "\"network_options\":{\"interface_name\":\"eth0\",\"options\":{}}}",
+		      NO_NAMESPACE);
+}
+
+static void test_create_takes_the_longest_name(void **state)
+{
+	struct call call = { .verb = "create", .input = "{\"name\":\"" NAME_168 "\"," SUBNETS "}" };
+	json_t *answer = answer_of(&call);
+
+	(void)state;
+	assert_int_equal(call.status, EXIT_SUCCESS);
+	json_decref(answer);
+}
+
 static void test_create_fills_in(void **state)
 {
 	struct call call = { .verb = "create", .input = "{\"name\":\"lab\"," SUBNETS "}" };
@@ -158,6 +204,8 @@ int main(void)
 		cmocka_unit_test(test_refused_networks),
 		cmocka_unit_test(test_refused_setups),
 		cmocka_unit_test(test_refused_mac_addresses),
+		cmocka_unit_test(test_refused_setups_of_a_network_that_cannot_be),
+		cmocka_unit_test(test_create_takes_the_longest_name),
 		cmocka_unit_test(test_create_fills_in),
 	};
 
