@@ -180,6 +180,24 @@ static int attachment_check(const struct cni_environment *environment, struct er
 	return 0;
 }
 
+/* An answer repeats it, and JSON is UTF-8 (RFC 8259, 8.1): jansson makes no string of anything
+ * else. */
+static int netns_check(const char *netns, struct error *err)
+{
+	json_t *text;
+	int ret = variable_check("CNI_NETNS", netns, err);
+
+	if (ret)
+		return ret;
+	text = json_string(netns);
+	if (!text)
+		ret = cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_NETNS is no text in UTF-8");
+	else if (!strchr(netns, '/'))
+		ret = cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_NETNS '%s' is no path", netns);
+	json_decref(text);
+	return ret;
+}
+
 static int environment_parse(struct cni_request *request, struct error *err)
 {
 	const struct cni_environment *environment = request->environment;
@@ -189,10 +207,7 @@ static int environment_parse(struct cni_request *request, struct error *err)
 	if (!ret && needs & NEEDS_ATTACHMENT)
 		ret = attachment_check(environment, err);
 	if (!ret && needs & NEEDS_NETNS)
-		ret = variable_check("CNI_NETNS", environment->netns, err);
-	if (!ret && needs & NEEDS_NETNS && !strchr(environment->netns, '/'))
-		ret = cni_error(err, CNI_INVALID_ENVIRONMENT, "CNI_NETNS '%s' is no path",
-				environment->netns);
+		ret = netns_check(environment->netns, err);
 	if (!ret && needs & NEEDS_NETNS && environment->args)
 		ret = args_parse(request, environment->args, err);
 	return ret;

@@ -91,6 +91,8 @@ static void test_refuses_bad_variables(void **state)
 		{ { "ADD", "c1", "/n", "sixteen-letters.", NULL, NULL }, "CNI_IFNAME" },
 		{ { "ADD", "c1", "", "eth0", NULL, NULL }, "CNI_NETNS" },
 		{ { "ADD", "c1", "pid:1", "eth0", NULL, NULL }, "CNI_NETNS" },
+		{ { "ADD", "c1", "/n\xff", "eth0", NULL, NULL }, "CNI_NETNS is no text in UTF-8" },
+		{ { "CHECK", "c1", "/n\xc0\x80", "eth0", NULL, NULL }, "CNI_NETNS is no text" },
 		{ { "ADD", "c1", "/n", "eth0", "X", NULL }, "CNI_ARGS" },
 		{ { "ADD", "c1", "/n", "eth0", "X=1", NULL }, "CNI_ARGS: unknown key X" },
 		{ { "ADD", "c1", "/n", "eth0", "X=1;IgnoreUnknown=0", NULL }, "CNI_ARGS" },
