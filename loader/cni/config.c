@@ -395,28 +395,44 @@ static int config_parse_ports(struct cni_config *config, const struct field *run
 
 /*
  * A runtime that was asked for a rate alone says the largest number for the burst: MaxInt32
- * (containerd, pkg/cri/server/podsandbox/sandbox_run.go) or MaxUint32. It means that it has no
- * wish.
+ * (containerd, pkg/cri/server/podsandbox/sandbox_run.go), MaxUint32, or more. It means that it has
+ * no wish.
  */
 #define BURST_WITHOUT_WISH INT32_MAX
+
+/* Larger than any integer of jansson's it may be, too: MaxUint64 is none, and comes as a fraction.
+ */
+static int burst_get(const struct field *object, const char *key, uint64_t *ret_bits,
+		     struct error *err)
+{
+	struct field field;
+
+	if (field_get_any_case(object, key, JSON_REAL, &field, NULL) || !field.value ||
+	    json_real_value(field.value) < BURST_WITHOUT_WISH)
+		return number_get(object, key, INT64_MAX, ret_bits, err);
+	*ret_bits = BURST_WITHOUT_WISH;
+	return 0;
+}
 
 static int limit_parse_keys(const struct field *object, const char *rate_key, const char *burst_key,
 			    struct bandwidth_limit *limit, struct error *err)
 {
 	uint64_t rate_bps = 0, burst_bits = 0;
-	struct field field;
+	struct field field = { 0 };
 	int ret = number_get(object, rate_key, INT64_MAX, &rate_bps, err);
 
 	if (!ret)
-		ret = number_get(object, burst_key, INT64_MAX, &burst_bits, err);
-	if (!ret)
-		ret = field_get_any_case(object, rate_bps ? rate_key : burst_key, JSON_INTEGER,
-					 &field, err);
+		ret = burst_get(object, burst_key, &burst_bits, err);
 	if (ret)
 		return ret;
 	limit->rate_bps = rate_bps;
 	limit->burst_bits = burst_bits < BURST_WITHOUT_WISH ? burst_bits : 0;
-	return bandwidth_check(limit, err) ? blame(&field, err) : 0;
+	if (!bandwidth_check(limit, err))
+		return 0;
+	/* It was a number just now. */
+	(void)field_get_any_case(object, rate_bps ? rate_key : burst_key, JSON_INTEGER, &field,
+				 NULL);
+	return blame(&field, err);
 }
 
 static int limits_parse(const struct field *object, struct bandwidth *bandwidth, struct error *err)

@@ -90,6 +90,9 @@ static void test_bandwidth(void **state)
 		"\"runtimeConfig\":{\"bandwidth\":{\"IngressRate\":1000000," /* containerd */
 		"\"IngressBurst\":2147483647,\"EgressRate\":2000000,\"EgressBurst\":0}}",
 		&(struct bandwidth){ { 1000000, 0 }, { 2000000, 0 } });
+	check_bandwidth("\"egressRate\":1000,\"egressBurst\":18446744073709551615,"
+			"\"ingressBurst\":18446744073709551615",
+			&(struct bandwidth){ .egress = { 1000, 0 } });
 	check_bandwidth("", &(struct bandwidth){ 0 });
 }
 
