@@ -95,7 +95,7 @@ static int pair_create(struct attach *attach, struct error *err)
 	if (ret == -EEXIST)
 		return error_set(err, EEXIST,
 				 "the container has an interface %s already: choose another name "
-				 "with --ifname",
+				 "with --ifname or CNI_IFNAME",
 				 ifname);
 	if (ret == -EOPNOTSUPP)
 		return error_set(err, ret, "this kernel has no %s devices: see `nkctl doctor`",
