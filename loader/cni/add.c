@@ -225,7 +225,7 @@ static int endpoint_add(struct add *add, json_t **ret_answer, struct error *err)
 		return ret;
 	ret = answer_make(add, &attached, ret_answer, err);
 	if (ret)
-		(void)attachment_remove(&add->attach.identity, NULL); /* @ret tells more */
+		(void)attachment_remove(&add->attach.identity, NULL, NULL); /* @ret tells more */
 	endpoint_free(&attached.endpoint);
 	return ret;
 }

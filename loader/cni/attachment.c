@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "core/cleanup.h"
+#include "core/netns.h"
 #include "nl/link.h"
 #include "ops/collect.h"
 #include "ops/endpoint.h"
@@ -45,10 +47,37 @@ static int device_remove(struct node *node, const struct identity *identity, str
 }
 
 /*
+ * A device that has the name, but neither our group nor an endpoint's alias. It may be somebody's
+ * own, or one of ours that was changed: that its other end is in the container tells.
+ */
+static int changed_device_look(struct node *node, const struct identity *identity,
+			       const char *netns, struct error *err)
+{
+	_cleanup_close_ int netns_fd = -1;
+	char name[IF_NAMESIZE];
+	struct identity other;
+	struct link_info link;
+	int netnsid;
+
+	identity_device_name(identity, name);
+	if (!netns || !*netns || netns_open(netns, &netns_fd, NULL) ||
+	    link_get_by_name(node->nl, name, &link, NULL) ||
+	    netns_id(node->nl, netns_fd, &netnsid, NULL) || netnsid < 0 ||
+	    netnsid != link.peer_netnsid)
+		return 0;
+	if (link.group == NK_LINK_GROUP && !identity_from_alias(link.alias, &other))
+		return 0; /* another endpoint of the same hash */
+	return error_set(err, EEXIST,
+			 "the other end of %s is in the container, and its group or alias was "
+			 "changed, so that it isn't known as nkctl's: delete it",
+			 name);
+}
+
+/*
  * The identity alone tells what to remove: the namespace may be gone, or be another container's by
  * now. Where another device has the name, ours isn't there.
  */
-int attachment_remove(const struct identity *identity, struct error *err)
+int attachment_remove(const struct identity *identity, const char *netns, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	int ret = node_open_loaded(&node, PINS_SHARED, err);
@@ -57,7 +86,9 @@ int attachment_remove(const struct identity *identity, struct error *err)
 		ret = device_remove(&node, identity, err);
 	else if (!ret)
 		ret = endpoint_detach(&node, identity, false, err);
-	return ret == -ENODEV || ret == -EEXIST ? 0 : ret;
+	if (ret == -EEXIST)
+		ret = changed_device_look(&node, identity, netns, err);
+	return ret == -ENODEV ? 0 : ret;
 }
 
 int attachment_check_absent(const struct identity *identity, struct error *err)

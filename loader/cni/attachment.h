@@ -18,10 +18,12 @@ int attachment_make(const struct attach_request *request, struct attach_result *
 
 /**
  * attachment_remove() - detach, whatever is left of it.
+ * @netns: the container's namespace, as it was told; NULL, empty: it wasn't
  *
- * Return: 0, also where nothing is.
+ * Return: 0, also where nothing is; -EEXIST where @netns has an interface of it that isn't known as
+ * ours any more.
  */
-int attachment_remove(const struct identity *identity, struct error *err);
+int attachment_remove(const struct identity *identity, const char *netns, struct error *err);
 
 /**
  * attachment_check_absent() - whether it could be made. Needs no datapath, and holds no lock.

@@ -12,7 +12,7 @@
 int cni_del(const struct cni_request *request, struct error *err)
 {
 	const char *ipam_type;
-	int ret = attachment_remove(&request->identity, err);
+	int ret = attachment_remove(&request->identity, request->environment->netns, err);
 
 	if (!ret)
 		ret = cni_config_parse_ipam(request, &ipam_type, err);

@@ -499,12 +499,12 @@ static int setup_run(const struct field *document, const char *ns, json_t **ret_
 	return ret;
 }
 
-static int teardown_run(const struct field *document, struct error *err)
+static int teardown_run(const struct field *document, const char *ns, struct error *err)
 {
 	struct identity identity;
 	int ret = identity_parse(document, &identity, err);
 
-	return ret ? ret : attachment_remove(&identity, err);
+	return ret ? ret : attachment_remove(&identity, ns, err);
 }
 
 /* The verbs ------------------------------------------------------------------------------------ */
@@ -550,7 +550,7 @@ static int document_run(enum verb verb, json_t *document, const char *ns, json_t
 	case VERB_SETUP:
 		return setup_run(&field, ns, ret_answer, err);
 	default:
-		return teardown_run(&field, err);
+		return teardown_run(&field, ns, err);
 	}
 }
 
@@ -565,7 +565,7 @@ static int document_answer(enum verb verb, json_t *document, const char *ns, str
 		return ret;
 	ret = answer_print(answer, err);
 	if (ret && verb == VERB_SETUP)
-		(void)teardown_run(&field, NULL); /* @ret tells more */
+		(void)teardown_run(&field, ns, NULL); /* @ret tells more */
 	return ret;
 }
 

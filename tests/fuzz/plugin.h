@@ -27,7 +27,7 @@ int __wrap_cni_input_read(int fd, size_t max, char **ret_input, size_t *ret_len,
 int __wrap_answer_print(json_t *answer, struct error *err);
 int __wrap_attachment_make(const struct attach_request *request, struct attach_result *ret_result,
 			   struct error *err);
-int __wrap_attachment_remove(const struct identity *identity, struct error *err);
+int __wrap_attachment_remove(const struct identity *identity, const char *netns, struct error *err);
 
 int __wrap_cni_input_read(int fd, size_t max, char **ret_input, size_t *ret_len, struct error *err)
 {
@@ -109,8 +109,9 @@ int __wrap_attachment_make(const struct attach_request *request, struct attach_r
 	return publish_list_copy(&request->ports, &endpoint->published, err);
 }
 
-int __wrap_attachment_remove(const struct identity *identity, struct error *err)
+int __wrap_attachment_remove(const struct identity *identity, const char *netns, struct error *err)
 {
+	(void)netns;
 	(void)err;
 	fuzz_assert(*identity->id && *identity->network && *identity->ifname);
 	return 0;
