@@ -28,6 +28,7 @@
 #include "core/cleanup.h"
 #include "core/netns.h"
 #include "ops/attach.h"
+#include "ops/node.h"
 
 /**
  * struct add - an ADD under way.
@@ -58,6 +59,39 @@ int cni_netns_open(const struct cni_request *request, int *ret_fd, struct error 
 
 /* What is asked of the attach ------------------------------------------------------------------ */
 
+static bool host_has_ipv6(void)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+
+	return !node_open_unloaded(&node, NULL) && node_has_ipv6(&node);
+}
+
+/* As far as it is known: what a delegated plugin gives is known when it has answered. */
+static bool container_gets_family(const struct add *add, uint8_t family)
+{
+	const struct attach_request *attach = &add->attach;
+
+	for (size_t i = 0; i < attach->address_count; i++)
+		if (attach->addresses[i].addr.family == family)
+			return true;
+	return attach->auto_addresses && network_has_family(attach->network, family) &&
+	       (family == AF_INET || host_has_ipv6());
+}
+
+/*
+ * "If a HostIP is given, only process the entry if host and container address families match", as
+ * portmap has it (portmap_iptables.go); but a port that nothing else leads to it is refused.
+ */
+static void ports_take(struct add *add)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; add->config.ports.count && i < ARRAY_SIZE(families); i++)
+		if (!container_gets_family(add, families[i]))
+			publish_list_without_family(&add->config.ports, families[i]);
+	add->attach.ports = add->config.ports;
+}
+
 static void request_take_config(struct add *add)
 {
 	const struct cni_config *config = &add->config;
@@ -78,6 +112,8 @@ static void request_take_config(struct add *add)
 	};
 	memcpy(attach->addresses, config->addresses, sizeof(attach->addresses));
 	memcpy(attach->mac, config->mac, sizeof(attach->mac));
+	if (!config->ipam_type)
+		ports_take(add);
 }
 
 /* The gateway that the plugin told beside an address of the family; family 0: none. */
@@ -158,6 +194,7 @@ static int request_take_ipam(struct add *add, struct error *err)
 		attach->addresses[i] = ipam->ips[i].address;
 	attach->address_count = ipam->ip_count;
 	attach->auto_addresses = false;
+	ports_take(add);
 	attach->limits = NULL;
 	attach->routes = &add->routes;
 	routes_take_ipam(add);

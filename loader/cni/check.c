@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "cni/code.h"
 #include "cni/config.h"
@@ -157,6 +158,24 @@ static void host_end_take(const struct expected *expected, struct endpoint_expec
 	}
 }
 
+static bool expected_has_family(const struct expected *expected, uint8_t family)
+{
+	for (size_t i = 0; i < expected->address_count; i++)
+		if (expected->addresses[i].addr.family == family)
+			return true;
+	return false;
+}
+
+/* As ADD does. */
+static void ports_take(const struct expected *expected, struct publish_list *ports)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (!expected_has_family(expected, families[i]))
+			publish_list_without_family(ports, families[i]);
+}
+
 static int endpoint_compare(const struct cni_request *request, const struct cni_config *config,
 			    const struct expected *expected, struct error *err)
 {
@@ -198,6 +217,8 @@ int cni_check(const struct cni_request *request, struct error *err)
 
 	if (!ret)
 		ret = expected_parse(request, &config, &expected, err);
+	if (!ret)
+		ports_take(&expected, &config.ports);
 	if (!ret)
 		ret = endpoint_compare(request, &config, &expected, err);
 	if (!ret && config.ipam_type)

@@ -297,12 +297,18 @@ int publish_list_add(struct publish_list *list, const struct publish_spec *spec,
 	return 0;
 }
 
+/* Whether all ports of @part are of @whole, and lead to the same. */
+static bool spec_covers_ports(const struct publish_spec *whole, const struct publish_spec *part)
+{
+	return whole->protocol == part->protocol && whole->host_port <= part->host_port &&
+	       part->host_port + part->count <= whole->host_port + whole->count &&
+	       part->host_port - whole->host_port == part->port - whole->port;
+}
+
 /* Whether what @part asks for @whole asks for, too. */
 static bool spec_covers(const struct publish_spec *whole, const struct publish_spec *part)
 {
-	if (whole->protocol != part->protocol || whole->host_port > part->host_port ||
-	    part->host_port + part->count > whole->host_port + whole->count ||
-	    part->host_port - whole->host_port != part->port - whole->port)
+	if (!spec_covers_ports(whole, part))
 		return false;
 	return !whole->host.family || addr_equal(&whole->host, &part->host) ||
 	       (whole->host.family == part->host.family && publish_is_any(&whole->host));
@@ -321,6 +327,27 @@ int publish_list_merge(struct publish_list *list, const struct publish_spec *spe
 			list->specs[kept++] = list->specs[i];
 	list->count = kept;
 	return publish_list_add(list, spec, err);
+}
+
+static bool list_serves_otherwise(const struct publish_list *list, const struct publish_spec *spec)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->specs[i].host.family != spec->host.family &&
+		    spec_covers_ports(&list->specs[i], spec))
+			return true;
+	return false;
+}
+
+void publish_list_without_family(struct publish_list *list, uint8_t family)
+{
+	size_t kept = 0;
+
+	/* All of the other family is kept, and so is found, before or behind. */
+	for (size_t i = 0; i < list->count; i++)
+		if (list->specs[i].host.family != family ||
+		    !list_serves_otherwise(list, &list->specs[i]))
+			list->specs[kept++] = list->specs[i];
+	list->count = kept;
 }
 
 int publish_list_copy(const struct publish_list *list, struct publish_list *ret_list,

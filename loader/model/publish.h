@@ -79,6 +79,12 @@ int publish_list_merge(struct publish_list *list, const struct publish_spec *spe
 		       struct error *err);
 
 /**
+ * publish_list_without_family() - leave out what is for addresses of a family that the endpoint
+ * hasn't got, where the same ports lead to it by the other one.
+ */
+void publish_list_without_family(struct publish_list *list, uint8_t family);
+
+/**
  * publish_list_compress() - from single ports, in whatever order, make the fewest ranges that say
  * the same, in order of protocol, port and address.
  * @list: its addresses have a family each

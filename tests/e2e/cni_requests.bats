@@ -53,6 +53,24 @@ load cni
 	expect_cni 'the ports are free' ADD c2 "$config"
 }
 
+@test "a port at addresses of a family that the container hasn't got is left out, if another leads to it" {
+	local config only
+	config=$(cni_config '{"subnets": ["10.91.0.0/16"]}' | jq -c '. + {runtimeConfig: {portMappings: [
+		{hostPort: 8080, containerPort: 80, hostIP: "::"},
+		{hostPort: 8080, containerPort: 80, hostIP: "0.0.0.0"}]}}')
+	only=$(jq -c 'del(.runtimeConfig.portMappings[1])' <<<"$config")
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'the port' 8080:80 "$(shown c1 published)"
+	expect_cni 'as it was told' CHECK c1 "$(with_previous "$config")"
+	expect_cni_error 'nothing else leads to it' 7 'no IPv6 address that port \[::\]:8080:80' ADD c2 "$only"
+	expect_cni 'detached' DEL c1 "$config"
+	[[ -x $CNI_PLUGIN_DIR/static ]] || return 0
+	config=$(jq -c 'del(.subnets) + {cniVersion: "1.0.0", ipam: {type: "static", addresses: [{address: "fd00:91::7/64"}]}}' <<<"$config")
+	expect_cni 'an address of a plugin' ADD c1 "$config"
+	expect_same 'the port' 8080:80 "$(shown c1 published)"
+	expect_cni 'as it was told' CHECK c1 "$(with_previous "$config")"
+}
+
 @test "a resolver is told on" {
 	local config
 	config=$(cni_config '{"dns": {"nameservers": ["192.0.2.53"], "domain": "example.org"}}')

@@ -312,6 +312,25 @@ static void test_merged_lists_keep_what_says_more(void **state)
 		check_merged(cases[i].texts, cases[i].expected);
 }
 
+static void test_ports_without_a_family(void **state)
+{
+	static const char *const texts[] = {
+		"[::]:8080:80", "0.0.0.0:8080:80", "[::1]:1:1", "2:2", "[::]:3:3", "192.0.2.1:3:4",
+	};
+	_cleanup_publish_list_ struct publish_list list = { 0 };
+	struct publish_spec spec;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		spec = spec_of(texts[i]);
+		assert_int_equal(publish_list_add(&list, &spec, NULL), 0);
+	}
+	publish_list_without_family(&list, AF_INET6);
+	assert_int_equal(list.count, 5); /* nothing else leads to the ports of the others */
+	for (size_t i = 0; i < list.count; i++)
+		assert_string_equal(publish_format(&list.specs[i]).text, texts[i + 1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_compress),
 		cmocka_unit_test(test_compress_of_nothing),
 		cmocka_unit_test(test_merged_lists_keep_what_says_more),
+		cmocka_unit_test(test_ports_without_a_family),
 	};
 
 	return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
