@@ -33,8 +33,9 @@ static __always_inline void mac_copy(void *to, const void *from)
 
 /*
  * Destination and source at once. The alignment is that of the place in a map that they come from;
- * in the frame it is claimed, so that the copy takes two instructions instead of twelve: every
- * machine that BPF's JITs run on loads and stores unaligned words.
+ * in the frame it is claimed, so that the copy takes two instructions instead of twelve: x86-64 and
+ * arm64 load and store unaligned words. Where the kernel can't (HAVE_EFFICIENT_UNALIGNED_ACCESS),
+ * its verifier refuses the program.
  */
 static __always_inline void mac_pair_copy(struct ethhdr *eth, const void *pair)
 {
