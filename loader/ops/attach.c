@@ -356,7 +356,7 @@ static void carrier_await(struct attach *attach)
 {
 	struct endpoint_setup setup = attach_setup(attach);
 
-	(void)host_link_await(&setup, &attach->result.endpoint.link, NULL);
+	(void)links_await(&setup, &attach->result.endpoint.link, NULL);
 	log_step("carrier_await");
 }
 

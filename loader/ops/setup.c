@@ -124,20 +124,30 @@ int host_setup(const struct endpoint_setup *setup, struct error *err)
 	return ret;
 }
 
-/* A device sends some time after it got its carrier: linkwatch_do_dev(), net/core/link_watch.c. */
-int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_link,
-		    struct error *err)
+/*
+ * A device sends some time after it got its carrier: linkwatch_do_dev(), net/core/link_watch.c.
+ * Asked for it alone, the kernel sees to that now (rtnl_getlink(), from 6.8 on).
+ */
+static int link_await(struct nlsock *nl, int ifindex, struct link_info *ret_link, struct error *err)
 {
-	struct link_info link;
-	int ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
+	int ret = link_get_by_index(nl, ifindex, ret_link, err);
 
-	for (int waited_us = 0; !ret && !(link.flags & IFF_RUNNING) && waited_us < AWAIT_US;) {
+	for (int waited_us = 0; !ret && !(ret_link->flags & IFF_RUNNING) && waited_us < AWAIT_US;) {
 		waited_us += pause_before_look(waited_us, LOOK_US, LOOK_MAX_US);
-		ret = link_get_by_index(setup->host, setup->ifindex, &link, err);
+		ret = link_get_by_index(nl, ifindex, ret_link, err);
 	}
-	if (!ret)
-		*ret_link = link;
 	return ret;
+}
+
+int links_await(const struct endpoint_setup *setup, struct link_info *ret_link, struct error *err)
+{
+	struct link_info primary, peer;
+	int ret = link_await(setup->host, setup->ifindex, &primary, err);
+
+	if (ret)
+		return ret;
+	*ret_link = primary;
+	return link_await(setup->container, setup->peer_ifindex, &peer, err);
 }
 
 static int container_enable_ipv6(void *data, struct error *err)

@@ -76,10 +76,9 @@ int container_setup(const struct endpoint_setup *setup, struct endpoint_routes *
 		    struct error *err);
 
 /**
- * host_link_await() - wait, but not for ever, until both ends can send.
+ * links_await() - wait, but not for ever, until both ends can send, and say so.
  * @ret_link: the primary
  */
-int host_link_await(const struct endpoint_setup *setup, struct link_info *ret_link,
-		    struct error *err);
+int links_await(const struct endpoint_setup *setup, struct link_info *ret_link, struct error *err);
 
 #endif

@@ -77,6 +77,18 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	expect_same "ip_forward" 0 "$(sysctl_of ipv4/ip_forward)"
 }
 
+# A device that is asked for alone has its state looked after by that; a list tells what it was.
+@test "both ends say that they are up when the attach has ended" {
+	local round
+	ip netns add c1
+	for round in {1..20}; do
+		attach c1
+		expect_match "round $round: the container's" '^eth0@[^ ]* +UP ' "$(ip -n c1 -br link show type "$E2E_DEVICE")"
+		expect_match "the host's" '^nk[^ ]* +UP ' "$(ip -br link show group 28267)"
+		nkctl detach --ns c1
+	done
+}
+
 # bats test_tags=core
 @test "MAC addresses: those of the mode" {
 	containers c1
