@@ -15,7 +15,6 @@
 #include "nl/observe.h"
 #include "ops/attach.h"
 #include "ops/collect.h"
-#include "ops/network.h"
 #include "ops/node.h"
 
 struct valid {
@@ -68,7 +67,6 @@ static int endpoints_collect(const char *network, const struct valid *valid, str
 	error_keep(&ret, err, invalid_detach(&node, network, valid, &one_err), &one_err);
 	error_keep(&ret, err, collect_unfinished(&node, &one_err), &one_err);
 	error_keep(&ret, err, collect_claims(&node, &dead, &one_err), &one_err);
-	error_keep(&ret, err, subnets_collect(&node, &one_err), &one_err);
 	return ret;
 }
 

@@ -291,11 +291,11 @@ static int attach_commit(struct attach *attach, struct error *err)
  */
 static void attach_undo(struct attach *attach)
 {
-	claims_undo(attach);
 	if (attach->ifindex)
 		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
 	else
 		(void)remains_remove(attach, NULL);
+	claims_undo(attach);
 }
 
 /*

@@ -165,15 +165,6 @@ static int subnets_collect_locked(struct node *node, const struct nk_network *ke
 	return ret;
 }
 
-int subnets_collect(struct node *node, struct error *err)
-{
-	const struct nk_network none = { 0 };
-	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
-
-	return ret ? ret : subnets_collect_locked(node, &none, err);
-}
-
 int network_exempt(struct node *node, const struct nk_network *network, struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;

@@ -45,17 +45,11 @@ int network_has_room(struct node *node, const struct nk_network *network,
 /**
  * network_exempt() - have endpoints reach a network's subnets with their own addresses, wherever
  * those are. To be called after an address of theirs is claimed. A subnet that wasn't known yet is
- * a sign that others may be known no more: see subnets_collect().
+ * a sign that others may have been given up: those that belong to no network and no endpoint are
+ * taken off the host (ops/gateway.c).
  *
  * Return: 0, also where it is so already; -ENOSPC where the table is full.
  */
 int network_exempt(struct node *node, const struct nk_network *network, struct error *err);
-
-/**
- * subnets_collect() - take off the host what subnets have there (ops/gateway.c) that belong to no
- * network, and to no endpoint: a runtime's configuration had them once. The next attach gives it
- * back.
- */
-int subnets_collect(struct node *node, struct error *err);
 
 #endif

@@ -114,7 +114,8 @@ bool node_has_ipv6(struct node *node)
 	struct link_info loopback;
 
 	if (node->ipv6 == NODE_IPV6_UNKNOWN)
-		node->ipv6 = !link_get_by_index(node->nl, LOOPBACK_IFINDEX, &loopback, NULL) &&
+		/* Where that isn't known it is tried: silence would be an address less. */
+		node->ipv6 = link_get_by_index(node->nl, LOOPBACK_IFINDEX, &loopback, NULL) ||
 					     loopback.has_ipv6
 				     ? NODE_IPV6_ON
 				     : NODE_IPV6_OFF;
