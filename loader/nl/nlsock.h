@@ -63,8 +63,7 @@ struct nlmsghdr *nlsock_request_init(struct nlsock_request *request, uint16_t ty
 
 /**
  * nlsock_talk() - send a request, hand each message of the answer to @parse, await the end.
- * @parse: as mnl_cb_t: MNL_CB_OK goes on, MNL_CB_STOP reads no further: what it has is enough.
- *NULL: expects none
+ * @parse: as mnl_cb_t: MNL_CB_OK goes on, MNL_CB_STOP reads no further. NULL: there is none
  *
  * Return: 0; the kernel's negative errno with its extended acknowledgement as the message, where
  * it gave one; -EAGAIN where a dump was changed while it was read (NLM_F_DUMP_INTR): start over.
