@@ -136,6 +136,11 @@ check_text()
 		echo '^ white space at the end of the line'
 		status=1
 	fi
+	# clang-format, breaking a line that a tab began, joins it to the asterisk.
+	if text_files | grep -E '\.[ch]$' | xargs grep -nE '^ \*[A-Za-z]'; then
+		echo '^ a comment without a space behind the asterisk'
+		status=1
+	fi
 	return $status
 }
 

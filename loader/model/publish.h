@@ -32,8 +32,7 @@ struct publish_spec {
 
 /**
  * struct publish_list - ports to be published.
- * @reserved: whoever asks for them has sockets of the host's own on these ports, and so has made
- *sure that no other process has
+ * @reserved: whoever asks has sockets of the host's own on them: no other process can have them
  */
 struct publish_list {
 	struct publish_spec *specs;

@@ -6,8 +6,8 @@
  *	frame -x [-s SIZE] LAYER...
  *
  * A frame is its layers from the outermost on, each NAME[:KEY=VALUE,...] with the keys of the
- *tables below. What isn't given is zero or the usual; next protocols, lengths and checksums fit
- *what follows, unless they are given.
+ * tables below. What isn't given is zero or the usual; next protocols, lengths and checksums fit
+ * what follows, unless they are given.
  *
  *	frame -n 20 eth0 ip4:src=10.88.0.9,dst=192.0.2.2 udp:dport=9 data:len=100
  *

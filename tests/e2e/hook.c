@@ -9,8 +9,8 @@
  *	hook detach HOOK DEVICE ID	take the program ID off
  *
  * HOOK is tcx/ingress, tcx/egress, netkit/primary or netkit/peer; DEVICE a name or an index;
- *VERDICT next (the following program, then the stack, decides) or drop. What the kernel refuses is
- *told by the error's symbol on standard output, with exit status 1.
+ * VERDICT next (the following program, then the stack, decides) or drop. What the kernel refuses is
+ * told by the error's symbol on standard output, with exit status 1.
  */
 #include <err.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
  * FROM and TO are names of namespaces, or "host" for this one; ADDRESS is one of TO's, or one that
  * leads to it. The sender sends what it can. Prints how many bits of frames have come in at TO's
  * devices in a second, once whatever goes at once has gone. What a socket gets may be less or more
- *in that time: TCP keeps what comes behind a loss.
+ * in that time: TCP keeps what comes behind a loss.
  *
  *   -o BITS  the sender of datagrams offers no more than that in a second: 20000000
  *   -d SIZE  of a datagram: 1400

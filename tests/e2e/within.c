@@ -5,7 +5,7 @@
  *	within NAME COMMAND [ARGUMENT]...
  *
  * What nsenter --net=/run/netns/NAME does, in a third of its time where a kernel is emulated, and
- *the end-to-end tests do it thousands of times.
+ * the end-to-end tests do it thousands of times.
  */
 #include <err.h>
 #include <fcntl.h>
