@@ -59,6 +59,15 @@ int exempt_add(struct datapath *datapath, const struct prefix *prefix, enum nk_e
 	return table_set(datapath, MAP_EXEMPT, &key, &value, BPF_ANY, err);
 }
 
+int exempt_doubt(struct datapath *datapath, const struct prefix *subnet, struct error *err)
+{
+	struct nk_exempt key = exempt_key(subnet);
+	uint32_t reasons;
+	int ret = exempt_reasons(datapath, subnet, &reasons, err);
+
+	return ret ? ret : table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err);
+}
+
 int exempt_remove(struct datapath *datapath, const struct prefix *prefix,
 		  enum nk_exempt_reason reason, struct error *err)
 {

@@ -33,6 +33,9 @@ int exempt_remove(struct datapath *datapath, const struct prefix *prefix,
  */
 bool exempt_is_network(struct datapath *datapath, const struct prefix *subnet);
 
+/* exempt_doubt() - have exempt_is_network() say no of one that is, until exempt_add() again. */
+int exempt_doubt(struct datapath *datapath, const struct prefix *subnet, struct error *err);
+
 /* struct exempt_entry - @reasons: enum nk_exempt_reason */
 struct exempt_entry {
 	struct prefix prefix;

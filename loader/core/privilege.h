@@ -9,8 +9,7 @@
 /* The capabilities that an attach takes: capabilities(7). */
 #define PRIVILEGE_CAPABILITIES 3
 
-/* privilege_missing() - the name of a capability that isn't effective. @index: of them; NULL: it is
- */
+/* privilege_missing() - the name of the @index-th of them; NULL where it is effective. */
 const char *privilege_missing(size_t index);
 
 /**

@@ -127,8 +127,8 @@ static int subnet_is_claimed(struct node *node, const struct prefix *prefix, boo
 
 /*
  * An attach claims its address, looks whether the subnet is exempt and then gives the host the
- * gateway's address. So either it is seen here, after the exemption has gone, or it finds that
- * gone, and waits for the node's lock to have it again.
+ * gateway's address. So either it is seen here, after the exemption was doubted, or it finds it
+ * doubted, and waits for the node's lock. The entry goes last: killed before, `down` knows of it.
  */
 static int subnet_collect_locked(struct node *node, const struct prefix *prefix, struct error *err)
 {
@@ -138,12 +138,14 @@ static int subnet_collect_locked(struct node *node, const struct prefix *prefix,
 
 	if (ret || claimed || network_add_subnet(&network, prefix, NULL))
 		return ret;
-	ret = exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
+	ret = exempt_doubt(&node->datapath, prefix, err);
 	if (!ret)
 		ret = subnet_is_claimed(node, prefix, &claimed, err);
 	if (!ret && claimed)
 		return exempt_add(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
-	return ret ? ret : gateways_remove(node, &network, err);
+	if (!ret)
+		ret = gateways_remove(node, &network, err);
+	return ret ? ret : exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 }
 
 static int subnets_collect_locked(struct node *node, const struct nk_network *keep,

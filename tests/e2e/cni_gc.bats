@@ -5,6 +5,7 @@
 
 load lib
 load cni
+load interrupted
 
 ## GC
 
@@ -60,6 +61,25 @@ subnets_there()
 	done
 	nkctl down
 	expect_same 'the host has none' '' "$(subnets_there)"
+}
+
+# Whatever the death has left; then a subnet that nobody has any more, for the next one.
+down_and_give_up() # INDEX
+{
+	nkctl down
+	expect_same 'the host has none' '' "$(subnets_there)"
+	expect_cni 'ADD' ADD c1 "$given_up"
+	expect_cni 'DEL' DEL c1 "$given_up"
+}
+
+@test "an ADD killed while it takes a subnet off leaves nothing that down would not" {
+	local given_up
+	given_up=$(cni_config '{"subnets": ["10.93.1.0/24", "fd00:93:1::/64"]}')
+	cni_config '{"subnets": ["10.93.2.0/24"]}' >"$BATS_TEST_TMPDIR/input"
+	down_and_give_up
+	for_each_death 6 down_and_give_up 'locks/' env CNI_COMMAND=ADD CNI_CONTAINERID=c2 CNI_IFNAME=eth0 \
+		CNI_NETNS=/run/netns/c2 CNI_PATH="$CNI_PLUGIN_DIR" \
+		sh -c "exec '$NKCTL_PROGRAM' <'$BATS_TEST_TMPDIR/input'"
 }
 
 @test "GC removes endpoints, whatever is wrong with ipam, and tells it" {
