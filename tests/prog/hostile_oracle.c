@@ -27,6 +27,12 @@
 /* Of UDP and ICMPv6 all, of TCP what tells its ports. */
 #define UPPER_LEN 8
 
+/* RFC 9293, section 3.1. */
+#define TCP_CHECKSUM_END 18
+
+/* Where in a frame the header of an upper layer begins, at the latest, that is translated. */
+#define WRITABLE_UPPER_MAX 1024
+
 /* RFC 8200, section 4.1: hop-by-hop, destination twice, routing, fragment, authentication. */
 #define CHAIN_MAX 6
 
@@ -501,6 +507,31 @@ static struct hostile_judgement masquerade_judge(const struct view *view)
 	}
 }
 
+/*
+ * Translation writes the ports of TCP and UDP, and their checksums. Who cuts those off, or hides
+ * them behind extension headers by the hundred bytes, isn't translated.
+ */
+static bool is_writable(const struct view *view)
+{
+	size_t len = view->protocol == IPPROTO_TCP ? TCP_CHECKSUM_END : UPPER_LEN;
+
+	if (!view->is_first || (view->protocol != IPPROTO_TCP && view->protocol != IPPROTO_UDP))
+		return true;
+	return view->upper <= WRITABLE_UPPER_MAX && view->upper + len <= view->packet->len;
+}
+
+static struct hostile_judgement translation_judge(const struct view *view,
+						  struct hostile_judgement judgement)
+{
+	const unsigned int translated = WAY_MASQUERADED | WAY_HAIRPIN;
+
+	if (judgement.ways & translated && !is_writable(view)) {
+		judgement.ways &= ~translated;
+		judgement.reasons |= REASON(TRUNCATED);
+	}
+	return judgement;
+}
+
 static bool is_published(const struct view *view)
 {
 	return (view->protocol == IPPROTO_TCP || view->protocol == IPPROTO_UDP) &&
@@ -516,7 +547,7 @@ static struct hostile_judgement host_judge(const struct view *view)
 	if (view->l3_len > ENDPOINT_MTU || view->hops <= 1)
 		return (struct hostile_judgement){ WAY_ERROR | (view->is_first ? 0 : WAY_STACK),
 						   REASON(NO_ANSWER) };
-	return one_way(WAY_HAIRPIN | (view->is_first ? 0 : WAY_STACK));
+	return translation_judge(view, one_way(WAY_HAIRPIN | (view->is_first ? 0 : WAY_STACK)));
 }
 
 /* Ways ------------------------------------------------------------------------------------------
@@ -565,7 +596,7 @@ static struct hostile_judgement out_judge(const struct view *view, const struct 
 		judgement.ways |= refusal.ways;
 		judgement.reasons |= refusal.reasons;
 	}
-	return judgement;
+	return translation_judge(view, judgement);
 }
 
 static struct hostile_judgement endpoint_judge(const struct view *view, enum hostile_way way)

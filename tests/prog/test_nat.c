@@ -343,6 +343,27 @@ static void test_protocol_behind_options(void **state)
 	nat_assert_no_flows();
 }
 
+/* Options of 1,024 bytes: no translated packet's ports are behind so many. */
+static void test_ports_far_behind(void **state)
+{
+	static const uint8_t options[1024] = { IPPROTO_UDP, 1024 / 8 - 1, 1, 4 };
+	struct prog_run run;
+	struct datagram datagram;
+
+	nat_begin(*state);
+	if (nat_is_ipv4()) /* it has room for 40 */
+		return;
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	run = (struct prog_run){ .ifindex = (int)nat_ifindex(PLACE_SENDER) };
+	datagram_build(&datagram, &run.packet);
+	packet_macs(&run.packet, gateway_mac, sender_mac);
+	packet_insert(&run.packet, options, sizeof(options));
+	packet_set(&run.packet, &(struct packet_field)IP6(nexthdr, IPPROTO_DSTOPTS));
+	prog_run(nat_from_ctr(), &run);
+	prog_assert_drops(&run, NK_DROP_TRUNCATED);
+	assert_int_equal(run.verdict, VERDICT_DROP);
+}
+
 static void options_check(const struct nk_ip *daddr, int verdict, unsigned int reason)
 {
 	static const uint8_t options[] = { 7, 7, 4, 0, 0, 0, 0, 0 };
@@ -706,6 +727,7 @@ static const struct nat_test tests[] = {
 	{ "masquerade: reserved addresses", test_reserved },
 	{ "masquerade: other protocols", test_protocol },
 	{ "masquerade: other protocols behind options", test_protocol_behind_options },
+	{ "masquerade: ports far behind", test_ports_far_behind },
 	{ "masquerade: IPv4 options", test_options },
 	{ "ports: one that another flow has", test_port_taken },
 	{ "ports: all that are tried are taken", test_ports_all_taken },

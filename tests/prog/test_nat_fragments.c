@@ -141,6 +141,27 @@ static void test_fragment_identifier_again(void **state)
 	nat_assert_stack(PLACE_WORLD, &later);
 }
 
+/* A first fragment has the ports of TCP, but its checksum is in the next one (RFC 1858). */
+static void test_fragment_tiny(void **state)
+{
+	struct datagram datagram, first;
+
+	nat_begin(*state);
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_TCP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	first = fragment_first(&datagram, 100);
+	first.fragment_len = 16;
+	nat_assert_dropped(PLACE_SENDER, &first, NK_DROP_TRUNCATED);
+	first.daddr = nat.other; /* as it is: nothing of it is written */
+	nat_assert_forwarded(PLACE_SENDER, PLACE_OTHER, &first, &first);
+	datagram = nat_to_published(IPPROTO_TCP);
+	first = fragment_first(&datagram, 100);
+	first.fragment_len = 16;
+	nat_assert_dropped(PLACE_WORLD, &first, NK_DROP_TRUNCATED);
+	first.fragment_len = 24;
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_OTHER, &first);
+}
+
 static const struct nat_test tests[] = {
 	{ "fragments: masqueraded", test_fragments },
 	{ "fragments: published", test_fragments_published },
@@ -148,6 +169,7 @@ static const struct nat_test tests[] = {
 	{ "fragments: hairpin, nobody masquerades", test_fragments_hairpin_plain },
 	{ "fragments: without the first", test_fragment_without_first },
 	{ "fragments: an identifier comes again", test_fragment_identifier_again },
+	{ "fragments: too small for the checksum", test_fragment_tiny },
 };
 
 int main(void)
