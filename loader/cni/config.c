@@ -156,10 +156,7 @@ static int subnets_parse(struct cni_config *config, const struct field *list, st
 	return ret;
 }
 
-/*
- * "The outer list is the number of IPs to allocate" (CONVENTIONS.md of CNI): an attach gives out
- * one of each family. A set is of one family for host-local, too (allocator/range_set.go).
- */
+/* A set is of one family for host-local, too (allocator/range_set.go). */
 static int range_set_check(const struct cni_config *config, const struct field *set, size_t before,
 			   struct error *err)
 {
@@ -171,16 +168,11 @@ static int range_set_check(const struct cni_config *config, const struct field *
 	for (size_t i = before; i < count; i++)
 		if (subnets[i].family != subnets[before].family)
 			return field_error(set, err, "the ranges of a set are of one family");
-	for (size_t i = 0; i < before; i++)
-		if (subnets[i].family == subnets[before].family)
-			return unsupported(set, family_name(subnets[i].family),
-					   "a container gets one address of a family: give its "
-					   "ranges in one set",
-					   err);
 	return 0;
 }
 
-static int range_set_parse(struct cni_config *config, const struct field *set, struct error *err)
+static int range_set_parse(struct cni_config *config, const struct field *set, size_t number,
+			   struct error *err)
 {
 	size_t before = config->network.subnet_count;
 	struct field one;
@@ -191,10 +183,15 @@ static int range_set_parse(struct cni_config *config, const struct field *set, s
 		if (!ret)
 			ret = range_parse(config, &one, err);
 	}
+	for (size_t i = before; i < config->network.subnet_count; i++)
+		config->limits[i].set = number;
 	return ret ? ret : range_set_check(config, set, before, err);
 }
 
-/* The sets that a runtime names take the place of all subnets. */
+/*
+ * The sets that a runtime names take the place of all subnets. "The outer list is the number of IPs
+ * to allocate" (CONVENTIONS.md of CNI).
+ */
 static int range_sets_parse(struct cni_config *config, const struct field *sets, struct error *err)
 {
 	struct field set;
@@ -203,7 +200,7 @@ static int range_sets_parse(struct cni_config *config, const struct field *sets,
 	for (size_t i = 0; !ret && i < field_count(sets); i++) {
 		ret = field_at(sets, i, JSON_ARRAY, &set, err);
 		if (!ret)
-			ret = range_set_parse(config, &set, err);
+			ret = range_set_parse(config, &set, i, err);
 	}
 	return ret;
 }

@@ -15,11 +15,13 @@
  * struct pool_limits - what of a subnet may be given out.
  * @first, @last: both included; of family 0: the subnet's own
  * @excluded: prefixes that are passed over
+ * @set: number of its range set: subnets of one family and set give out one address together
  */
 struct pool_limits {
 	struct addr first, last;
 	const struct prefix *excluded;
 	size_t excluded_count;
+	size_t set;
 };
 
 /* struct pool - an iteration over the addresses of a subnet; private to pool_*(). */

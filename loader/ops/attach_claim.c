@@ -157,34 +157,71 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 			 attach->request->identity.network);
 }
 
-static int address_claim_family(struct attach *attach, uint8_t family, struct error *err)
+/* Whether two subnets give out one address together: of a family, all do unless limits tell. */
+static bool subnets_share_set(const struct attach *attach, size_t a, size_t b)
+{
+	const struct nk_subnet *subnets = attach->network.subnets;
+	const struct pool_limits *limits = attach->request->limits;
+
+	return subnets[a].family == subnets[b].family &&
+	       (!limits || limits[a].set == limits[b].set);
+}
+
+/* Of each set, the first subnet stands for it. */
+static bool subnet_begins_set(const struct attach *attach, size_t subnet_index)
+{
+	for (size_t i = 0; i < subnet_index; i++)
+		if (subnets_share_set(attach, i, subnet_index))
+			return false;
+	return true;
+}
+
+static bool set_has_address(const struct attach *attach, size_t set)
+{
+	const struct nk_subnet *subnets = attach->network.subnets;
+
+	for (size_t i = 0; i < attach->claimed; i++) {
+		const struct nk_subnet *subnet =
+			network_subnet_of(&attach->network, &attach->addresses[i].addr);
+
+		if (subnet && subnets_share_set(attach, (size_t)(subnet - subnets), set))
+			return true;
+	}
+	return false;
+}
+
+static int address_claim_set(struct attach *attach, size_t set, struct error *err)
 {
 	int ret = -ENOSPC;
 
-	for (size_t i = 0; ret == -ENOSPC && i < attach->network.subnet_count; i++)
-		if (attach->network.subnets[i].family == family)
+	for (size_t i = set; ret == -ENOSPC && i < attach->network.subnet_count; i++)
+		if (subnets_share_set(attach, i, set))
 			ret = address_claim_next(attach, i, err);
 	return ret;
 }
 
 /* The dead may keep their claims until somebody needs them: an exhausted pool is that moment. */
-static int address_claim_auto(struct attach *attach, uint8_t family, struct error *err)
+static int address_claim_auto(struct attach *attach, size_t set, struct error *err)
 {
 	size_t dead;
-	int ret = address_claim_family(attach, family, err);
+	int ret = address_claim_set(attach, set, err);
 
 	if (ret != -ENOSPC)
 		return ret;
 	ret = collect_claims(attach->node, &dead, err);
-	return ret ? ret : address_claim_family(attach, family, err);
+	return ret ? ret : address_claim_set(attach, set, err);
 }
 
-static bool attach_has_family(const struct attach *attach, uint8_t family)
+/* One of each set of a family, but of those that have one already. */
+static int addresses_claim_auto(struct attach *attach, uint8_t family, struct error *err)
 {
-	for (size_t i = 0; i < attach->claimed; i++)
-		if (attach->addresses[i].addr.family == family)
-			return true;
-	return false;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < attach->network.subnet_count; i++)
+		if (attach->network.subnets[i].family == family && subnet_begins_set(attach, i) &&
+		    !set_has_address(attach, i))
+			ret = address_claim_auto(attach, i, err);
+	return ret;
 }
 
 int addresses_claim(struct attach *attach, struct error *err)
@@ -195,10 +232,9 @@ int addresses_claim(struct attach *attach, struct error *err)
 
 	for (size_t i = 0; !ret && i < request->address_count; i++)
 		ret = address_claim_given(attach, &request->addresses[i], err);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++)
-		if (attach_wants_family(attach, families[i]) &&
-		    !attach_has_family(attach, families[i]))
-			ret = address_claim_auto(attach, families[i], err);
+	for (size_t i = 0; request->auto_addresses && !ret && i < ARRAY_SIZE(families); i++)
+		if (attach_wants_family(attach, families[i]))
+			ret = addresses_claim_auto(attach, families[i], err);
 	log_step("addresses_claim");
 	return ret;
 }

@@ -38,6 +38,25 @@ load cni
 	expect_same 'nothing of the refused is left' 'pods/c1/eth0 pods/c2/eth0' "$(attached)"
 }
 
+@test "of each set of ranges there is an address, of one family, too" {
+	local config more='{ipRanges: [[{subnet: "10.91.0.0/30"}, {subnet: "10.92.0.0/24"}],
+		[{subnet: "fd00:91::/64"}], [{subnet: "10.93.0.0/24", rangeStart: "10.93.0.9"}]]}'
+	config=$(cni_config '{}' | jq -c ". + {runtimeConfig: $more}")
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'one of each set' '10.91.0.2/32 10.93.0.9/32 fd00:91::2/128' \
+		"$(answered '[.ips[].address] | join(" ")')"
+	expect_cni 'it is as told' CHECK c1 "$(with_previous "$config")"
+	expect_cni 'the second' ADD c2 "$config"
+	expect_same 'where a range is exhausted, the next of its set' \
+		'10.92.0.2/32 10.93.0.10/32 fd00:91::3/128' "$(answered '[.ips[].address] | join(" ")')"
+	for address in 10.91.0.2 10.93.0.9 fd00:91::2; do
+		expect "it reaches $address" within c2 ping -c 1 -W 2 "$address"
+	done
+	expect_cni 'detached' DEL c1 "$config"
+	expect_cni 'detached' DEL c2 "$config"
+	expect_same 'nothing is left' '' "$(attached)"
+}
+
 @test "ports are published, with the keys that containerd sends" {
 	local config
 	config=$(cni_config "$BUILT_IN" 1.0.0 | jq -c '. + {capabilities: {portMappings: true},
