@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <linux/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "bpf/ip.h"
@@ -32,27 +31,10 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "nl/observe.h"
-#include "nl/sock_diag.h"
-#include "ops/collect.h"
 #include "ops/endpoint.h"
-#include "ops/flows.h"
 #include "ops/nat.h"
+#include "ops/publish_step.h"
 #include "ops/sockets.h"
-
-/**
- * struct publication - a change of an endpoint's published ports under way.
- * @all: what the node has published; what is to be withdrawn is marked as gone
- * @wanted: what the change is about; what needs nothing any more is marked as gone
- */
-struct publication {
-	struct node *node;
-	int ifindex;
-	const struct identity *identity;
-	bool reserved;
-	struct published_list all;
-	struct published_entry *wanted;
-	size_t wanted_count;
-};
 
 static void publication_free(struct publication *publication)
 {
@@ -61,21 +43,11 @@ static void publication_free(struct publication *publication)
 }
 #define _cleanup_publication_ _cleanup_(publication_free)
 
-static uint16_t entry_port(const struct published_entry *entry)
-{
-	return be16toh(entry->key.port);
-}
-
-static struct publish_text entry_format(const struct published_entry *entry)
+struct publish_text entry_format(const struct published_entry *entry)
 {
 	struct addr host = addr_from_ip(&entry->key.addr);
 
 	return publish_port_format(&host, entry_port(entry), entry->key.protocol);
-}
-
-static bool entry_is_of(const struct published_entry *entry, int ifindex)
-{
-	return entry->value.ifindex == (__u32)ifindex;
 }
 
 /* What is wanted, port by port ----------------------------------------------------------------- */
@@ -162,7 +134,7 @@ static int ports_expand(struct publication *publication, const struct publish_li
 
 /* The dead ------------------------------------------------------------------------------------- */
 
-static void owner_mark_gone(struct publication *publication, int ifindex)
+void owner_mark_gone(struct publication *publication, int ifindex)
 {
 	for (size_t i = 0; i < publication->all.count; i++)
 		if (entry_is_of(&publication->all.entries[i], ifindex))
@@ -200,141 +172,6 @@ static int dead_mark_gone(struct publication *publication, struct error *err)
 	return ret;
 }
 
-/* Conflicts ------------------------------------------------------------------------------------ */
-
-static bool entries_are_same(const struct published_entry *a, const struct published_entry *b)
-{
-	return !memcmp(&a->key, &b->key, sizeof(a->key)) &&
-	       !memcmp(&a->value, &b->value, sizeof(a->value));
-}
-
-static bool entries_overlap(const struct published_entry *a, const struct published_entry *b)
-{
-	struct addr host_a = addr_from_ip(&a->key.addr), host_b = addr_from_ip(&b->key.addr);
-
-	return publish_addrs_overlap(&host_a, &host_b);
-}
-
-static int conflict_with_own(const struct published_entry *wanted,
-			     const struct published_entry *other, struct error *err)
-{
-	struct addr target = addr_from_ip(&other->value.addr);
-
-	return error_set(err, EADDRINUSE,
-			 "port %s is taken by its own port %s, which leads to %s, port %u: "
-			 "withdraw that with `nkctl publish remove` first",
-			 entry_format(wanted).text, entry_format(other).text,
-			 addr_format(&target).text, be16toh(other->value.port));
-}
-
-/* Return: 0 where its owner is dead, and the entry marked as gone. */
-static int conflict_with_other(struct publication *publication,
-			       const struct published_entry *wanted,
-			       const struct published_entry *other, struct error *err)
-{
-	struct link_info owner;
-	int ret = collect_owner(publication->node, (int)other->value.ifindex, &owner, err);
-
-	if (ret == -ENODEV) {
-		owner_mark_gone(publication, (int)other->value.ifindex);
-		return 0;
-	}
-	if (ret)
-		return ret;
-	return error_set(err, EADDRINUSE, "port %s is taken by %s (%s), which publishes %s",
-			 entry_format(wanted).text,
-			 *owner.alias ? owner.alias : "an attach under way", owner.name,
-			 entry_format(other).text);
-}
-
-static int entry_check(struct publication *publication, struct published_entry *wanted,
-		       struct error *err)
-{
-	const struct published_list *all = &publication->all;
-	uint8_t protocol = wanted->key.protocol;
-	uint16_t port = entry_port(wanted);
-	size_t i = published_list_find(all, protocol, port);
-	int ret = 0;
-
-	for (; !ret && published_list_has(all, i, protocol, port); i++) {
-		const struct published_entry *other = &all->entries[i];
-
-		if (other->gone || !entries_overlap(wanted, other))
-			continue;
-		if (entries_are_same(wanted, other))
-			wanted->gone = true; /* there is nothing to do for it */
-		else if (entry_is_of(other, publication->ifindex))
-			ret = conflict_with_own(wanted, other, err);
-		else
-			ret = conflict_with_other(publication, wanted, other, err);
-	}
-	return ret;
-}
-
-static int conflict_with_socket(const struct published_entry *wanted,
-				const struct host_socket *socket, struct error *err)
-{
-	const char *does = socket->protocol == IPPROTO_UDP ? "is bound to" : "listens on";
-	struct process process;
-
-	if (host_socket_owner(socket, &process))
-		return error_set(err, EADDRINUSE,
-				 "port %s is taken by a socket of the host, which %s %s, port %u",
-				 entry_format(wanted).text, does, addr_format(&socket->addr).text,
-				 socket->port);
-	return error_set(err, EADDRINUSE,
-			 "port %s is taken by the host's process %s (pid %d), which %s %s, port %u",
-			 entry_format(wanted).text, process.name, (int)process.pid, does,
-			 addr_format(&socket->addr).text, socket->port);
-}
-
-/* Read who has one of the wanted ports of a protocol: once, from the first to the last. */
-static int sockets_read(const struct publication *publication, uint8_t protocol,
-			struct host_socket_list *sockets, struct error *err)
-{
-	uint16_t port_min = UINT16_MAX, port_max = 0;
-
-	for (size_t i = 0; i < publication->wanted_count; i++) {
-		const struct published_entry *wanted = &publication->wanted[i];
-		uint16_t port = entry_port(wanted);
-
-		if (wanted->gone || wanted->key.protocol != protocol)
-			continue;
-		port_min = port < port_min ? port : port_min;
-		port_max = port > port_max ? port : port_max;
-	}
-	return port_max ? host_sockets_read(protocol, port_min, port_max, sockets, err) : 0;
-}
-
-static int sockets_check(const struct publication *publication, struct publish_report *report,
-			 struct error *err)
-{
-	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
-	_cleanup_host_socket_list_ struct host_socket_list sockets = { 0 };
-	struct error unknown = { 0 };
-	int ret = 0;
-
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(protocols); i++) {
-		ret = sockets_read(publication, protocols[i], &sockets, &unknown);
-		if (ret == -EOPNOTSUPP) {
-			report->sockets = unknown;
-			ret = 0;
-		}
-	}
-	if (ret)
-		return error_set(err, ret, "%s", unknown.message);
-	for (size_t i = 0; !ret && i < publication->wanted_count; i++) {
-		const struct published_entry *wanted = &publication->wanted[i];
-		struct addr host = addr_from_ip(&wanted->key.addr);
-		const struct host_socket *socket = host_sockets_find(&sockets, wanted->key.protocol,
-								     &host, entry_port(wanted));
-
-		if (socket && !wanted->gone)
-			ret = conflict_with_socket(wanted, socket, err);
-	}
-	return ret;
-}
-
 /* Changes -------------------------------------------------------------------------------------- */
 
 static bool publication_has_ports(const struct publication *publication)
@@ -368,26 +205,6 @@ static int flag_clear(const struct publication *publication, struct error *err)
 	return ret == -ENOENT ? 0 : ret;
 }
 
-/* Have the programs look no longer at ports that nobody uses. @flows: all that there are */
-static int ports_unwatch_beside(const struct publication *publication,
-				const struct flow_list *flows, struct error *err)
-{
-	_cleanup_nat_ struct nk_nat *nat = NULL;
-	int ret = nat_open(&publication->node->datapath, &nat, err);
-
-	if (!ret)
-		nat_ports_clear(nat, &publication->all, flows);
-	return ret;
-}
-
-static int ports_unwatch(const struct publication *publication, struct error *err)
-{
-	_cleanup_flow_list_ struct flow_list flows = { 0 };
-	int ret = flow_list_read(&publication->node->datapath, &flows, err);
-
-	return ret ? ret : ports_unwatch_beside(publication, &flows, err);
-}
-
 /* What else is left set costs a look-up. */
 static void ports_take_back(struct publication *publication)
 {
@@ -416,105 +233,6 @@ static void sockets_lead(const struct publication *publication, struct publish_r
 
 	if (node_sockets_sync(publication->node, &err))
 		report->host = err;
-}
-
-/* Whether a published port is why a flow leads to an endpoint. */
-static bool flow_is_published(const struct published_list *all, const struct flow *flow)
-{
-	uint8_t protocol = flow->key.protocol;
-	uint16_t port = be16toh(flow->key.dport);
-	struct addr host = addr_from_ip(&flow->key.daddr);
-	size_t i = published_list_find(all, protocol, port);
-
-	for (; published_list_has(all, i, protocol, port); i++) {
-		const struct published_entry *entry = &all->entries[i];
-		struct addr published = addr_from_ip(&entry->key.addr);
-
-		if (entry->value.ifindex == flow->original.target.ifindex &&
-		    entry->value.port == flow->original.to.dport &&
-		    publish_addrs_overlap(&published, &host))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a port that isn't published any more is why there is a flow. */
-static bool flow_is_withdrawn(const struct publication *publication, const struct flow *flow)
-{
-	enum flow_kind kind = flow_kind(flow);
-
-	return flow->has_original && (kind == FLOW_PUBLISHED || kind == FLOW_HAIRPIN) &&
-	       !flow_is_published(&publication->all, flow);
-}
-
-static bool port_is_published(const struct published_list *all, const struct nk_flow_key *key)
-{
-	uint8_t protocol = key->protocol;
-	uint16_t port = be16toh(key->dport);
-	struct addr host = addr_from_ip(&key->daddr);
-	size_t i = published_list_find(all, protocol, port);
-
-	for (; published_list_has(all, i, protocol, port); i++) {
-		struct addr published = addr_from_ip(&all->entries[i].key.addr);
-
-		if (publish_addrs_overlap(&published, &host))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a flow was given a port that is published now: a client's packets could be its answers.
- */
-static bool flow_is_in_the_way(const struct publication *publication, const struct flow *flow)
-{
-	enum flow_kind kind = flow_kind(flow);
-
-	return flow->has_original && (kind == FLOW_MASQUERADE || kind == FLOW_HAIRPIN) &&
-	       port_is_published(&publication->all, &flow->reply_key);
-}
-
-/* @is_over: which flows go; those that stay are left in @flows. */
-static int flows_end(const struct publication *publication, struct flow_list *flows,
-		     bool (*is_over)(const struct publication *, const struct flow *),
-		     struct error *err)
-{
-	struct datapath *datapath = &publication->node->datapath;
-	size_t kept = 0;
-	int ret = flow_list_read(datapath, flows, err);
-
-	for (size_t i = 0; !ret && i < flows->count; i++) {
-		if (is_over(publication, &flows->flows[i]))
-			ret = flow_delete(datapath, &flows->flows[i], err);
-		else
-			flows->flows[kept++] = flows->flows[i];
-	}
-	if (!ret)
-		flows->count = kept;
-	return ret;
-}
-
-/* Else a client that goes on would reach the endpoint for as long as it does. */
-static int flows_withdraw(const struct publication *publication, struct error *err)
-{
-	_cleanup_flow_list_ struct flow_list flows = { 0 };
-	int ret = flows_end(publication, &flows, flow_is_withdrawn, err);
-
-	return ret ? ret : ports_unwatch_beside(publication, &flows, err);
-}
-
-/*
- * New flows don't take a port that is published; programs that are running may not have seen yet
- * that it is.
- */
-static int flows_give_way(struct publication *publication, struct error *err)
-{
-	_cleanup_flow_list_ struct flow_list flows = { 0 };
-	int ret;
-
-	nat_programs_wait();
-	published_list_free(&publication->all);
-	ret = published_list_read(&publication->node->datapath, &publication->all, err);
-	return ret ? ret : flows_end(publication, &flows, flow_is_in_the_way, err);
 }
 
 /* With the last port the host's sockets are left alone again, or else by the next change. */
@@ -562,10 +280,8 @@ static int add_locked(struct publication *publication, struct publish_report *re
 		ret = publication->all.count + publication->wanted_count > NK_PUBLISHED_MAX
 			      ? dead_mark_gone(publication, err)
 			      : unowned_mark_gone(publication, err);
-	for (size_t i = 0; !ret && i < publication->wanted_count; i++)
-		ret = entry_check(publication, &publication->wanted[i], err);
-	if (!ret && !publication->reserved)
-		ret = sockets_check(publication, report, err);
+	if (!ret)
+		ret = publication_check(publication, report, err);
 	if (!ret)
 		ret = ports_delete(publication, err);
 	if (!ret)
