@@ -127,6 +127,19 @@ size_t field_count(const struct field *array)
 	return json_array_size(array->value);
 }
 
+int field_blame(const struct field *field, struct error *err)
+{
+	(void)error_prefix(err, "%s", field->path);
+	return cni_recode(err, CNI_INVALID_CONFIG);
+}
+
+int field_unsupported(const struct field *field, const char *value, const char *reason,
+		      struct error *err)
+{
+	return cni_error(err, CNI_UNSUPPORTED_FIELD, "%s: '%s' isn't supported: %s", field->path,
+			 value, reason);
+}
+
 int field_get_text(const struct field *object, const char *key, const char **ret_text,
 		   struct error *err)
 {
@@ -162,6 +175,15 @@ int field_get_number(const struct field *object, const char *key, uint64_t max,
 	return ret ? ret : field_number(&field, max, ret_number, err);
 }
 
+int field_get_number_any_case(const struct field *object, const char *key, uint64_t max,
+			      uint64_t *ret_number, struct error *err)
+{
+	struct field field;
+	int ret = field_get_any_case(object, key, JSON_INTEGER, &field, err);
+
+	return ret ? ret : field_number(&field, max, ret_number, err);
+}
+
 int field_get_bool(const struct field *object, const char *key, bool *ret_bool, struct error *err)
 {
 	struct field field;
@@ -188,6 +210,15 @@ int field_get_addr(const struct field *object, const char *key, struct addr *ret
 {
 	struct field field;
 	int ret = field_get(object, key, JSON_STRING, &field, err);
+
+	return ret ? ret : field_addr(&field, ret_addr, err);
+}
+
+int field_get_addr_any_case(const struct field *object, const char *key, struct addr *ret_addr,
+			    struct error *err)
+{
+	struct field field;
+	int ret = field_get_any_case(object, key, JSON_STRING, &field, err);
 
 	return ret ? ret : field_addr(&field, ret_addr, err);
 }

@@ -38,7 +38,11 @@ struct field {
 int field_get(const struct field *object, const char *key, json_type type, struct field *ret_field,
 	      struct error *err);
 
-/* field_get_any_case() - the same for a key in whatever case, as Go's decoder matches them. */
+/*
+ * field_get_any_case() - the same for a key in whatever case, as Go's decoder matches them. What
+ * stands in "runtimeConfig" go-cni makes of Go structures that name no JSON keys, so they are the
+ * fields' own: IngressRate, Servers, Subnet (containerd/go-cni, types.go).
+ */
 int field_get_any_case(const struct field *object, const char *key, json_type type,
 		       struct field *ret_field, struct error *err);
 
@@ -53,6 +57,19 @@ size_t field_count(const struct field *array);
 __attribute__((format(printf, 3, 4))) int field_error(const struct field *field, struct error *err,
 						      const char *format, ...);
 
+/*
+ * field_blame() - say which value is at fault for what the layers below refused. Return:
+ * CNI_INVALID_CONFIG.
+ */
+int field_blame(const struct field *field, struct error *err);
+
+/*
+ * field_unsupported() - refuse a value that others support. "The error message must contain the key
+ * and value of the unsupported field" (CNI). Return: CNI_UNSUPPORTED_FIELD.
+ */
+int field_unsupported(const struct field *field, const char *value, const char *reason,
+		      struct error *err);
+
 /* field_get_text() - a string member. @ret_text: borrowed; NULL where it is absent. */
 int field_get_text(const struct field *object, const char *key, const char **ret_text,
 		   struct error *err);
@@ -65,6 +82,10 @@ int field_number(const struct field *field, uint64_t max, uint64_t *ret_number, 
 int field_get_number(const struct field *object, const char *key, uint64_t max,
 		     uint64_t *ret_number, struct error *err);
 
+/* field_get_number_any_case() - the same for a key in whatever case. */
+int field_get_number_any_case(const struct field *object, const char *key, uint64_t max,
+			      uint64_t *ret_number, struct error *err);
+
 /* field_get_bool() - @ret_bool: as it was where it is absent. */
 int field_get_bool(const struct field *object, const char *key, bool *ret_bool, struct error *err);
 
@@ -74,6 +95,10 @@ int field_addr(const struct field *field, struct addr *ret_addr, struct error *e
 /* field_get_addr() - an address member; family 0 where it is absent or "". */
 int field_get_addr(const struct field *object, const char *key, struct addr *ret_addr,
 		   struct error *err);
+
+/* field_get_addr_any_case() - the same for a key in whatever case. */
+int field_get_addr_any_case(const struct field *object, const char *key, struct addr *ret_addr,
+			    struct error *err);
 
 /* field_prefix() - a string that is an address with or without a prefix length. */
 int field_prefix(const struct field *field, struct prefix *ret_prefix, struct error *err);
