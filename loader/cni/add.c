@@ -84,11 +84,9 @@ static bool container_gets_family(const struct add *add, uint8_t family)
  */
 static void ports_take(struct add *add)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
-
-	for (size_t i = 0; add->config.ports.count && i < ARRAY_SIZE(families); i++)
-		if (!container_gets_family(add, families[i]))
-			publish_list_without_family(&add->config.ports, families[i]);
+	for (size_t i = 0; add->config.ports.count && i < ADDR_FAMILIES; i++)
+		if (!container_gets_family(add, addr_families[i]))
+			publish_list_without_family(&add->config.ports, addr_families[i]);
 	add->attach.ports = add->config.ports;
 }
 

@@ -169,11 +169,9 @@ static bool expected_has_family(const struct expected *expected, uint8_t family)
 /* As ADD does. */
 static void ports_take(const struct expected *expected, struct publish_list *ports)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (!expected_has_family(expected, families[i]))
-			publish_list_without_family(ports, families[i]);
+	for (size_t i = 0; i < ADDR_FAMILIES; i++)
+		if (!expected_has_family(expected, addr_families[i]))
+			publish_list_without_family(ports, addr_families[i]);
 }
 
 static int endpoint_compare(const struct cni_request *request, const struct cni_config *config,

@@ -47,20 +47,19 @@ static int status_device(const struct cni_config *config, struct error *err)
 
 static int status_pool(struct node *node, const struct cni_config *config, struct error *err)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++) {
+	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++) {
 		bool room = true;
 
-		if (!network_has_family(&config->network, families[i]) ||
-		    (families[i] == AF_INET6 && !node_has_ipv6(node)))
+		if (!network_has_family(&config->network, addr_families[i]) ||
+		    (addr_families[i] == AF_INET6 && !node_has_ipv6(node)))
 			continue;
-		ret = network_has_room(node, &config->network, config->limits, families[i], &room,
-				       err);
+		ret = network_has_room(node, &config->network, config->limits, addr_families[i],
+				       &room, err);
 		if (!ret && !room)
 			return error_set(err, ENOSPC, "no %s address is free any more",
-					 family_name(families[i]));
+					 family_name(addr_families[i]));
 	}
 	return ret;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const uint8_t addr_families[] = { AF_INET, AF_INET6 };
+
 size_t addr_size(uint8_t family)
 {
 	assert(family == AF_INET || family == AF_INET6);

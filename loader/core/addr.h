@@ -35,6 +35,10 @@ struct prefix_text {
 	char text[PREFIX_TEXT_SIZE];
 };
 
+/* Both families, in the order in which things are done: IPv4, IPv6. */
+#define ADDR_FAMILIES 2
+extern const uint8_t addr_families[ADDR_FAMILIES];
+
 /* Bytes (4, 16) and bits (32, 128) of an address of @family. */
 size_t addr_size(uint8_t family);
 uint8_t addr_bits(uint8_t family);

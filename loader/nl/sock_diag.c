@@ -133,13 +133,12 @@ static int sockets_dump(struct nlsock *nl, uint8_t family, struct socket_dump *d
 int host_sockets_read(uint8_t protocol, uint16_t port_min, uint16_t port_max,
 		      struct host_socket_list *list, struct error *err)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct socket_dump dump = { list, protocol, port_min, port_max, 0 };
 	_cleanup_nlsock_ struct nlsock *nl = NULL;
 	int ret = nlsock_open_sock_diag(&nl, err);
 
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++)
-		ret = sockets_dump(nl, families[i], &dump, err);
+	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++)
+		ret = sockets_dump(nl, addr_families[i], &dump, err);
 	if (ret == -ENOENT && protocol == IPPROTO_SCTP)
 		return 0; /* not loaded: nobody has a socket */
 	if (ret == -ENOENT)

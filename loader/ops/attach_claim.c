@@ -226,15 +226,14 @@ static int addresses_claim_auto(struct attach *attach, uint8_t family, struct er
 
 int addresses_claim(struct attach *attach, struct error *err)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	const struct attach_request *request = attach->request;
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < request->address_count; i++)
 		ret = address_claim_given(attach, &request->addresses[i], err);
-	for (size_t i = 0; request->auto_addresses && !ret && i < ARRAY_SIZE(families); i++)
-		if (attach_wants_family(attach, families[i]))
-			ret = addresses_claim_auto(attach, families[i], err);
+	for (size_t i = 0; request->auto_addresses && !ret && i < ADDR_FAMILIES; i++)
+		if (attach_wants_family(attach, addr_families[i]))
+			ret = addresses_claim_auto(attach, addr_families[i], err);
 	log_step("addresses_claim");
 	return ret;
 }

@@ -25,8 +25,6 @@ struct check {
 	struct link_info primary, peer;
 };
 
-static const uint8_t families[] = { AF_INET, AF_INET6 };
-
 static bool check_has_family(const struct check *check, uint8_t family)
 {
 	for (size_t i = 0; i < check->expectation->address_count; i++)
@@ -116,10 +114,10 @@ static int check_forwarding(struct check *check, struct error *err)
 {
 	int on = 0, ret = 0;
 
-	for (size_t i = 0; !ret && i < sizeof(families); i++) {
-		const char *family = families[i] == AF_INET ? "ipv4" : "ipv6";
+	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++) {
+		const char *family = addr_families[i] == AF_INET ? "ipv4" : "ipv6";
 
-		if (!check_has_family(check, families[i]))
+		if (!check_has_family(check, addr_families[i]))
 			continue;
 		ret = sysctl_read_dev(family, check->primary.name, "forwarding", &on, err);
 		if (!ret && !on)
@@ -291,12 +289,12 @@ static int check_routes(struct check *check, struct error *err)
 {
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < sizeof(families); i++) {
-		if (!check_has_family(check, families[i]))
+	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++) {
+		if (!check_has_family(check, addr_families[i]))
 			continue;
-		ret = check_host_routes(check, families[i], err);
+		ret = check_host_routes(check, addr_families[i], err);
 		if (!ret)
-			ret = check_container_routes(check, families[i], err);
+			ret = check_container_routes(check, addr_families[i], err);
 	}
 	return ret;
 }

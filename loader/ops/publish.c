@@ -79,16 +79,15 @@ static void spec_append(struct publication *publication, const struct publish_sp
 	}
 }
 
-static const uint8_t families[] = { AF_INET, AF_INET6 };
-
 /* @targets: the endpoint's first address of each family, the family 0 where it has none. */
 static int spec_expand(struct publication *publication, const struct publish_spec *spec,
-		       const struct addr targets[ARRAY_SIZE(families)], struct error *err)
+		       const struct addr targets[ADDR_FAMILIES], struct error *err)
 {
 	size_t before = publication->wanted_count;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (targets[i].family && (!spec->host.family || spec->host.family == families[i]))
+	for (size_t i = 0; i < ADDR_FAMILIES; i++)
+		if (targets[i].family &&
+		    (!spec->host.family || spec->host.family == addr_families[i]))
 			spec_append(publication, spec, &targets[i]);
 	if (publication->wanted_count > before)
 		return 0;
@@ -101,14 +100,14 @@ static int spec_expand(struct publication *publication, const struct publish_spe
 }
 
 static int targets_read(const struct publication *publication,
-			struct addr ret_targets[ARRAY_SIZE(families)], struct error *err)
+			struct addr ret_targets[ADDR_FAMILIES], struct error *err)
 {
 	int ret;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+	for (size_t i = 0; i < ADDR_FAMILIES; i++) {
 		ret_targets[i] = (struct addr){ 0 };
 		ret = owner_first_address(&publication->node->datapath, publication->ifindex,
-					  families[i], &ret_targets[i], err);
+					  addr_families[i], &ret_targets[i], err);
 		if (ret && ret != -ENOENT)
 			return ret;
 	}
@@ -118,13 +117,13 @@ static int targets_read(const struct publication *publication,
 static int ports_expand(struct publication *publication, const struct publish_list *ports,
 			struct error *err)
 {
-	struct addr targets[ARRAY_SIZE(families)];
+	struct addr targets[ADDR_FAMILIES];
 	int ret = targets_read(publication, targets, err);
 
 	if (ret)
 		return ret;
 	publication->wanted =
-		calloc(ARRAY_SIZE(families) * ports_count(ports) + 1, sizeof(*publication->wanted));
+		calloc(ADDR_FAMILIES * ports_count(ports) + 1, sizeof(*publication->wanted));
 	if (!publication->wanted)
 		return error_sys(err, ENOMEM, "publish ports");
 	for (size_t i = 0; !ret && i < ports->count; i++)
