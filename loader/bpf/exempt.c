@@ -65,7 +65,9 @@ int exempt_doubt(struct datapath *datapath, const struct prefix *subnet, struct 
 	uint32_t reasons;
 	int ret = exempt_reasons(datapath, subnet, &reasons, err);
 
-	return ret ? ret : table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err);
+	if (ret || !reasons)
+		return ret;
+	return table_set(datapath, MAP_EXEMPT, &key, &reasons, BPF_ANY, err);
 }
 
 int exempt_remove(struct datapath *datapath, const struct prefix *prefix,

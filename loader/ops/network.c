@@ -81,19 +81,6 @@ static int subnets_exempt_locked(struct node *node, const struct nk_network *net
 	return ret;
 }
 
-static int subnets_unexempt(struct node *node, const struct nk_network *network, struct error *err)
-{
-	int ret = 0, one;
-
-	for (size_t i = 0; i < network->subnet_count; i++) {
-		struct prefix subnet = subnet_prefix(&network->subnets[i]);
-
-		one = exempt_remove(&node->datapath, &subnet, NK_EXEMPT_NETWORK, err);
-		ret = ret ? ret : one;
-	}
-	return ret;
-}
-
 static bool network_has_subnet(const struct nk_network *network, const struct prefix *prefix)
 {
 	for (size_t i = 0; i < network->subnet_count; i++) {
@@ -130,7 +117,7 @@ static int subnet_is_claimed(struct node *node, const struct prefix *prefix, boo
  * gateway's address. So either it is seen here, after the exemption was doubted, or it finds it
  * doubted, and waits for the node's lock. The entry goes last: killed before, `down` knows of it.
  */
-static int subnet_collect_locked(struct node *node, const struct prefix *prefix, struct error *err)
+static int subnet_give_up_locked(struct node *node, const struct prefix *prefix, struct error *err)
 {
 	struct nk_network network = { 0 };
 	bool claimed = false;
@@ -148,6 +135,21 @@ static int subnet_collect_locked(struct node *node, const struct prefix *prefix,
 	return ret ? ret : exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 }
 
+/* Those of a network; what is somebody's by another network stays. */
+static int subnets_give_up_locked(struct node *node, const struct nk_network *network,
+				  struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < network->subnet_count; i++) {
+		struct prefix subnet = subnet_prefix(&network->subnets[i]);
+
+		ret = subnet_give_up_locked(node, &subnet, err);
+	}
+	return ret;
+}
+
+/* Those that belong to no network and no endpoint, but for @keep's. */
 static int subnets_collect_locked(struct node *node, const struct nk_network *keep,
 				  struct error *err)
 {
@@ -162,7 +164,7 @@ static int subnets_collect_locked(struct node *node, const struct nk_network *ke
 
 		if (list.entries[i].reasons & NK_EXEMPT_NETWORK &&
 		    !networks_have_subnet(&networks, prefix) && !network_has_subnet(keep, prefix))
-			ret = subnet_collect_locked(node, prefix, err);
+			ret = subnet_give_up_locked(node, prefix, err);
 	}
 	return ret;
 }
@@ -240,26 +242,16 @@ int network_has_room(struct node *node, const struct nk_network *network,
 	return ret;
 }
 
-/* The subnets that "default" has by itself are nobody's from now on. */
-static int default_replaced(struct node *node, struct error *err)
-{
-	struct nk_network network;
-
-	network_default(&network);
-	return subnets_unexempt(node, &network, err);
-}
-
+/* What "default" has by itself belongs to no network any more, once another one has its name. */
 static int network_inserted(struct node *node, const char *name, const struct nk_network *network,
 			    struct error *err)
 {
-	int ret = 0;
+	int ret = subnets_exempt_locked(node, network, err);
 
-	if (!strcmp(name, DEFAULT_NETWORK))
-		ret = default_replaced(node, err);
-	if (!ret)
-		ret = subnets_exempt_locked(node, network, err);
+	if (!ret && !strcmp(name, DEFAULT_NETWORK))
+		ret = subnets_collect_locked(node, network, err);
 	if (ret) {
-		(void)subnets_unexempt(node, network, NULL); /* @ret tells more */
+		(void)subnets_give_up_locked(node, network, NULL); /* @ret tells more */
 		(void)network_delete(&node->datapath, name, NULL);
 	}
 	return ret;
@@ -314,8 +306,6 @@ int network_remove(struct node *node, const char *name, struct error *err)
 	if (!ret)
 		ret = endpoints_of(node, name, "remove it", err);
 	if (!ret)
-		ret = network_delete(&node->datapath, name, err);
-	if (!ret)
-		ret = subnets_unexempt(node, &network, err);
-	return ret ? ret : gateways_remove(node, &network, err);
+		ret = subnets_give_up_locked(node, &network, err);
+	return ret ? ret : network_delete(&node->datapath, name, err);
 }

@@ -19,7 +19,9 @@ int network_add(struct node *node, const char *name, const struct nk_network *ne
 		struct error *err);
 
 /**
- * network_remove() - forget a network and take its gateway addresses off the host.
+ * network_remove() - forget a network, and take its gateway addresses off the host; not those of
+ * subnets that endpoints of a runtime's configuration have as well. What is killed before its end,
+ * the next call finishes.
  *
  * @node must hold the exclusive lock, so that no attach is under way.
  *

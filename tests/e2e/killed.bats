@@ -120,6 +120,32 @@ withdraw_and_publish() # INDEX
 	expect_as_noted "in the end" traces
 }
 
+network_again() # INDEX
+{
+	nkctl network remove lab 2>/dev/null || (($? == 3))
+	expect_as_noted "after the removal" traces
+	lab_use
+}
+
+# A network that has all that an attach gives one.
+lab_use()
+{
+	nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64
+	attach c1 --network lab
+	nkctl detach --ns c1 --network lab
+}
+
+@test "the removal of a network killed at any point is finished by the next one" {
+	ip netns add c1
+	ip netns add c2
+	attach c2
+	note traces
+	lab_use
+	for_each_death 1 network_again 'locks/' "$NKCTL_PROGRAM" network remove lab
+	nkctl network remove lab
+	expect_as_noted "in the end" traces
+}
+
 attach_and_down() # INDEX
 {
 	if (($1 % 2)); then

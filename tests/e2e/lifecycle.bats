@@ -271,6 +271,46 @@ networks() { nkctl network list | awk 'NR > 1 { print $1, $7, $8 }'; }
 		network add default --subnet 10.77.0.0/24
 }
 
+# What a subnet has on the host beside its endpoints, of those that begin with REGEX.
+of_subnets() # REGEX
+{
+	{ ip -o address show dev lo; ip route show type unreachable; ip -6 route show type unreachable; } |
+		grep -oE "(unreachable |inet6? )$1\S*" || true
+}
+
+@test "subnets that default had are taken off the host when it gets others" {
+	ip netns add c1
+	attach c1
+	nkctl detach --ns c1
+	expect_match "they stay, as long as it has them" '10.88.0.1/32' "$(of_subnets '(10.88|fd00:88)')"
+	nkctl network add default --subnet 10.77.0.0/24
+	expect_same "nothing of them is left" '' "$(of_subnets '(10.88|fd00:88)')"
+	nkctl network remove default
+}
+
+# Adds and removes $1, while an endpoint of a CNI configuration has its subnet.
+expect_kept_by_cni() # NETWORK
+{
+	local config
+	config=$(cni_config '{"subnets": ["10.88.0.0/16"]}')
+	expect_cni 'attached by a runtime' ADD c1 "$config"
+	nkctl network add "$1" --subnet 10.88.0.0/16 --mtu 1400
+	nkctl network remove "$1"
+	expect "the host reaches it" ping -c 1 -W 5 "$(answered '.ips[0].address | split("/")[0]')"
+	expect "it reaches its gateway" at c1 ping -c 1 -W 5 10.88.0.1
+	expect_cni 'it is as it was' CHECK c1 "$(with_previous "$config")"
+	expect_cni 'detached' DEL c1 "$config"
+}
+
+@test "a network that is removed leaves its subnet to a runtime's endpoints" {
+	load cni
+	ip netns add c1
+	expect_kept_by_cni default
+	nkctl network add default --subnet 10.77.0.0/24
+	expect_kept_by_cni lab
+	nkctl network remove default
+}
+
 ## Uplinks
 
 uplinks()
