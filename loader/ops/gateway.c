@@ -77,16 +77,24 @@ static int gateway_address_remove(struct nlsock *host, const struct prefix *gate
 	return ret == -EADDRNOTAVAIL ? 0 : ret;
 }
 
-int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
+int gateway_route_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
 {
 	struct inet_route route = subnet_route(subnet);
+	int ret = inet_route_delete(host, &route, err);
+
+	if (ret && ret != -ESRCH)
+		return error_prefix(err, "take the route to %s off the host",
+				    prefix_format(&route.dst).text);
+	return 0;
+}
+
+int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
+{
 	struct prefix address = gateway_prefix(subnet);
 	int ret = gateway_address_remove(host, &address, err);
 
-	if (!ret)
-		ret = inet_route_delete(host, &route, err);
-	if (ret && ret != -ESRCH)
+	if (ret)
 		return error_prefix(err, "take the gateway address %s off the host",
 				    prefix_format(&address).text);
-	return 0;
+	return gateway_route_remove(host, subnet, err);
 }

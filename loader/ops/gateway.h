@@ -13,4 +13,7 @@ int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct erro
 /* gateway_remove() - take both away; absent ones are fine. */
 int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
 
+/* gateway_route_remove() - the last resort alone, where another subnet has the same gateway. */
+int gateway_route_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
+
 #endif

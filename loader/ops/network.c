@@ -112,6 +112,34 @@ static int subnet_is_claimed(struct node *node, const struct prefix *prefix, boo
 	return ret;
 }
 
+/* Whether another subnet, longer or shorter, has the same gateway. */
+static int gateway_is_shared(struct node *node, const struct prefix *subnet, bool *ret_shared,
+			     struct error *err)
+{
+	_cleanup_exempt_list_ struct exempt_list list = { 0 };
+	int ret = exempt_list_read(&node->datapath, &list, err);
+
+	*ret_shared = false;
+	for (size_t i = 0; !ret && i < list.count; i++)
+		*ret_shared |= list.entries[i].reasons & NK_EXEMPT_NETWORK &&
+			       addr_equal(&list.entries[i].prefix.addr, &subnet->addr) &&
+			       list.entries[i].prefix.len != subnet->len;
+	return ret;
+}
+
+/* With a gateway the kernel would take the host's routes away that have it for a source. */
+static int subnet_remove(struct node *node, const struct prefix *prefix,
+			 const struct nk_subnet *subnet, struct error *err)
+{
+	bool shared = false;
+	int ret = gateway_is_shared(node, prefix, &shared, err);
+
+	if (ret)
+		return ret;
+	return shared ? gateway_route_remove(node->nl, subnet, err)
+		      : gateway_remove(node->nl, subnet, err);
+}
+
 /*
  * An attach claims its address, looks whether the subnet is exempt and then gives the host the
  * gateway's address. So either it is seen here, after the exemption was doubted, or it finds it
@@ -131,7 +159,7 @@ static int subnet_give_up_locked(struct node *node, const struct prefix *prefix,
 	if (!ret && claimed)
 		return exempt_add(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 	if (!ret)
-		ret = gateways_remove(node, &network, err);
+		ret = subnet_remove(node, prefix, &network.subnets[0], err);
 	return ret ? ret : exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 }
 

@@ -311,6 +311,23 @@ expect_kept_by_cni() # NETWORK
 	nkctl network remove default
 }
 
+@test "a subnet that is given up leaves its gateway to a longer or shorter one with the same" {
+	local nested other='{"subnets": ["10.50.0.0/24"]}'
+	load cni
+	nested=$(cni_config '{"subnets": ["10.88.0.0/24", "fd00:88::/80"]}')
+	ip netns add c1
+	ip netns add c2
+	attach c1 --ip 10.88.5.5 --ip fd00:88::5:0:0:5
+	expect_cni 'the longer is used' ADD c2 "$nested"
+	expect_cni 'and no more' DEL c2 "$nested"
+	expect_cni 'so another one collects it' ADD c2 "$(cni_config "$other")"
+	expect_same "only its routes are gone" '10.88.0.1/32 fd00:88::1/128 10.88.0.0/16 fd00:88::/64' \
+		"$(of_subnets '(10.88|fd00:88)' | awk '{ print $2 }' | paste -sd ' ')"
+	expect "the host reaches c1" ping -c 1 -W 5 10.88.5.5
+	expect "by IPv6" ping -c 1 -W 5 fd00:88::5:0:0:5
+	expect_cni 'detached' DEL c2 "$(cni_config "$other")"
+}
+
 ## Uplinks
 
 uplinks()
