@@ -101,7 +101,7 @@ static void request_take_config(struct add *add)
 		.network = &config->network,
 		.limits = config->limits,
 		.address_count = config->address_count,
-		.auto_addresses = !config->address_count,
+		.auto_addresses = true,
 		.mode = ATTACH_UNSET,
 		.device = ATTACH_UNSET,
 		.masquerade = ATTACH_UNSET,

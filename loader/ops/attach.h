@@ -23,7 +23,8 @@
  * @network: NULL: the network that is known by the identity's name
  * @limits: for each of @network's subnets, in order, what of it may be given out; NULL: all
  * @addresses: to have, with the prefix length the container is to see
- * @auto_addresses: take the next free one of each family, or range set, that @addresses leaves out
+ * @auto_addresses: take the next free one of each range set (struct pool_limits) that @addresses
+ *	leaves out
  * @routes: NULL: addresses are the network's, and the container gets a default route. Otherwise
  *	addresses and routes are somebody else's choice: any address will do, and the container gets
  *	these routes and no others

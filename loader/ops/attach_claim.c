@@ -153,8 +153,8 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 		if (ret != -EEXIST)
 			return ret;
 	}
-	return error_set(err, ENOSPC, "no address of network %s is free any more",
-			 attach->request->identity.network);
+	return error_set(err, ENOSPC, "no %s address of network %s is free any more",
+			 family_name(subnet->family), attach->request->identity.network);
 }
 
 /* Whether two subnets give out one address together: of a family, all do unless limits tell. */
@@ -212,15 +212,50 @@ static int address_claim_auto(struct attach *attach, size_t set, struct error *e
 	return ret ? ret : address_claim_set(attach, set, err);
 }
 
-/* One of each set of a family, but of those that have one already. */
-static int addresses_claim_auto(struct attach *attach, uint8_t family, struct error *err)
+/* One of each set, in order, but of those that have one already. */
+static int addresses_claim_auto(struct attach *attach, struct error *err)
 {
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < attach->network.subnet_count; i++)
-		if (attach->network.subnets[i].family == family && subnet_begins_set(attach, i) &&
-		    !set_has_address(attach, i))
+		if (attach_wants_family(attach, attach->network.subnets[i].family) &&
+		    subnet_begins_set(attach, i) && !set_has_address(attach, i))
 			ret = address_claim_auto(attach, i, err);
+	return ret;
+}
+
+/*
+ * Subnets of two networks may overlap where a runtime configures them: what is to be the host's own
+ * address mustn't be an endpoint's.
+ */
+static int gateway_check(struct attach *attach, const struct nk_subnet *subnet, struct error *err)
+{
+	const struct addr gateway = subnet_gateway(subnet);
+	const struct prefix prefix = subnet_prefix(subnet);
+	struct link_info owner = { 0 };
+	struct nk_endpoint claim;
+	int ret = claim_get(&attach->node->datapath, &gateway, &claim, err);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ret = collect_address(attach->node, &gateway, &owner, err);
+	if (ret != -EEXIST)
+		return ret;
+	return error_set(err, EADDRINUSE, "the gateway %s of subnet %s is the address of %s (%s)",
+			 addr_format(&gateway).text, prefix_format(&prefix).text,
+			 *owner.alias ? owner.alias : "an attach under way", owner.name);
+}
+
+static int gateways_check(struct attach *attach, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < attach->claimed; i++) {
+		const struct nk_subnet *subnet =
+			network_subnet_of(&attach->network, &attach->addresses[i].addr);
+
+		ret = subnet ? gateway_check(attach, subnet, err) : 0;
+	}
 	return ret;
 }
 
@@ -231,9 +266,10 @@ int addresses_claim(struct attach *attach, struct error *err)
 
 	for (size_t i = 0; !ret && i < request->address_count; i++)
 		ret = address_claim_given(attach, &request->addresses[i], err);
-	for (size_t i = 0; request->auto_addresses && !ret && i < ADDR_FAMILIES; i++)
-		if (attach_wants_family(attach, addr_families[i]))
-			ret = addresses_claim_auto(attach, addr_families[i], err);
+	if (!ret && request->auto_addresses)
+		ret = addresses_claim_auto(attach, err);
+	if (!ret)
+		ret = gateways_check(attach, err);
 	log_step("addresses_claim");
 	return ret;
 }

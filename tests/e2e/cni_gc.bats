@@ -115,7 +115,7 @@ down_and_give_up() # INDEX
 	device_unfinish "$(answered '.interfaces[0].name')"
 	expect_cni 'an address asked for' ADD c1 "$(jq -c '. + {runtimeConfig: {ips: ["10.91.0.2"]}}' <<<"$config")"
 	expect_same 'one endpoint' pods/c1/eth0 "$(attached)"
-	expect_cni_error 'what lives keeps its own' 103 'no address' ADD c2 "$config"
+	expect_cni_error 'what lives keeps its own' 103 'no IPv4 address' ADD c2 "$config"
 }
 
 @test "an ADD that is killed, anywhere, is cleaned by DEL" {

@@ -19,7 +19,7 @@ load cni
 	expect_cni 'the second' ADD c2 "$config"
 	expect_same 'the next' 10.91.0.13/32 "$(answered '.ips[0].address')"
 	ip netns add c3
-	expect_cni_error 'no third' 103 'no address' ADD c3 "$config"
+	expect_cni_error 'no third' 103 'no IPv4 address' ADD c3 "$config"
 	expect_cni 'a range of the runtime goes first' ADD c3 "$(jq -c '. + {runtimeConfig:
 		{ipRanges: [[{subnet: "10.95.0.0/24", rangeStart: "10.95.0.77"}]]}}' <<<"$config")"
 	expect_same 'its first address' 10.95.0.77/32 "$(answered '.ips[0].address')"
@@ -43,18 +43,33 @@ load cni
 		[{subnet: "fd00:91::/64"}], [{subnet: "10.93.0.0/24", rangeStart: "10.93.0.9"}]]}'
 	config=$(cni_config '{}' | jq -c ". + {runtimeConfig: $more}")
 	expect_cni 'attached' ADD c1 "$config"
-	expect_same 'one of each set' '10.91.0.2/32 10.93.0.9/32 fd00:91::2/128' \
+	expect_same 'one of each set, in their order' '10.91.0.2/32 fd00:91::2/128 10.93.0.9/32' \
 		"$(answered '[.ips[].address] | join(" ")')"
 	expect_cni 'it is as told' CHECK c1 "$(with_previous "$config")"
 	expect_cni 'the second' ADD c2 "$config"
 	expect_same 'where a range is exhausted, the next of its set' \
-		'10.92.0.2/32 10.93.0.10/32 fd00:91::3/128' "$(answered '[.ips[].address] | join(" ")')"
+		'10.92.0.2/32 fd00:91::3/128 10.93.0.10/32' "$(answered '[.ips[].address] | join(" ")')"
 	for address in 10.91.0.2 10.93.0.9 fd00:91::2; do
 		expect "it reaches $address" within c2 ping -c 1 -W 2 "$address"
 	done
 	expect_cni 'detached' DEL c1 "$config"
 	expect_cni 'detached' DEL c2 "$config"
+	expect_cni 'one is asked for' ADD c1 "$(jq -c '.runtimeConfig += {ips: ["10.93.0.77"]}' <<<"$config")"
+	expect_same 'the other sets give theirs' '10.93.0.77/32 10.91.0.2/32 fd00:91::4/128' \
+		"$(answered '[.ips[].address] | join(" ")')"
+	expect_cni 'detached' DEL c1 "$config"
 	expect_same 'nothing is left' '' "$(attached)"
+}
+
+@test "a subnet whose gateway is a container's address is refused" {
+	local config
+	config=$(cni_config '{"subnets": ["10.91.0.0/24"]}')
+	expect_cni 'attached' ADD c1 "$(jq -c '. + {runtimeConfig: {ips: ["10.91.0.129"]}}' <<<"$config")"
+	expect_cni_error 'its address would be the host'"'"'s' 105 \
+		'gateway 10.91.0.129 of subnet 10.91.0.128/25 is the address of nkcni:pods/c1/eth0' \
+		ADD c2 "$(cni_config '{"subnets": ["10.91.0.128/25"]}')"
+	expect 'the first still works' ping -c 1 -W 5 10.91.0.129
+	expect_same 'nothing of the refused is left' pods/c1/eth0 "$(attached)"
 }
 
 @test "ports are published, with the keys that containerd sends" {
