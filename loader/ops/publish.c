@@ -337,13 +337,14 @@ static int wanted_mark_gone(struct publication *publication, struct error *err)
 		const struct published_entry *wanted = &publication->wanted[i];
 		struct published_entry *found = entry_find(&publication->all, wanted);
 
-		if (!found)
+		if (!found && !entry_is_served(publication, wanted))
 			return error_set(err, ENOENT,
 					 "port %s doesn't lead to its port %u: `nkctl publish "
 					 "list %s` shows what does",
 					 entry_format(wanted).text, be16toh(wanted->value.port),
 					 publication->identity->id);
-		found->gone = true;
+		if (found)
+			found->gone = true;
 	}
 	return 0;
 }

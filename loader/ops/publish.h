@@ -25,7 +25,8 @@ struct publish_report {
  *
  * Without an address a port is published for each family that the endpoint has an address of; it
  * leads to the first of that family. What is published just so already stays. Processes of the host
- * don't matter where @ports are reserved. The caller holds the endpoint's lock, and has called
+ * don't matter where @ports are reserved. For a runtime, a port that leads to another interface of
+ * the same container is published already. The caller holds the endpoint's lock, and has called
  * nat_enable() before.
  *
  * @ifindex: the primary, with its addresses claimed

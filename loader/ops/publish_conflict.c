@@ -27,9 +27,41 @@ static int conflict_with_own(const struct published_entry *wanted,
 			 addr_format(&target).text, be16toh(other->value.port));
 }
 
-/* Return: 0 where its owner is dead, and the entry marked as gone. */
-static int conflict_with_other(struct publication *publication,
+/*
+ * podman gives each network of a container all of the container's ports (netavark's
+ * src/commands/setup.rs; libnetwork/cni/run.go of containers/common): one of them serves each.
+ */
+static bool entry_is_served_by(const struct publication *publication,
 			       const struct published_entry *wanted,
+			       const struct published_entry *other, const struct link_info *owner)
+{
+	bool by_runtime = publication->reserved || publication->identity->maker == IDENTITY_BY_CNI;
+	struct identity identity;
+
+	return by_runtime && wanted->value.port == other->value.port &&
+	       !memcmp(&wanted->key, &other->key, sizeof(wanted->key)) &&
+	       !identity_from_alias(owner->alias, &identity) &&
+	       !strcmp(identity.id, publication->identity->id);
+}
+
+bool entry_is_served(const struct publication *publication, const struct published_entry *wanted)
+{
+	const struct published_list *all = &publication->all;
+	uint8_t protocol = wanted->key.protocol;
+	uint16_t port = entry_port(wanted);
+	size_t i = published_list_find(all, protocol, port);
+	struct link_info owner;
+
+	for (; published_list_has(all, i, protocol, port); i++)
+		if (!collect_owner(publication->node, (int)all->entries[i].value.ifindex, &owner,
+				   NULL) &&
+		    entry_is_served_by(publication, wanted, &all->entries[i], &owner))
+			return true;
+	return false;
+}
+
+/* Return: 0 where its owner is dead, and the entry marked as gone; or where it serves as well. */
+static int conflict_with_other(struct publication *publication, struct published_entry *wanted,
 			       const struct published_entry *other, struct error *err)
 {
 	struct link_info owner;
@@ -39,7 +71,9 @@ static int conflict_with_other(struct publication *publication,
 		owner_mark_gone(publication, (int)other->value.ifindex);
 		return 0;
 	}
-	if (ret)
+	if (!ret && entry_is_served_by(publication, wanted, other, &owner))
+		wanted->gone = true;
+	if (ret || wanted->gone)
 		return ret;
 	return error_set(err, EADDRINUSE, "port %s is taken by %s (%s), which publishes %s",
 			 entry_format(wanted).text,

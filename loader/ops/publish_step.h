@@ -48,6 +48,9 @@ struct publish_text entry_format(const struct published_entry *entry);
 /* owner_mark_gone() - what an endpoint has published is to be withdrawn. */
 void owner_mark_gone(struct publication *publication, int ifindex);
 
+/* entry_is_served() - whether another interface of the same container has a wanted port. */
+bool entry_is_served(const struct publication *publication, const struct published_entry *wanted);
+
 /*
  * publication_check() - whether each wanted port may be published; what is published as wanted
  * already is marked as gone, and so is what stands in the way and is dead.

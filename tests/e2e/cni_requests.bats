@@ -87,6 +87,24 @@ load cni
 	expect_cni 'the ports are free' ADD c2 "$config"
 }
 
+@test "a port that a container has published by another network is published" {
+	local config second
+	config=$(cni_config "$BUILT_IN" | jq -c '. + {runtimeConfig: {portMappings: [
+		{hostPort: 8080, containerPort: 80, protocol: "tcp"}]}}')
+	second=$(jq -c '.name = "db" | .subnets = ["10.92.0.0/24"]' <<<"$config")
+	expect_cni 'attached' ADD c1 "$config"
+	expect_cni 'to a second network, with the same ports' ADD c1:eth1 "$second"
+	expect_cni 'it is as told' CHECK c1:eth1 "$(with_previous "$second")"
+	expect_same 'the first serves' 'pods 8080:80' "$(nkctl publish list | awk 'NR > 1 { print $1, $4 }')"
+	expect_cni_error 'another port of the container needs its own' 105 8080 ADD c1:eth2 \
+		"$(jq -c '.name = "third" | .subnets = ["10.93.0.0/24"] | .runtimeConfig.portMappings[0].containerPort = 81' <<<"$config")"
+	expect_cni_error 'and so does another container' 105 8080 ADD c2 "$config"
+	expect_cni 'detached' DEL c1:eth1 "$second"
+	expect_same 'the first has its port still' '8080:80' "$(shown c1 published)"
+	expect_cni 'detached' DEL c1 "$config"
+	expect_cni 'the port is free' ADD c2 "$config"
+}
+
 @test "a port at addresses of a family that the container hasn't got is left out, if another leads to it" {
 	local config only
 	config=$(cni_config '{"subnets": ["10.91.0.0/16"]}' | jq -c '. + {runtimeConfig: {portMappings: [

@@ -148,6 +148,22 @@ create() { expect_plugin 'a network is created' "$NETWORK" create; network=$answ
 		setup /run/netns/c2
 }
 
+@test "a container in two networks has its ports in one of them" {
+	local more='{port_mappings: [{container_port: 80, host_ip: "", host_port: 8080, protocol: "tcp", range: 1}]}'
+	local first second
+	more=$(jq -nc "$more")
+	create
+	first=$(request c1 "$more")
+	expect_plugin 'connected' "$first" setup /run/netns/c1
+	second=$(jq -c '.network.name = "db" | .network.subnets = [{subnet: "10.97.0.0/24"}] |
+		.network_options.interface_name = "eth1"' <<<"$first")
+	expect_plugin 'to the second, with the same ports' "$second" setup /run/netns/c1
+	expect_same 'the first serves' 'web 8080:80' "$(nkctl publish list | awk 'NR > 1 { print $1, $4 }')"
+	expect_plugin 'off the second' "$second" teardown /run/netns/c1
+	expect_plugin 'off the first' "$first" teardown /run/netns/c1
+	expect_same 'nothing is left' '[]' "$(nkctl list --json)"
+}
+
 @test "setup refuses what can't be, and leaves nothing" {
 	create
 	expect_plugin_error 'no JSON' 'JSON' '' setup /run/netns/c1
