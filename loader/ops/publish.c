@@ -349,15 +349,25 @@ static int wanted_mark_gone(struct publication *publication, struct error *err)
 	return 0;
 }
 
+/* What isn't published may be what a withdrawal that was killed half way has left. */
+static void withdrawal_finish(struct publication *publication)
+{
+	(void)flows_withdraw(publication, NULL);
+	(void)flag_clear(publication, NULL);
+}
+
 static int remove_locked(struct publication *publication, struct error *err)
 {
 	int ret = published_list_read(&publication->node->datapath, &publication->all, err);
 
 	if (!ret)
 		ret = unowned_mark_gone(publication, err);
-	if (!ret)
-		ret = wanted_mark_gone(publication, err);
-	if (!ret)
+	if (ret)
+		return ret;
+	ret = wanted_mark_gone(publication, err);
+	if (ret)
+		withdrawal_finish(publication);
+	else
 		ret = ports_delete(publication, err);
 	return ret ? ret : flag_clear(publication, err);
 }

@@ -100,11 +100,18 @@ publish_and_withdraw() # INDEX
 	expect_as_noted "withdrawn" traces
 }
 
+# Connections that came by published ports.
+published_flows() { nkctl flows list --json | jq '[.[] | select(.kind == "published")] | length'; }
+
 withdraw_and_publish() # INDEX
 {
 	expect_match "none is half withdrawn" '^"(0|20) ports' "$(published)"
+	nkctl publish remove c1 80-89:80-89 2>/dev/null || (($? == 3))
+	expect_same "what came by them has ended" 0 "$(published_flows)"
 	nkctl publish add c1 80-89:80-89
 	expect_same "published again" '"20 ports are published"' "$(published)"
+	at remote timeout 5 bash -c ": >/dev/tcp/$HOST4/80" 2>/dev/null || true
+	expect_same "somebody has come by them" 1 "$(published_flows)"
 }
 
 @test "publishing killed at any point has done all or nothing, and so has withdrawing" {
