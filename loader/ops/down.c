@@ -18,6 +18,7 @@
 #include "model/identity.h"
 #include "nl/link.h"
 #include "nl/observe.h"
+#include "ops/gateway.h"
 #include "ops/network.h"
 #include "ops/uplink.h"
 
@@ -145,6 +146,19 @@ static int down_verify(const char *base, const uint32_t ids[PROGRAMS_ALL], struc
 	return programs_wait_gone(ids, err);
 }
 
+/* Endpoints whose pins are elsewhere (another mount of bpffs) need them. */
+static int gateways_sweep_unused(struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	_cleanup_nlsock_ struct nlsock *nl = NULL;
+	int ret = link_list_read(NK_LINK_GROUP, &links, err);
+
+	if (ret || links.count)
+		return ret;
+	ret = nlsock_open(&nl, err);
+	return ret ? ret : gateways_sweep(nl, err);
+}
+
 int datapath_down_unfinished(struct error *err)
 {
 	struct pins pins = { .base_fd = -1 };
@@ -153,7 +167,7 @@ int datapath_down_unfinished(struct error *err)
 	if (!ret)
 		ret = pins_remove(&pins, err);
 	pins_close(&pins);
-	return ret == -ENOENT ? 0 : ret;
+	return ret && ret != -ENOENT ? ret : gateways_sweep_unused(err);
 }
 
 int datapath_down(struct node *node, struct down_report *ret_report, struct error *err)
@@ -170,6 +184,7 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	error_keep(&ret, err, uplinks_remove_all(node, &report.uplinks, &one_err), &one_err);
 	error_keep(&ret, err, networks_remove(node, &report.networks, &one_err), &one_err);
 	error_keep(&ret, err, subnets_remove(node, &one_err), &one_err);
+	error_keep(&ret, err, gateways_sweep(node->nl, &one_err), &one_err);
 	memcpy(base, pins->base, sizeof(base));
 	error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
 	node_close(node); /* our own descriptors would keep the programs alive */

@@ -98,3 +98,27 @@ int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct e
 				    prefix_format(&address).text);
 	return gateway_route_remove(host, subnet, err);
 }
+
+static int gateways_sweep_family(struct nlsock *host, uint8_t family, struct error *err)
+{
+	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
+	int ret = inet_unreachable_list_read(host, family, &list, err);
+
+	for (size_t i = 0; !ret && i < list.count; i++) {
+		struct nk_network network = { 0 };
+
+		if (list.entries[i].is_ours &&
+		    !network_add_subnet(&network, &list.entries[i].dst, NULL))
+			ret = gateway_remove(host, &network.subnets[0], err);
+	}
+	return ret;
+}
+
+int gateways_sweep(struct nlsock *host, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++)
+		ret = gateways_sweep_family(host, addr_families[i], err);
+	return ret;
+}

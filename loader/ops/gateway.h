@@ -16,4 +16,7 @@ int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct e
 /* gateway_route_remove() - the last resort alone, where another subnet has the same gateway. */
 int gateway_route_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
 
+/* gateways_sweep() - take away what any subnet has, by the mark of the routes. */
+int gateways_sweep(struct nlsock *host, struct error *err);
+
 #endif

@@ -212,6 +212,24 @@ objects_are_gone() # FILE
 	expect_as_noted "the host is as before" host_state
 }
 
+addresses_and_routes()
+{
+	ip -o address show dev lo
+	ip route show
+	ip -6 route show
+}
+
+@test "down finds gateways by their routes, where pins are gone and nothing is attached" {
+	default_routes_remove # so that no uplink has a program that holds the maps
+	note addresses_and_routes
+	ip netns add c1
+	attach c1
+	nkctl detach --ns c1
+	rm -r /sys/fs/bpf/nkctl*
+	nkctl down
+	expect_as_noted "the host is as before" addresses_and_routes
+}
+
 @test "down waits for no process that somebody else has started" {
 	containers c1
 	# shellcheck disable=SC2016 # for the inner shell
