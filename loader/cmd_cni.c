@@ -179,7 +179,13 @@ static char *config_text(const struct places *places)
 }
 
 /* What the file of the network's name holds. */
-enum config { CONFIG_ABSENT, CONFIG_OURS, CONFIG_FOREIGN, CONFIG_BROKEN };
+enum config { CONFIG_ABSENT, CONFIG_OURS, CONFIG_EMPTY, CONFIG_FOREIGN, CONFIG_BROKEN };
+
+static const char *const config_faults[] = {
+	[CONFIG_EMPTY] = "is no network configuration",
+	[CONFIG_FOREIGN] = "has no plugin " PLUGIN_NAME,
+	[CONFIG_BROKEN] = "is no network configuration",
+};
 
 static bool plugins_have_ours(const json_t *plugins)
 {
@@ -206,6 +212,8 @@ static enum config config_look(const char *dir)
 	if (snprintf(path, sizeof(path), "%s/" CONFIG_NAME, dir) >= (int)sizeof(path) ||
 	    stat(path, &status) || !S_ISREG(status.st_mode))
 		return CONFIG_ABSENT; /* what else may be wrong, writing it tells */
+	if (!status.st_size)
+		return CONFIG_EMPTY;
 	config = json_load_file(path, JSON_ALLOW_NUL, NULL);
 	plugins = json_object_get(config, "plugins");
 	if (json_is_string(json_object_get(config, "name")) && json_array_size(plugins))
@@ -217,17 +225,13 @@ static enum config config_look(const char *dir)
 /* What is kept has to be what a runtime reaches the plugin by. */
 static int config_keep_check(const char *dir, struct error *err)
 {
-	static const char *const faults[] = {
-		[CONFIG_FOREIGN] = "has no plugin " PLUGIN_NAME,
-		[CONFIG_BROKEN] = "is no network configuration",
-	};
 	enum config found = config_look(dir);
 
-	if (found != CONFIG_FOREIGN && found != CONFIG_BROKEN)
+	if (found == CONFIG_ABSENT || found == CONFIG_OURS)
 		return 0;
 	return error_set(err, EEXIST,
 			 "%s/" CONFIG_NAME " %s: remove it, or have it replaced with --network",
-			 dir, faults[found]);
+			 dir, config_faults[found]);
 }
 
 static bool is_config(const char *name)
@@ -318,12 +322,17 @@ const struct cli_command command_cni_install = {
 	.run = install_run,
 };
 
-/* Somebody else's network stays, whatever its file is called. */
+/*
+ * Somebody else's network stays, whatever its file is called, and so does what can't be told for
+ * ours: a slip in an edited one is mended more easily than a lost one is written again.
+ */
 static int config_remove(const char *dir, struct install_file *file, struct error *err)
 {
-	if (config_look(dir) != CONFIG_FOREIGN)
+	enum config found = config_look(dir);
+
+	if (found != CONFIG_FOREIGN && found != CONFIG_BROKEN)
 		return install_remove(dir, CONFIG_NAME, file, err);
-	log_warning("%s/" CONFIG_NAME " has no plugin " PLUGIN_NAME ": it stays", dir);
+	log_warning("%s/" CONFIG_NAME " %s: it stays", dir, config_faults[found]);
 	file->outcome = INSTALL_KEPT;
 	(void)snprintf(file->path, sizeof(file->path), "%s/" CONFIG_NAME, dir); /* fits */
 	return 0;
@@ -359,8 +368,8 @@ const struct cli_command command_cni_uninstall = {
 	.name = "cni uninstall",
 	.arguments = "",
 	.summary = "take that back",
-	.help = "Removes the plugin's copies and its network; one of that name without the plugin "
-		"stays.\n"
+	.help = "Removes the plugin's copies and its network; a file of that name without the "
+		"plugin stays.\n"
 		"Containers keep what they have: remove them first, or have `nkctl down` detach "
 		"them.\n"
 		"\n"

@@ -225,6 +225,13 @@ load cni
 	mv "$dir/list" "$file"
 	expect_same 'one with ours among others is kept' 'unchanged kept' \
 		"$(nkctl cni install "${dirs[@]}" --json | jq -r '[.[].outcome] | join(" ")')"
+	for content in '{ "name": "n", "plugins": [{"type": "nkctl"},] }' '[]' '{"plugins": [{"type": "nkctl"}]}'; do
+		printf %s "$content" >"$file"
+		expect_match "'$content' may be anybody's" 'warning: .*10-nkctl.conflist is no network configuration: it stays' \
+			"$(nkctl cni uninstall "${dirs[@]}" 2>&1 >/dev/null)"
+		expect_same "'$content' is kept" "$content" "$(<"$file")"
+	done
+	expect 'installed anew' nkctl cni install "${dirs[@]}" --network n
 	: >"$file"
 	expect_same 'uninstalled, though it was emptied' 'removed removed' \
 		"$(nkctl cni uninstall "${dirs[@]}" --json | jq -r '[.[].outcome] | join(" ")')"
