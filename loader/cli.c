@@ -12,6 +12,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "nkctl/nat.h"
+#include "output.h"
 
 #define OPTIONS_MAX 24
 
@@ -270,12 +271,36 @@ static void all_print_help(void)
 		     "  nkctl help attach           more about a verb\n");
 }
 
-void cli_print_help(const struct cli_command *command)
+static json_t *command_to_json(const struct cli_command *command)
 {
+	json_t *options = json_array();
+
+	for (const struct cli_option *option = command->options; option && option->name; option++)
+		(void)json_array_append_new(options,
+					    json_pack("{ss ss* ss}", "name", option->name, "value",
+						      option->value, "help", option->help));
+	return json_pack("{ss ss ss so}", "name", command->name, "arguments", command->arguments,
+			 "summary", command->summary, "options", options);
+}
+
+static json_t *all_to_json(void)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; cli_commands[i]; i++)
+		(void)json_array_append_new(array, command_to_json(cli_commands[i]));
+	return array;
+}
+
+int cli_print_help(const struct cli_command *command, bool json, struct error *err)
+{
+	if (json)
+		return output_json(command ? command_to_json(command) : all_to_json(), err);
 	if (command)
 		command_print_help(command);
 	else
 		all_print_help();
+	return 0;
 }
 
 /* Whether a verb belongs to a group: "network add" to "network". */
@@ -342,8 +367,9 @@ int cli_no_verb(char *const *words, struct error *err)
 	return error_set(err, EINVAL, "'%s' is no verb of %s: there are %s", next, group, verbs);
 }
 
-bool cli_print_group_help(char *const *words)
+int cli_print_group_help(char *const *words, bool json, struct error *err)
 {
+	json_t *array = json ? json_array() : NULL;
 	bool found = false;
 	int argc = 0;
 
@@ -352,10 +378,16 @@ bool cli_print_group_help(char *const *words)
 	for (size_t i = 0; argc && cli_commands[i]; i++) {
 		if (!command_is_of(cli_commands[i], argc, words))
 			continue;
-		if (found)
+		if (found && !json)
 			(void)putchar('\n');
-		cli_print_help(cli_commands[i]);
+		if (json)
+			(void)json_array_append_new(array, command_to_json(cli_commands[i]));
+		else
+			command_print_help(cli_commands[i]);
 		found = true;
 	}
-	return found;
+	if (found)
+		return json ? output_json(array, err) : 0;
+	json_decref(array);
+	return error_set(err, ENOENT, "there is no such group of verbs");
 }

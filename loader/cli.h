@@ -105,15 +105,15 @@ extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(int argc, char *const *argv, int *ret_words);
 
 /* cli_print_help() - of one verb, or of everything (NULL). */
-void cli_print_help(const struct cli_command *command);
+int cli_print_help(const struct cli_command *command, bool json, struct error *err);
 
 /**
  * cli_print_group_help() - of the verbs of a group.
  * @words: its name, "network" or "nat exempt", and NULL
  *
- * Return: false: there is none.
+ * Return: 0; -ENOENT: there is none.
  */
-bool cli_print_group_help(char *const *words);
+int cli_print_group_help(char *const *words, bool json, struct error *err);
 
 /* cli_no_verb() - tell which of the words makes them no verb. Return: -EINVAL. */
 int cli_no_verb(char *const *words, struct error *err);

@@ -1,67 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "bpf/datapath.h"
 #include "cli.h"
 #include "nkctl/maps.h"
 #include "output.h"
 
-static json_t *command_to_json(const struct cli_command *command)
-{
-	json_t *options = json_array();
-
-	for (const struct cli_option *option = command->options; option && option->name; option++)
-		(void)json_array_append_new(options,
-					    json_pack("{ss ss* ss}", "name", option->name, "value",
-						      option->value, "help", option->help));
-	return json_pack("{ss ss ss so}", "name", command->name, "arguments", command->arguments,
-			 "summary", command->summary, "options", options);
-}
-
-static int help_print_json(struct error *err)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; cli_commands[i]; i++)
-		(void)json_array_append_new(array, command_to_json(cli_commands[i]));
-	return output_json(array, err);
-}
-
 /* A group's verbs, or one verb; no word may be left. */
 static int help_print(const struct cli *cli, struct error *err)
 {
 	const struct cli_command *command;
-	int words;
+	int words, ret = cli_print_group_help(cli->argv, cli->json, err);
 
-	if (cli_print_group_help(cli->argv))
-		return 0;
+	if (ret != -ENOENT)
+		return ret;
 	command = cli_find(cli->argc, cli->argv, &words);
 	if (!command)
 		return cli_no_verb(cli->argv, err);
 	if (words < cli->argc)
 		return error_set(err, EINVAL, "unexpected argument '%s'", cli->argv[words]);
-	cli_print_help(command);
-	return 0;
+	return cli_print_help(command, cli->json, err);
 }
 
 static int help_run(struct cli *cli, struct error *err)
 {
 	int ret = cli_options_end(cli, err);
 
-	/* JSON tells all verbs. */
 	if (!ret)
-		ret = cli_arguments(cli, 0, cli->json ? 0 : INT_MAX, err);
-	if (ret)
-		return error_prefix(err, "help");
-	if (cli->json)
-		return help_print_json(err);
-	if (!cli->argc)
-		cli_print_help(NULL);
-	else
-		ret = help_print(cli, err);
+		ret = cli->argc ? help_print(cli, err) : cli_print_help(NULL, cli->json, err);
 	return ret ? error_prefix(err, "help") : 0;
 }
 
@@ -72,7 +39,8 @@ const struct cli_command command_help = {
 	.help = "Examples:\n"
 		"  nkctl help attach\n"
 		"  nkctl help network\n"
-		"  nkctl help --json           all verbs and options, for programs",
+		"  nkctl help --json           all verbs and options, for programs\n"
+		"  nkctl help attach --json    those of one",
 	.run = help_run,
 };
 

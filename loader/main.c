@@ -53,7 +53,10 @@ static int output_end(struct cli *cli, int status)
 
 static int help_print(struct cli *cli, int status)
 {
-	cli_print_help(cli->command);
+	struct error err;
+
+	if (cli_print_help(cli->command, cli->json, &err))
+		return failure_print(cli, &err);
 	return output_end(cli, status);
 }
 
@@ -95,7 +98,7 @@ static int usage_error(struct cli *cli, char **words)
 		count++;
 	cli->help |= words[count] != NULL;
 	words[count] = NULL;
-	if ((cli->help || !cli->json) && cli_print_group_help(words))
+	if ((cli->help || !cli->json) && !cli_print_group_help(words, cli->json, &err))
 		return output_end(cli, cli->help ? EXIT_STATUS_OK : EXIT_STATUS_USAGE);
 	(void)cli_no_verb(words, &err);
 	return failure_print(cli, &err);

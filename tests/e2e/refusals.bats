@@ -225,6 +225,29 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 	expect_match "help for a verb" '^Usage: nkctl attach --ns NS' "$output"
 }
 
+@test "help is JSON where that was asked for" {
+	local all words
+	all=$(nkctl help --json)
+	expect_same "of everything, by an option" "$all" "$(nkctl --help --json)"
+	expect_same "the other way round" "$all" "$(nkctl --json -h)"
+	for words in 'help network add' 'network add --help' '--json network add -h'; do
+		# shellcheck disable=SC2086 # a verb and its options
+		expect_same "$words: the verb's entry" "$(jq -c '.[] | select(.name == "network add")' <<<"$all")" \
+			"$(nkctl $words --json | jq -c .)"
+	done
+	for words in 'help nat' 'nat --help'; do
+		# shellcheck disable=SC2086
+		expect_same "$words: those of the group" \
+			"$(jq -c '[.[] | select(.name | startswith("nat "))]' <<<"$all")" \
+			"$(nkctl $words --json | jq -c .)"
+	done
+	expect_same "of the help" '[VERB]' "$(nkctl help help --json | jq -r .arguments)"
+	run --separate-stderr -2 nkctl help atach --json
+	expect_match "no verb" "help: 'atach' is no verb" "$(jq -r .error.message <<<"$output")"
+	run --separate-stderr -2 nkctl help attach c1 --json
+	expect_match "a word too many" "help: unexpected argument 'c1'" "$(jq -r .error.message <<<"$output")"
+}
+
 @test "who isn't root" {
 	local program=/run/nkctl verb
 	local -a nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups "$program")

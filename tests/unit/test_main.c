@@ -181,7 +181,7 @@ static void test_failures_as_json(void **state)
 		{ "attach", "c", "--mtu", "0", "--json" },
 		{ "attach", "--json", "--ns" },
 		{ "flows", "--protocol", "bogus", "--json" },
-		{ "help", "attach", "--json" },
+		{ "help", "attach", "x", "--json" },
 		{ "help", "bogus", "--json" },
 	};
 	static struct run result;
