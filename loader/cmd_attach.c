@@ -17,10 +17,10 @@ static const struct cli_option options[] = {
 	{ 'f', "ifname", "NAME", "interface's name in the container (eth0)" },
 	{ 'i', "id", "ID", "container id (what --ns ends with)" },
 	{ 'w', "network", "NAME", "network (default)" },
-	{ 'm', "mtu", "N", "MTU in bytes (the default route's)" },
-	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (l3)" },
+	{ 'm', "mtu", "N", "MTU in bytes (the network's)" },
+	{ 'o', "mode", "l3|l2", "l2 for guests that need MAC addresses and ARP (the network's)" },
 	{ 'd', "device", "auto|netkit|veth",
-	  "kind of device pair (auto: netkit where the kernel has it)" },
+	  "kind of pair; auto: netkit where the kernel has it (the network's)" },
 	{ 'p', "publish", "SPEC", "[HOSTIP:]HOSTPORT[-END]:PORT[-END][/tcp|udp|sctp], repeatable" },
 	{ 'r', "ingress-rate", "RATE", "limit into the container, in bits per second: 10M, 500k" },
 	{ 'b', "ingress-burst", "BITS",
@@ -29,7 +29,8 @@ static const struct cli_option options[] = {
 	{ 'B', "egress-burst", "BITS", "what may come out at once" },
 	{ 'q', "masquerade", NULL, "reach the world with the host's addresses (the network's)" },
 	{ 'Q', "no-masquerade", NULL, "with its own, private ones too" },
-	{ 'M', "no-metadata", NULL, "never reach the cloud's metadata, 169.254.169.254" },
+	{ 'M', "no-metadata", NULL,
+	  "never reach the cloud's metadata, 169.254.169.254 (the network's)" },
 	{ 0 },
 };
 
