@@ -57,9 +57,12 @@ drop_reasons() { macro_names nkctl/drop_reason.h NK_DROP_REASONS 'identifier, na
 doctor_checks() { macro_names ops/doctor.h DOCTOR_CHECKS 'identifier, name, needs'; }
 endpoint_states() { macro_names ops/endpoint.h ENDPOINT_STATES 'identifier, name, explanation'; }
 exit_statuses() { sed -n 's/^\tEXIT_STATUS_[A-Z_]* = \([0-9]*\),$/\1/p' "$top/loader/core/error.h"; }
+# The datapath's maps are pinned by their names; objects beside it pin those of their own, too
+# (pins_reuse_maps()).
 map_pins()
 {
 	sed -n '/ map_names\[MAP_COUNT\] = {/,/^};/s/.* = "\(.*\)",$/\1/p' "$top/loader/bpf/datapath.c"
+	find "$top/bpf" -name '*.bpf.c' ! -name nkctl.bpf.c -exec sed -n 's/^} \(.*\) SEC("\.maps");$/\1/p' {} +
 	sed -n 's/^#define PINS_CONFIG "\(.*\)"$/\1/p' "$top/loader/bpf/pins.h"
 	sed -n 's/^#define GENERATION_NAME "\(.*\)"$/\1/p' "$top"/loader/bpf/*.h
 }
