@@ -24,7 +24,7 @@
 	X(DHCP_SERVER, "dhcp-server", "DHCP or DHCPv6 server message from a container")            \
 	X(EXT_HEADERS, "ext-headers", "IPv6 extension header chain too long or malformed")         \
 	X(NO_ANSWER, "no-answer",                                                                  \
-	  "can't go on (hop limit, size), and an error that may not or can't be told")             \
+	  "can't go on (hop limit, size, next hop), and its sender may not or can't be told")      \
 	X(NAT_PROTOCOL, "nat-protocol",                                                            \
 	  "can't be translated: neither TCP, UDP, SCTP nor ICMP echo, or IPv4 options")            \
 	X(NAT_ROUTE, "nat-route",                                                                  \
