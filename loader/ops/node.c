@@ -16,8 +16,9 @@
 static int node_check_privilege(struct error *err)
 {
 	if (geteuid() != 0)
-		return error_set(err, EPERM,
-				 "must be run as root: it changes devices and eBPF programs");
+		return error_set(
+			err, EPERM,
+			"must be run as root: eBPF programs and their maps are root's alone");
 	for (size_t i = 0; i < PRIVILEGE_CAPABILITIES; i++)
 		if (privilege_missing(i))
 			return error_set(err, EPERM,

@@ -258,8 +258,15 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 		run -6 "${nobody[@]}" $verb
 		expect_match "$verb" '^nkctl: .*must be run as root' "$output"
 	done
+	expect_no_match "who only reads is told of no change" 'change' "$("${nobody[@]}" list 2>&1 || true)"
 	run -0 "${nobody[@]}" help
 	run -0 "${nobody[@]}" version
+	install -d -o 65534 /run/nobody
+	defer rm -r /run/nobody
+	for verb in install uninstall; do
+		expect "cni $verb in directories of his" "${nobody[@]}" cni $verb \
+			--bin-dir /run/nobody/bin --conf-dir /run/nobody/net.d
+	done
 	expect_unchanged "it"
 }
 
