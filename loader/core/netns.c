@@ -27,22 +27,30 @@
 /* Of a thread, in bytes: room for some paths, and not the 8 MiB that are usual. */
 #define VISIT_STACK_SIZE ((size_t)256 * 1024)
 
-static int netns_path(const char *spec, char *path, size_t size)
+static int netns_path(const char *spec, char *path, size_t size, struct error *err)
 {
 	const char *pid = !strncmp(spec, "pid:", 4) ? spec + 4 : NULL;
-	int len;
+	int len = -1;
 
-	if (pid && (!*pid || strspn(pid, "0123456789") != strlen(pid)))
-		return -EINVAL;
-	if (pid)
+	if (pid && *pid && strspn(pid, "0123456789") == strlen(pid))
 		len = snprintf(path, size, "/proc/%s/ns/net", pid);
-	else if (strchr(spec, '/'))
+	else if (!pid && strchr(spec, '/'))
 		len = snprintf(path, size, "%s", spec);
-	else if (!*spec || !strcmp(spec, ".") || !strcmp(spec, ".."))
-		return -EINVAL;
-	else
+	else if (!pid && *spec && strcmp(spec, ".") != 0 && strcmp(spec, "..") != 0)
 		len = snprintf(path, size, NETNS_RUN_DIR "/%s", spec);
-	return len > 0 && (size_t)len < size ? 0 : -EINVAL;
+	if (len > 0 && (size_t)len < size)
+		return 0;
+	return error_set(err, EINVAL,
+			 "'%s' names no network namespace: give a name under " NETNS_RUN_DIR
+			 ", a path or pid:N",
+			 spec);
+}
+
+int netns_spec_check(const char *spec, struct error *err)
+{
+	char path[PATH_MAX];
+
+	return netns_path(spec, path, sizeof(path), err);
 }
 
 void netns_name(const char *spec, char ret_name[NETNS_NAME_SIZE])
@@ -98,12 +106,9 @@ int netns_open(const char *spec, int *ret_fd, struct error *err)
 	char path[PATH_MAX];
 	int ret;
 
-	ret = netns_path(spec, path, sizeof(path));
+	ret = netns_path(spec, path, sizeof(path), err);
 	if (ret)
-		return error_set(err, ret,
-				 "'%s' names no network namespace: give a name under " NETNS_RUN_DIR
-				 ", a path or pid:N",
-				 spec);
+		return ret;
 	fd = netns_file_open(path);
 	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 		return error_set(err, ENOENT, "no network namespace at %s", path);

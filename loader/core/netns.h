@@ -22,6 +22,9 @@
  */
 int netns_open(const char *spec, int *ret_fd, struct error *err);
 
+/* netns_spec_check() - whether @spec has one of these forms. Return: 0, or -EINVAL. */
+int netns_spec_check(const char *spec, struct error *err);
+
 #define NETNS_NAME_SIZE 256
 
 /* netns_name() - the name under /run/netns that @spec stands for; empty where it's another path. */

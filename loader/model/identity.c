@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/netns.h"
 
 /* All of one length, so that names may be as long whoever attaches. */
 #define ALIAS_PREFIX_LEN ((size_t)6)
@@ -176,8 +177,10 @@ int identity_id_from_ns(const char *ns, char ret_id[IDENTITY_ID_SIZE], struct er
 	const char *digits = NULL;
 	size_t pid_len = ns_pid(ns, &digits);
 	char id[IDENTITY_ID_SIZE];
-	int len, ret;
+	int len, ret = netns_spec_check(ns, err);
 
+	if (ret) /* an id wouldn't help */
+		return ret;
 	if (pid_len)
 		len = snprintf(id, sizeof(id), "pid-%.*s", (int)pid_len, digits);
 	else

@@ -335,18 +335,13 @@ static void test_id_from_namespace(void **state)
 static void test_namespaces_that_make_no_id(void **state)
 {
 	static const char *const namespaces[] = {
-		"",
 		"/",
 		"/run/netns/",
-		".",
-		"..",
 		"-x",
 		"a b",
 		"ctr\x1b[2J",
 		ID_191 ID_48 "012345678",
 		"/run/netns/" ID_191 ID_48 "012345678",
-		"pid:" ID_191,
-		"pid:4 2",
 	};
 
 	(void)state;
@@ -357,6 +352,24 @@ static void test_namespaces_that_make_no_id(void **state)
 		if (identity_id_from_ns(namespaces[i], id, &err) != -EINVAL)
 			fail_msg("'%s' should make no id", namespaces[i]);
 		assert_non_null(strstr(err.message, "give --id"));
+		assert_string_equal(id, "untouched");
+	}
+}
+
+static void test_what_names_no_namespace_needs_no_id(void **state)
+{
+	static const char *const namespaces[] = {
+		"", ".", "..", "pid:", "pid:abc", "pid:-1", "pid:4 2", "pid:" ID_191,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+		char id[IDENTITY_ID_SIZE] = "untouched";
+		struct error err = { 0 };
+
+		if (identity_id_from_ns(namespaces[i], id, &err) != -EINVAL)
+			fail_msg("'%s' should make no id", namespaces[i]);
+		assert_non_null(strstr(err.message, "names no network namespace"));
 		assert_string_equal(id, "untouched");
 	}
 }
@@ -380,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_device_names_fit_and_differ),
 		cmocka_unit_test(test_id_from_namespace),
 		cmocka_unit_test(test_namespaces_that_make_no_id),
+		cmocka_unit_test(test_what_names_no_namespace_needs_no_id),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

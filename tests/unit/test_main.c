@@ -84,6 +84,8 @@ static void test_refused_command_lines(void **state)
 		{ { "attach", "--bogus" }, "unknown option '--bogus'" },
 		{ { "attach", "--ns", "ctr1", "ctr2" }, "unexpected argument 'ctr2'" },
 		{ { "attach", "--ns", "a b" }, "'a b' makes no container id" },
+		{ { "attach", "--ns", "pid:abc" }, "'pid:abc' names no network namespace" },
+		{ { "detach", "--ns", "" }, "'' names no network namespace" },
 		{ { "attach", "--ns", "c", "--ip", "10.0.0.256" }, "'10.0.0.256' is neither" },
 		{ { "attach", "--ns", "c", "--ip", "10.0.0.1/33" }, "'10.0.0.1/33' is neither" },
 		{ { "attach", "--ns", "c", "--ip", "" }, "'' is neither an address" },
