@@ -35,6 +35,19 @@ static int identity_parse(struct cli *cli, struct identity *ret_identity, struct
 	return ret ? ret : identity_init(ret_identity, network, id ? id : ns_id, ifname, err);
 }
 
+/* @node: closed where nothing is loaded, and so nothing attached */
+static int detach_missed(struct node *node, const struct identity *identity, struct error *err)
+{
+	_cleanup_endpoint_list_ struct endpoint_list list = { 0 };
+	char what[ERROR_MESSAGE_SIZE];
+
+	(void)snprintf(what, sizeof(what), "%s isn't attached to network %s (%s)", identity->id,
+		       identity->network, identity->ifname);
+	if (node->nl)
+		(void)endpoint_list_read(node, &list, NULL); /* without it, less is told */
+	return endpoint_list_missed(&list, identity->id, what, err);
+}
+
 /* Where nothing was ever loaded nothing is attached either: the same answer, in the same words. */
 static int detach(const struct identity *identity, struct error *err)
 {
@@ -44,8 +57,7 @@ static int detach(const struct identity *identity, struct error *err)
 	if (!ret)
 		ret = endpoint_detach(&node, identity, true, err);
 	if (ret == -ENODEV || ret == -ENOENT)
-		return error_set(err, ENODEV, "%s isn't attached to network %s (%s)", identity->id,
-				 identity->network, identity->ifname);
+		return detach_missed(&node, identity, err);
 	return ret;
 }
 

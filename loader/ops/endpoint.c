@@ -295,6 +295,41 @@ static bool endpoint_matches(const struct endpoint *endpoint, const char *id, co
 	       (!ifname || !strcmp(endpoint->identity.ifname, ifname));
 }
 
+int endpoint_list_missed(const struct endpoint_list *list, const char *id, const char *what,
+			 struct error *err)
+{
+	const struct endpoint *found = NULL;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct endpoint *endpoint = &list->endpoints[i];
+		const struct identity *identity = &endpoint->identity;
+
+		if (!*identity->id)
+			continue;
+		if (endpoint_has_name(endpoint, id))
+			return error_set(err, ENODEV, "%s, but to network %s as %s", what,
+					 identity->network, identity->ifname);
+		if (*id && !strcmp(endpoint->netns, id))
+			found = endpoint;
+	}
+	if (found)
+		return error_set(err, ENODEV, "%s, but its namespace is, as %s to network %s (%s)",
+				 what, found->identity.id, found->identity.network,
+				 found->identity.ifname);
+	return error_set(err, ENODEV, "%s: `nkctl list` shows what is", what);
+}
+
+/* Return: -ENODEV */
+static int choose_missed(const struct endpoint_list *list, const char *id, const char *network,
+			 const char *ifname, struct error *err)
+{
+	char what[ERROR_MESSAGE_SIZE];
+
+	(void)snprintf(what, sizeof(what), "isn't attached%s%s%s%s", network ? " to network " : "",
+		       network ? network : "", ifname ? " as " : "", ifname ? ifname : "");
+	return endpoint_list_missed(list, id, what, err);
+}
+
 int endpoint_list_choose(const struct endpoint_list *list, const char *id, const char *network,
 			 const char *ifname, const struct endpoint **ret_endpoint,
 			 struct error *err)
@@ -315,7 +350,7 @@ int endpoint_list_choose(const struct endpoint_list *list, const char *id, const
 		found = &list->endpoints[i];
 	}
 	if (!found)
-		return error_set(err, ENODEV, "isn't attached: `nkctl list` shows what is");
+		return choose_missed(list, id, network, ifname, err);
 	*ret_endpoint = found;
 	return 0;
 }

@@ -97,6 +97,16 @@ int endpoint_list_choose(const struct endpoint_list *list, const char *id, const
 			 struct error *err);
 
 /**
+ * endpoint_list_missed() - tell that an endpoint isn't there, and which may have been meant.
+ * @id: its container id, the name of its namespace, or its primary's
+ * @what: "isn't attached to network lab"
+ *
+ * Return: -ENODEV.
+ */
+int endpoint_list_missed(const struct endpoint_list *list, const char *id, const char *what,
+			 struct error *err);
+
+/**
  * endpoint_find() - the primary of an identity.
  *
  * Return: 0; -ENODEV where it isn't attached; -EEXIST where a foreign device or another

@@ -182,9 +182,30 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 	expect_refusal "detach of another interface" 3 "isn't attached .*eth1" \
 		detach --ns c1 --ifname eth1
 	expect_refusal "show" 3 "show c2: isn't attached" show c2
+	expect_refusal "where it is instead" 3 \
+		"c1 isn't attached to network default \\(eth1\\), but to network default as eth0" \
+		detach --ns c1 --ifname eth1
+	expect_refusal "show it on another network" 3 \
+		"show c1: isn't attached to network lab, but to network default as eth0" show c1 --network lab
+	expect_refusal "publish by another interface" 3 \
+		"publish add c1: isn't attached as eth3, but to network default as eth0" \
+		publish add c1 80:80 --ifname eth3
+	expect_refusal "nobody" 3 "isn't attached to network default \\(eth0\\): .nkctl list. shows what is" \
+		detach --ns c9
 	expect_refusal "an uplink that isn't there" 3 "no device 'nosuch'" uplink add nosuch
 	expect_refusal "no uplink" 3 'lo is no uplink' uplink remove lo
 	expect_unchanged "it"
+}
+
+@test "what is attached by another id" {
+	nkctl attach --ns c2 --id web --ifname net0
+	defer state_note
+	defer nkctl detach --id web --ifname net0
+	expect_refusal "detach" 3 \
+		"c2 isn't attached to network default \\(eth0\\), but its namespace is, as web to network default \\(net0\\)" \
+		detach --ns c2
+	expect_refusal "show" 3 "show c2: isn't attached, but its namespace is, as web to network default" show c2
+	expect_refusal "detach by the id" 3 "web isn't attached .*, but to network default as net0" detach --id web
 }
 
 @test "a device of somebody else's that has the endpoint's name" {
