@@ -175,6 +175,14 @@ int cli_arguments(const struct cli *cli, int min, int max, struct error *err)
 	return 0;
 }
 
+int cli_arguments_but_ns(const struct cli *cli, const char *given, struct error *err)
+{
+	if (cli->argc && !given)
+		return error_set(err, EINVAL, "unexpected argument '%s': give --ns %s",
+				 cli->argv[0], cli->argv[0]);
+	return cli_arguments(cli, 0, 0, err);
+}
+
 int cli_id_check(const char *id, struct error *err)
 {
 	return *id ? 0 : error_set(err, EINVAL, "the id is empty");

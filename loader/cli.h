@@ -83,6 +83,14 @@ int cli_options_end(struct cli *cli, struct error *err);
 /* cli_arguments() - check the number of positional arguments. Return: 0, or -EINVAL. */
 int cli_arguments(const struct cli *cli, int min, int max, struct error *err);
 
+/**
+ * cli_arguments_but_ns() - for a verb without positional arguments that takes --ns.
+ * @given: what names the container; NULL: an argument may be meant to
+ *
+ * Return: 0, or -EINVAL.
+ */
+int cli_arguments_but_ns(const struct cli *cli, const char *given, struct error *err);
+
 /* cli_id_check() - what names an endpoint. Return: 0; -EINVAL where it's empty. */
 int cli_id_check(const char *id, struct error *err);
 

@@ -173,7 +173,7 @@ static int request_parse(struct cli *cli, struct attach_request *request, struct
 		if (ret)
 			return ret;
 	}
-	ret = option ? option : cli_arguments(cli, 0, 0, err);
+	ret = option ? option : cli_arguments_but_ns(cli, request->ns, err);
 	if (ret)
 		return ret;
 	if (!request->ns)

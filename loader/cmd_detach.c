@@ -26,7 +26,7 @@ static int identity_parse(struct cli *cli, struct identity *ret_identity, struct
 		  : option == 'f' ? &ifname
 		  : option == 'i' ? &id
 				  : &network) = value;
-	ret = option ? option : cli_arguments(cli, 0, 0, err);
+	ret = option ? option : cli_arguments_but_ns(cli, id ? id : ns, err);
 	if (ret)
 		return ret;
 	if (!ns && !id)
