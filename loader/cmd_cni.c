@@ -50,17 +50,24 @@ struct places {
 	struct nk_network network;
 };
 
+static int directory_take(const char *option, const char *value, const char **ret_dir,
+			  struct error *err)
+{
+	if (!*value)
+		return error_set(err, EINVAL, "%s is empty", option);
+	*ret_dir = value;
+	return 0;
+}
+
 static int option_take(int id, const char *value, struct places *places, struct error *err)
 {
 	struct prefix subnet;
 
 	switch (id) {
 	case 'b':
-		places->bin_dir = value;
-		return 0;
+		return directory_take("--bin-dir", value, &places->bin_dir, err);
 	case 'c':
-		places->conf_dir = value;
-		return 0;
+		return directory_take("--conf-dir", value, &places->conf_dir, err);
 	case 'w':
 		places->name = value;
 		return identity_names_check(value, "any", err);

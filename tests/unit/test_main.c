@@ -102,6 +102,8 @@ static void test_refused_command_lines(void **state)
 		{ { "attach", "--ns", "c", "--ifname", "eth%d" }, "'eth%d' can't be an interface" },
 		{ { "attach", "--ns", "c", "--id", "-" }, "container id '-'" },
 		{ { "attach", "--ns", "c", "--network", "" }, "network name is empty" },
+		{ { "cni", "install", "--bin-dir", "" }, "cni install: --bin-dir is empty" },
+		{ { "cni", "uninstall", "--conf-dir=" }, "cni uninstall: --conf-dir is empty" },
 		{ { "detach" }, "detach" },
 		{ { "show" }, "missing argument: nkctl show ID" },
 		{ { "list", "x" }, "unexpected argument 'x'" },
