@@ -51,7 +51,7 @@ static int version_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (ret)
-		return ret;
+		return error_prefix(err, "version");
 	if (cli->json)
 		return output_json(
 			json_pack("{ss si}", "version", NKCTL_VERSION, "abi", NK_ABI_VERSION), err);

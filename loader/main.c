@@ -39,7 +39,9 @@ static int result_lost(struct cli *cli, int code)
 		(void)error_set(&err, EIO, "%s: done, but the result couldn't be printed: %s",
 				cli->command->name, strerror(code));
 	else
-		(void)error_set(&err, EIO, "print the result: %s", strerror(code));
+		(void)error_set(&err, EIO, "%s%sprint the result: %s",
+				cli->command ? cli->command->name : "", cli->command ? ": " : "",
+				strerror(code));
 	return failure_print(cli, &err);
 }
 

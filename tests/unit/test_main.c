@@ -104,6 +104,7 @@ static void test_refused_command_lines(void **state)
 		{ { "attach", "--ns", "c", "--network", "" }, "network name is empty" },
 		{ { "cni", "install", "--bin-dir", "" }, "cni install: --bin-dir is empty" },
 		{ { "cni", "uninstall", "--conf-dir=" }, "cni uninstall: --conf-dir is empty" },
+		{ { "version", "x" }, "version: unexpected argument 'x'" },
 		{ { "detach" }, "detach" },
 		{ { "show" }, "missing argument: nkctl show ID" },
 		{ { "list", "x" }, "unexpected argument 'x'" },
@@ -315,23 +316,30 @@ static void test_verbose_tells_the_time_of_a_verb_without_steps(void **state)
 
 static void test_output_that_is_lost_is_a_failure(void **state)
 {
-	static const char *const lines[][WORDS_MAX] = {
-		{ "version" },        { "version", "--json" }, { "help" },
-		{ "help", "attach" }, { "help", "--json" }, /* more than a buffer holds */
-		{ "--help" },         { "attach", "--help" },  { "network", "--help" },
+	static const struct {
+		const char *words[WORDS_MAX], *begin;
+	} lines[] = {
+		{ { "version" }, "nkctl: version: print the result: " },
+		{ { "version", "--json" }, "nkctl: version: print the result: " },
+		{ { "help" }, "nkctl: help: print the result: " },
+		{ { "help", "attach" }, "nkctl: help: print the result: " },
+		{ { "help", "--json" },
+		  "nkctl: help: print the result: " }, /* more than a buffer */
+		{ { "attach", "--help" }, "nkctl: attach: print the result: " },
+		{ { "--help" }, "nkctl: print the result: " },
+		{ { "network", "--help" }, "nkctl: print the result: " },
 	};
 	int full_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		static const char begin[] = "nkctl: print the result: ";
 		int err_fd = capture_open();
 		char text[CAPTURE_SIZE];
 
-		if (spawn(lines[i], full_fd, err_fd) != 1)
+		if (spawn(lines[i].words, full_fd, err_fd) != 1)
 			fail_msg("case %zu should fail", i);
 		capture_close(err_fd, text);
-		if (strncmp(text, begin, strlen(begin)) != 0)
+		if (strncmp(text, lines[i].begin, strlen(lines[i].begin)) != 0)
 			fail_msg("case %zu should tell why it failed: %s", i, text);
 		assert_string_equal(strchr(text, '\n'), "\n"); /* one line */
 	}
@@ -369,7 +377,7 @@ static void test_closed_streams_stay_unused(void **state)
 	assert_non_null(shell);
 	(void)fread(text, 1, sizeof(text) - 1, shell);
 	(void)pclose(shell);
-	assert_string_equal(text, "1\nnkctl: print the result: Bad file descriptor\n1\n");
+	assert_string_equal(text, "1\nnkctl: version: print the result: Bad file descriptor\n1\n");
 }
 
 int main(void)
