@@ -78,19 +78,43 @@ static size_t options_append(const struct cli_option *from, struct option *to, s
 }
 
 /*
+ * The options that @word, which may have a value behind it, is the beginning of: getopt_long()
+ * takes a beginning for the option if there is one alone. Return: how many.
+ */
+static size_t options_begun(const struct option *options, const char *word,
+			    const char *ret_names[2])
+{
+	size_t count = 0, len = strcspn(word, "=");
+
+	for (; options->name; options++) {
+		if (strncmp(options->name, word, len) != 0)
+			continue;
+		if (count < 2)
+			ret_names[count] = options->name;
+		count++;
+	}
+	return count;
+}
+
+/*
  * Of a letter amid others getopt_long() hasn't passed the word yet; of a long option that was given
  * a value against its nature, optopt is its id.
  */
-static int option_error(const struct cli *cli, int result, struct error *err)
+static int option_error(const struct cli *cli, const struct option *options, int result,
+			struct error *err)
 {
 	const char letter[] = { '-', (char)optopt, '\0' };
 	const char *word = cli->argv[optind - 1];
 	bool is_letter = result == '?' && optopt > OPTION_HELP && !strchr(word, '=');
 	const char *given = is_letter ? letter : word;
+	const char *names[2];
 
 	if (result == ':')
 		return error_set(err, EINVAL, "option '%s' needs a value: see `nkctl help %s`",
 				 given, cli->command->name);
+	if (!is_letter && !optopt && options_begun(options, word + 2, names) > 1)
+		return error_set(err, EINVAL, "'%s' may be --%s or --%s: see `nkctl help %s`", word,
+				 names[0], names[1], cli->command->name);
 	return error_set(err, EINVAL, "unknown option '%s': see `nkctl help %s`", given,
 			 cli->command->name);
 }
@@ -147,7 +171,7 @@ int cli_next(struct cli *cli, const char **ret_value, struct error *err)
 		id = getopt_long(cli->argc, cli->argv, ":hv", options, NULL);
 	} while (option_take_common(cli, id));
 	if (id == '?' || id == ':')
-		return option_error(cli, id, err);
+		return option_error(cli, options, id, err);
 	if (id > 0) {
 		*ret_value = optarg;
 		return id;

@@ -18,6 +18,7 @@
 static const struct cli_option options[] = {
 	{ 'n', "ns", "NS", "a value" },
 	{ 'q', "quick", NULL, "no value" },
+	{ 'w', "network", "NAME", "a value" },
 	{ 0 },
 };
 
@@ -137,6 +138,9 @@ static void test_option_errors_name_the_option(void **state)
 	check_option_error(CLI("one", "--bogus", "two"),
 			   "unknown option '--bogus': see `nkctl help try`");
 	check_option_error(CLI("--bogus=1"), "unknown option '--bogus=1': see `nkctl help try`");
+	check_option_error(CLI("--n"), "'--n' may be --ns or --network: see `nkctl help try`");
+	check_option_error(CLI("--n=ctr1"),
+			   "'--n=ctr1' may be --ns or --network: see `nkctl help try`");
 	check_option_error(CLI("-x"), "unknown option '-x': see `nkctl help try`");
 	check_option_error(CLI("-xv"), "unknown option '-x': see `nkctl help try`");
 	check_option_error(CLI("--json", "-xv"), "unknown option '-x': see `nkctl help try`");
