@@ -79,6 +79,14 @@ setup() { help=$(nkctl help --json); }
 	expect_offers 'eth0' uplink add e
 }
 
+@test "what nkctl would refuse isn't offered" {
+	expect_offers 'eth0' uplink add ''
+	nkctl nat exempt add 192.0.2.0/24 10.99.0.0/24
+	defer nkctl nat exempt remove 192.0.2.0/24 10.99.0.0/24
+	expect_match 'subnets of networks are exempt' '10.88.0.0/16' "$(nkctl nat show)"
+	expect_offers '10.99.0.0/24 192.0.2.0/24' nat exempt remove ''
+}
+
 @test "a namespace is offered by its name, by its path, and as pid:" {
 	expect_offers 'web1 web2' attach --ns w
 	expect_offers 'pid:' detach --ns p
