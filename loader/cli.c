@@ -289,7 +289,8 @@ static void command_print_help(const struct cli_command *command)
 
 static void all_print_help(void)
 {
-	(void)printf("Usage: nkctl VERB [options]\n\n"
+	(void)printf("Usage: nkctl VERB [options]\n"
+		     "       nkctl --version\n\n"
 		     "Gives Linux containers the network at the cost of the host's own stack:\n"
 		     "netkit devices, eBPF programs, and nothing resident.\n\nVerbs:\n");
 	for (size_t i = 0; cli_commands[i]; i++)

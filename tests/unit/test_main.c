@@ -253,7 +253,7 @@ static void test_help_and_version(void **state)
 		const char *begins;
 	} cases[] = {
 		{ { NULL }, 2, "Usage: nkctl VERB" },
-		{ { "--help" }, 0, "Usage: nkctl VERB" },
+		{ { "--help" }, 0, "Usage: nkctl VERB [options]\n       nkctl --version\n" },
 		{ { "-h" }, 0, "Usage: nkctl VERB" },
 		{ { "help" }, 0, "Usage: nkctl VERB" },
 		{ { "-h", "attach" }, 0, "Usage: nkctl attach --ns NS [options]\n" },
