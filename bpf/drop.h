@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every packet that isn't delivered is counted under its reason. */
+/* Every packet that a program drops is counted under its reason. */
 #ifndef NKCTL_BPF_DROP_H
 #define NKCTL_BPF_DROP_H
 

@@ -240,7 +240,7 @@ static __always_inline int masquerading_miss(struct __sk_buff *skb,
 {
 	const __u8 syn_ack = NK_TCP_SYN | NK_TCP_ACK;
 
-	if (packet->kind == NK_NAT_ERROR || (packet->kind == NK_NAT_ANSWER && !packet->is_fragment))
+	if (packet->kind == NK_NAT_ANSWER && !packet->is_fragment)
 		return NK_NAT_AS_IT_IS;
 	if (packet->tcp_flags & NK_TCP_RST || destination_is_exempt(&packet->key))
 		return NK_NAT_AS_IT_IS;

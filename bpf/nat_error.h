@@ -139,8 +139,9 @@ static __always_inline struct nk_flow *error_rewrite_v4(struct __sk_buff *skb, _
 		return NULL;
 	old = &quotes->old.v4;
 	new = &quotes->new.v4;
-	if (bpf_skb_load_bytes(skb, offset, old, sizeof(*old)) || *(__u8 *)&old->ip != 0x45 ||
-	    ipv4_is_later_fragment(&old->ip) || bpf_skb_load_bytes(skb, l3_offset, &ip, sizeof(ip)))
+	if (bpf_skb_load_bytes(skb, offset, old, sizeof(*old)) ||
+	    *(__u8 *)&old->ip != NK_IPV4_PLAIN || ipv4_is_later_fragment(&old->ip) ||
+	    bpf_skb_load_bytes(skb, l3_offset, &ip, sizeof(ip)))
 		return NULL;
 	key.saddr = ip_from_v4(old->ip.saddr);
 	key.daddr = ip_from_v4(old->ip.daddr);

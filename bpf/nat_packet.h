@@ -306,7 +306,7 @@ __noinline int fragment_recall(__u32 sender)
 }
 
 /**
- * packet_flow - the flow that a packet belongs to.
+ * packet_flow - the flow that a packet belongs to, other than an ICMP error.
  * @sender: primary that it comes from; 0: an uplink. What comes from outside doesn't bring an
  *	expired flow back
  */
@@ -314,7 +314,7 @@ static __always_inline struct nk_flow *packet_flow(struct nk_nat_packet *packet,
 {
 	struct nk_flow *flow;
 
-	if (unlikely(packet->kind == NK_NAT_OTHER || packet->kind == NK_NAT_ERROR))
+	if (unlikely(packet->kind == NK_NAT_OTHER))
 		return NULL;
 	if (unlikely(packet->kind == NK_NAT_LATER) && !fragment_recall(sender))
 		return NULL;

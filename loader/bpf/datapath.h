@@ -98,7 +98,6 @@ int datapath_relock(struct datapath *datapath, enum pins_lock lock, struct error
 bool datapath_is_open(const struct datapath *datapath);
 
 void datapath_close(struct datapath *datapath);
-#define _cleanup_datapath_ __attribute__((cleanup(datapath_close)))
 #define DATAPATH_CLOSED                                                                         \
 	{                                                                                       \
 		.pins.base_fd = -1, .config_fd = -1, .map_fds = { [0 ... MAP_COUNT - 1] = -1 }, \

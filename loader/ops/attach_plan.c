@@ -225,8 +225,8 @@ int addresses_await(struct attach *attach, int wait_ms, struct error *err)
 /* The datapath --------------------------------------------------------------------------------- */
 
 /*
- * Which programs are loaded: addresses tell whether anything will be translated. Where that is
- * loaded it stays.
+ * With an IPAM plugin, whether programs that translate are wanted is known when it has told the
+ * addresses. Where those are loaded already there is nothing to wait for.
  */
 static bool attach_loads_by_addresses(const struct attach *attach)
 {

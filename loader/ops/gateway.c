@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * The gateway address is the host's own as containers see it. It is on the loopback device, where
- * it serves all endpoints, and has scope link, so that the kernel never chooses it for other
- * traffic.
+ * it serves all endpoints, and has scope link, so that the kernel doesn't choose it for other
+ * traffic. IPv6 addresses have no such scope: a host without a global one of its own takes it.
  *
  * An address of a subnet that no endpoint has would follow the default route, out to a router
  * that may well send it back. So the whole subnet is unreachable, with the last metric there is:

@@ -46,8 +46,7 @@ static int primary_force_forwarding(const char *name, struct error *err)
 /*
  * The host's end of a container without an IPv6 address has no use for IPv6: it would have a
  * link-local address, and a route in a list of all devices' that the kernel searches for each new
- * one. Where that can't be written it stays so. Of a device that is there already nobody may know
- * all the addresses any more.
+ * one. Where that can't be written it stays so.
  */
 static void primary_disable_ipv6(const char *name)
 {
@@ -65,6 +64,7 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 
 	if (ret)
 		return error_prefix(err, "configure the device %s", name);
+	/* Under repair (no alias) nobody may know all its addresses any more. */
 	if (!config.no_link_local && setup->alias)
 		primary_disable_ipv6(name);
 	if (!config.no_link_local)
