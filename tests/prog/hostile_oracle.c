@@ -579,13 +579,23 @@ static struct hostile_judgement out_refuse(const struct view *view,
 	return refusal;
 }
 
+/* At its last hop. Of an error nobody is told: the stack would say nothing, either. */
+static struct hostile_judgement last_hop_judge(const struct view *view)
+{
+	struct hostile_judgement judgement = refuse(view, true);
+
+	if (prog_nat && kind_of(view) == KIND_ERROR)
+		judgement.reasons |= REASON(NO_ANSWER);
+	return judgement;
+}
+
 static struct hostile_judgement out_judge(const struct view *view, const struct route *route)
 {
 	struct hostile_judgement judgement = prog_nat ? masquerade_judge(view) : one_way(WAY_OUT);
 	struct hostile_judgement refusal;
 
 	if (!view->is_v4 && view->hops <= 1)
-		return refuse(view, true);
+		return last_hop_judge(view);
 	if (route->place == PLACE_BACK)
 		return one_way(WAY_STACK);
 	refusal = out_refuse(view, judgement);

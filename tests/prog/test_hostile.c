@@ -74,8 +74,8 @@ static const char *drop_check(const struct packet *before, const struct packet *
 	dropped[reason]++;
 	if (!(judgement->reasons >> reason & 1))
 		return prog_drop_name(reason);
-	/* Translation finds out last that there is no place for a checksum. */
-	if (prog_nat && reason == NK_DROP_TRUNCATED)
+	/* Translation finds out last that there is no place for a checksum, or no hop left. */
+	if (prog_nat && (reason == NK_DROP_TRUNCATED || reason == NK_DROP_NO_ANSWER))
 		return NULL;
 	return hostile_way_taken(WAY_STACK, before, after) ? NULL : "changed and dropped";
 }
