@@ -67,11 +67,13 @@ static int filter_parse(struct cli *cli, struct flow_filter *filter, bool *ret_a
 	return ret ? ret : cli_arguments(cli, 0, 0, err);
 }
 
+typedef int node_opener(struct node *node, enum pins_lock lock, struct error *err);
+
 /* Where nothing was ever loaded, there are neither endpoints nor flows. */
-static int node_open_any(struct node *node, const struct flow_filter *filter, bool *ret_loaded,
-			 struct error *err)
+static int node_open_any(struct node *node, node_opener *open, const struct flow_filter *filter,
+			 bool *ret_loaded, struct error *err)
 {
-	int ret = node_open_loaded(node, PINS_SHARED, err);
+	int ret = open(node, PINS_SHARED, err);
 
 	*ret_loaded = !ret;
 	if (ret != -ENOENT)
@@ -84,7 +86,7 @@ static int flows_read_any(const struct flow_filter *filter, struct flow_list *re
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	bool loaded;
-	int ret = node_open_any(&node, filter, &loaded, err);
+	int ret = node_open_any(&node, node_open_loaded, filter, &loaded, err);
 
 	if (ret || !loaded)
 		return ret;
@@ -278,7 +280,7 @@ static int flush_any(const struct flow_filter *filter, size_t *ret_count, struct
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	bool loaded;
-	int ret = node_open_any(&node, filter, &loaded, err);
+	int ret = node_open_any(&node, node_open_live, filter, &loaded, err);
 
 	return ret || !loaded ? ret : flows_flush(&node, filter, ret_count, err);
 }

@@ -277,7 +277,7 @@ static int exempt_remove_run(struct cli *cli, struct error *err)
 	int ret = prefixes_parse(cli, &prefixes, err);
 
 	if (!ret) {
-		ret = node_open_loaded(&node, PINS_SHARED, err);
+		ret = node_open_live(&node, PINS_SHARED, err);
 		if (ret == -ENOENT)
 			(void)error_set(err, ENOENT, "%s wasn't added: nothing is loaded",
 					prefix_format(&prefixes[0]).text);

@@ -219,7 +219,7 @@ static int remove_run(struct cli *cli, struct error *err)
 	if (!ret)
 		ret = network_name_check(cli->argv[0], err);
 	if (!ret)
-		ret = node_open_loaded(&node, PINS_EXCLUSIVE, err);
+		ret = node_open_live(&node, PINS_EXCLUSIVE, err);
 	if (!ret)
 		ret = network_remove(&node, cli->argv[0], err);
 	else if (ret == -ENOENT)

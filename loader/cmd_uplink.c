@@ -137,7 +137,7 @@ const struct cli_command command_uplink_add = {
 
 static int remove_run(struct cli *cli, struct error *err)
 {
-	return change_run(cli, "remove", "is no uplink any more", node_open_loaded, uplink_remove,
+	return change_run(cli, "remove", "is no uplink any more", node_open_live, uplink_remove,
 			  err);
 }
 

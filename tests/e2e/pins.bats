@@ -103,6 +103,24 @@ map_ids()
 	expect_all_well
 }
 
+@test "what a command takes away without pins is what is attached" {
+	nkctl network add other --subnet 10.99.0.0/24
+	nkctl nat exempt add 10.50.0.0/16
+	bpffs_unmount
+	expect "an exempt prefix" nkctl nat exempt remove 10.50.0.0/16
+	bpffs_unmount
+	expect "a network" nkctl network remove other
+	bpffs_unmount
+	expect "an uplink" nkctl uplink remove eth0
+	defer nkctl uplink add eth0
+	expect_same "no program is on it" '' "$(hook query tcx/ingress eth0)"
+	nkctl uplink add eth0
+	bpffs_unmount
+	expect_match "flows" 'flows deleted' "$(nkctl flows flush --all)"
+	expect "pins are back" test -e $PINS/maps/config
+	expect_all_well
+}
+
 @test "published ports go on, and where they are lost it tells" {
 	nkctl publish add c1 8080:80
 	defer nkctl publish remove c1 8080:80
