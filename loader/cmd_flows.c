@@ -67,30 +67,22 @@ static int filter_parse(struct cli *cli, struct flow_filter *filter, bool *ret_a
 	return ret ? ret : cli_arguments(cli, 0, 0, err);
 }
 
-typedef int node_opener(struct node *node, enum pins_lock lock, struct error *err);
-
 /* Where nothing was ever loaded, there are neither endpoints nor flows. */
-static int node_open_any(struct node *node, node_opener *open, const struct flow_filter *filter,
-			 bool *ret_loaded, struct error *err)
+static int nothing_is_loaded(const struct flow_filter *filter, struct error *err)
 {
-	int ret = open(node, PINS_SHARED, err);
-
-	*ret_loaded = !ret;
-	if (ret != -ENOENT)
-		return ret;
 	return filter->id ? error_set(err, ENODEV, "%s isn't attached: nothing is", filter->id) : 0;
 }
 
 static int flows_read_any(const struct flow_filter *filter, struct flow_list *ret_list,
-			  struct endpoint_list *ret_endpoints, struct error *err)
+			  struct endpoint_list *ret_endpoints, bool *ret_known, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	bool loaded;
-	int ret = node_open_any(&node, node_open_loaded, filter, &loaded, err);
+	int ret = node_open_to_show(&node, ret_known, err);
 
-	if (ret || !loaded)
-		return ret;
-	ret = flows_read(&node, filter, ret_list, err);
+	if (ret == -ENOENT)
+		return *ret_known ? nothing_is_loaded(filter, err) : 0;
+	if (!ret)
+		ret = flows_read(&node, filter, ret_list, err);
 	return ret ? ret : endpoint_list_read(&node, ret_endpoints, err);
 }
 
@@ -228,15 +220,16 @@ static int list_run(struct cli *cli, struct error *err)
 	_cleanup_endpoint_list_ struct endpoint_list endpoints = { 0 };
 	_cleanup_flow_list_ struct flow_list list = { 0 };
 	struct flow_filter filter = { 0 };
-	bool all;
+	bool all, known;
 	int ret = filter_parse(cli, &filter, &all, err);
 
 	if (!ret)
-		ret = flows_read_any(&filter, &list, &endpoints, err);
+		ret = flows_read_any(&filter, &list, &endpoints, &known, err);
 	if (ret)
 		return error_prefix(err, "flows list");
 	if (cli->json)
-		return list_print_json(&list, &endpoints, err);
+		return known ? list_print_json(&list, &endpoints, err)
+			     : output_json(json_null(), err);
 	list_print_table(&list, &endpoints);
 	return 0;
 }
@@ -279,10 +272,11 @@ static int flush_parse(struct cli *cli, struct flow_filter *filter, struct error
 static int flush_any(const struct flow_filter *filter, size_t *ret_count, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	bool loaded;
-	int ret = node_open_any(&node, node_open_live, filter, &loaded, err);
+	int ret = node_open_live(&node, PINS_SHARED, err);
 
-	return ret || !loaded ? ret : flows_flush(&node, filter, ret_count, err);
+	if (ret == -ENOENT)
+		return nothing_is_loaded(filter, err);
+	return ret ? ret : flows_flush(&node, filter, ret_count, err);
 }
 
 static int flush_run(struct cli *cli, struct error *err)

@@ -20,8 +20,10 @@ static void endpoint_add_row(struct table *table, const struct endpoint *endpoin
 			      or_dash(endpoint->identity.network), or_dash(endpoint->identity.id),
 			      or_dash(endpoint->identity.ifname), endpoint->link.name,
 			      device_name(endpoint->kind), mode_name(endpoint->mode), mtu,
-			      or_dash(addresses), published ? or_dash(published) : "?",
-			      or_dash(limits), endpoint_state_name(endpoint->state) });
+			      known_or_dash(endpoint, addresses),
+			      published ? known_or_dash(endpoint, published) : "?",
+			      known_or_dash(endpoint, limits),
+			      endpoint_state_name(endpoint->state) });
 }
 
 static int list_print_json(const struct endpoint_list *list, struct error *err)
@@ -97,10 +99,13 @@ static void endpoint_print(const struct endpoint *endpoint)
 	ROW("netns", or_dash(endpoint->netns));
 	ROW("device", device);
 	ROW("host device", endpoint->link.name);
-	ROW("addresses", or_dash(addresses));
+	ROW("addresses", known_or_dash(endpoint, addresses));
 	for (size_t i = 0; i < endpoint->gateway_count; i++)
 		ROW("gateway", addr_format(&endpoint->gateways[i]).text);
-	ROW("masquerade", endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no");
+	ROW("masquerade",
+	    known_or_dash(endpoint, endpoint->flags & NK_ENDPOINT_MASQUERADE ? "yes" : "no"));
+	if (endpoint->pins_lost)
+		ROW("published", "?");
 	if (endpoint->flags & NK_ENDPOINT_NO_METADATA)
 		ROW("metadata", "no");
 	for (size_t i = 0; i < endpoint->published.count; i++)

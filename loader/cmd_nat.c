@@ -9,10 +9,10 @@
 #include "output.h"
 
 /* Where nothing was ever loaded, what the first attach would set. */
-static int state_read_any(struct nat_state *ret_state, struct error *err)
+static int state_read_any(struct nat_state *ret_state, bool *ret_known, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_to_show(&node, ret_known, err);
 
 	return ret && ret != -ENOENT ? ret : nat_state_read(&node, ret_state, err);
 }
@@ -76,16 +76,36 @@ static int state_show(const struct cli *cli, const struct nat_state *state, stru
 	return 0;
 }
 
+static int unknown_show(const struct cli *cli, struct error *err)
+{
+	static const char *const names[] = { "programs", "ports", "flows of an endpoint", "flows",
+					     "exempt" };
+	struct table table = { .columns = 2 };
+
+	if (cli->json)
+		return output_json(json_pack("{sn sn sn sn si sn}", "loaded", "ports",
+					     "endpoint_flows", "flows", "flows_max", NK_FLOWS_MAX,
+					     "exempt"),
+				   err);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		table_add_row(&table, (const char *const[]){ names[i], "?" });
+	table_print(&table);
+	return 0;
+}
+
 static int show_run(struct cli *cli, struct error *err)
 {
 	_cleanup_nat_state_ struct nat_state state = { 0 };
+	bool known;
 	int ret = cli_options_end(cli, err);
 
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = state_read_any(&state, err);
-	return ret ? error_prefix(err, "nat show") : state_show(cli, &state, err);
+		ret = state_read_any(&state, &known, err);
+	if (ret)
+		return error_prefix(err, "nat show");
+	return known ? state_show(cli, &state, err) : unknown_show(cli, err);
 }
 
 const struct cli_command command_nat_show = {

@@ -181,19 +181,20 @@ static int list_run(struct cli *cli, struct error *err)
 {
 	_cleanup_network_list_ struct network_list list = { 0 };
 	json_t *array;
+	bool known;
 	int ret = cli_options_end(cli, err);
 
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = networks_observe(&list, err);
+		ret = networks_observe(&list, &known, err);
 	if (ret)
 		return error_prefix(err, "network list");
 	if (!cli->json) {
 		networks_print_table(&list);
 		return 0;
 	}
-	array = json_array();
+	array = known ? json_array() : json_null();
 	for (size_t i = 0; i < list.count; i++)
 		(void)json_array_append_new(
 			array, network_to_json(list.entries[i].key.name, &list.entries[i].network));

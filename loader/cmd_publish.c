@@ -5,7 +5,6 @@
 
 #include "cli.h"
 #include "core/cleanup.h"
-#include "core/log.h"
 #include "ops/endpoint.h"
 #include "ops/observe.h"
 #include "ops/publish.h"
@@ -199,22 +198,30 @@ static void endpoint_add_json(json_t *array, const struct endpoint *endpoint)
 	json_decref(published);
 }
 
-static void endpoint_add_rows(struct table *table, const struct endpoint *endpoint)
+static void endpoint_add_row(struct table *table, const struct endpoint *endpoint,
+			     const char *published)
 {
-	for (size_t i = 0; i < endpoint->published.count; i++)
-		table_add_row(table, (const char *const[]){
-					     or_dash(endpoint->identity.network),
+	table_add_row(table,
+		      (const char *const[]){ or_dash(endpoint->identity.network),
 					     or_dash(endpoint->identity.id),
-					     or_dash(endpoint->identity.ifname),
-					     publish_format(&endpoint->published.specs[i]).text });
+					     or_dash(endpoint->identity.ifname), published });
 }
 
-static void pins_warn(const struct endpoint *endpoints, size_t count)
+static void endpoint_add_rows(struct table *table, const struct endpoint *endpoint)
+{
+	if (endpoint->pins_lost)
+		endpoint_add_row(table, endpoint, "?");
+	for (size_t i = 0; i < endpoint->published.count; i++)
+		endpoint_add_row(table, endpoint,
+				 publish_format(&endpoint->published.specs[i]).text);
+}
+
+static bool ports_are_known(const struct endpoint *endpoints, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (endpoints[i].state == ENDPOINT_NO_PINS)
-			log_warning("%s: %s", endpoints[i].identity.id,
-				    endpoint_state_explanation(ENDPOINT_NO_PINS));
+		if (endpoints[i].pins_lost)
+			return false;
+	return true;
 }
 
 static int list_print(const struct cli *cli, const struct endpoint *endpoints, size_t count,
@@ -223,8 +230,9 @@ static int list_print(const struct cli *cli, const struct endpoint *endpoints, s
 	struct table table = { .columns = 4 };
 	json_t *array;
 
-	pins_warn(endpoints, count);
 	if (cli->json) {
+		if (!ports_are_known(endpoints, count))
+			return output_json(json_null(), err);
 		array = json_array();
 		for (size_t i = 0; i < count; i++)
 			endpoint_add_json(array, &endpoints[i]);

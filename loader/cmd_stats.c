@@ -17,27 +17,28 @@ static const struct {
 };
 
 /* Where nothing was ever loaded, nothing was dropped. */
-static int drops_read_any(uint64_t ret_counts[NK_DROP_REASON_COUNT], struct error *err)
+static int drops_read_any(uint64_t ret_counts[NK_DROP_REASON_COUNT], bool *ret_known,
+			  struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_to_show(&node, ret_known, err);
 
 	if (ret == -ENOENT)
 		return 0;
 	return ret ? ret : drops_read(&node.datapath, ret_counts, err);
 }
 
-static int stats_print_json(const uint64_t counts[NK_DROP_REASON_COUNT], struct error *err)
+static json_t *drops_to_json(const uint64_t counts[NK_DROP_REASON_COUNT])
 {
 	json_t *drops = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		(void)json_object_set_new(drops, reasons[i].name,
 					  json_integer((json_int_t)counts[i]));
-	return output_json(json_pack("{so}", "drops", drops), err);
+	return drops;
 }
 
-static void stats_print_table(const uint64_t counts[NK_DROP_REASON_COUNT])
+static void stats_print_table(const uint64_t counts[NK_DROP_REASON_COUNT], bool known)
 {
 	struct table table = { .columns = 3 };
 	char count[32];
@@ -45,7 +46,7 @@ static void stats_print_table(const uint64_t counts[NK_DROP_REASON_COUNT])
 	table_add_row(&table, (const char *const[]){ "DROPPED", "REASON", "MEANING" });
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
 		(void)snprintf(count, sizeof(count), "%" PRIu64, counts[i]);
-		table_add_row(&table, (const char *const[]){ count, reasons[i].name,
+		table_add_row(&table, (const char *const[]){ known ? count : "?", reasons[i].name,
 							     reasons[i].explanation });
 	}
 	table_print(&table);
@@ -54,17 +55,20 @@ static void stats_print_table(const uint64_t counts[NK_DROP_REASON_COUNT])
 static int stats_run(struct cli *cli, struct error *err)
 {
 	uint64_t counts[NK_DROP_REASON_COUNT] = { 0 };
+	bool known = false;
 	int ret = cli_options_end(cli, err);
 
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = drops_read_any(counts, err);
+		ret = drops_read_any(counts, &known, err);
 	if (ret)
 		return error_prefix(err, "stats");
 	if (cli->json)
-		return stats_print_json(counts, err);
-	stats_print_table(counts);
+		return output_json(
+			json_pack("{so}", "drops", known ? drops_to_json(counts) : json_null()),
+			err);
+	stats_print_table(counts, known);
 	return 0;
 }
 

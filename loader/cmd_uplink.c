@@ -51,10 +51,11 @@ static void list_print_table(const struct uplink_state *states, size_t count)
 }
 
 /* Where nothing was ever loaded there is no uplink yet. */
-static int uplinks_read_any(struct uplink_state **ret_states, size_t *ret_count, struct error *err)
+static int uplinks_read_any(struct uplink_state **ret_states, size_t *ret_count, bool *ret_known,
+			    struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_to_show(&node, ret_known, err);
 
 	if (ret == -ENOENT)
 		return 0;
@@ -65,16 +66,17 @@ static int list_run(struct cli *cli, struct error *err)
 {
 	_cleanup_free_ struct uplink_state *states = NULL;
 	size_t count = 0;
+	bool known;
 	int ret = cli_options_end(cli, err);
 
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = uplinks_read_any(&states, &count, err);
+		ret = uplinks_read_any(&states, &count, &known, err);
 	if (ret)
 		return error_prefix(err, "uplink list");
 	if (cli->json)
-		return list_print_json(states, count, err);
+		return known ? list_print_json(states, count, err) : output_json(json_null(), err);
 	list_print_table(states, count);
 	return 0;
 }

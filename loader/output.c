@@ -15,7 +15,7 @@ int output_json(json_t *value, struct error *err)
 {
 	if (!value)
 		return error_set(err, EIO, "print the result: no memory, or no UTF-8");
-	(void)json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
 	(void)putchar('\n');
 	json_decref(value);
 	return 0;
@@ -133,22 +133,35 @@ static json_t *bandwidth_to_json(const struct bandwidth *bandwidth)
 			 bits_or_null(bandwidth->egress.burst_bits));
 }
 
+/* What the maps tell of an endpoint, where they do. */
+static json_t *known_or_null(const struct endpoint *endpoint, json_t *value)
+{
+	if (!endpoint->pins_lost)
+		return value;
+	json_decref(value);
+	return json_null();
+}
+
 json_t *endpoint_to_json(const struct endpoint *endpoint)
 {
+	json_t *masquerade = json_boolean(endpoint->flags & NK_ENDPOINT_MASQUERADE);
+	json_t *metadata = json_boolean(!(endpoint->flags & NK_ENDPOINT_NO_METADATA));
+
 	return json_pack(
-		"{so so so so ss ss so si si so so so sb sb so so si ss}", "network",
+		"{so so so so ss ss so si si so so so so so so so si ss}", "network",
 		text_or_null(endpoint->identity.network), "id", text_or_null(endpoint->identity.id),
 		"ifname", text_or_null(endpoint->identity.ifname), "netns",
 		text_or_null(endpoint->netns), "device", device_name(endpoint->kind), "mode",
 		mode_name(endpoint->mode), "host_device", device_to_json(endpoint->link.name),
 		"host_ifindex", endpoint->link.ifindex, "mtu", (int)endpoint->link.mtu, "mac",
-		mac_or_null(endpoint->mac), "addresses", addresses_to_json(endpoint), "gateways",
-		gateways_to_json(endpoint), "masquerade",
-		!!(endpoint->flags & NK_ENDPOINT_MASQUERADE), "metadata",
-		!(endpoint->flags & NK_ENDPOINT_NO_METADATA), "published",
-		published_to_json(&endpoint->published), "bandwidth",
-		bandwidth_to_json(&endpoint->bandwidth), "program_id", (int)endpoint->program_id,
-		"state", endpoint_state_name(endpoint->state));
+		mac_or_null(endpoint->mac), "addresses",
+		known_or_null(endpoint, addresses_to_json(endpoint)), "gateways",
+		known_or_null(endpoint, gateways_to_json(endpoint)), "masquerade",
+		known_or_null(endpoint, masquerade), "metadata", known_or_null(endpoint, metadata),
+		"published", known_or_null(endpoint, published_to_json(&endpoint->published)),
+		"bandwidth", known_or_null(endpoint, bandwidth_to_json(&endpoint->bandwidth)),
+		"program_id", (int)endpoint->program_id, "state",
+		endpoint_state_name(endpoint->state));
 }
 
 void endpoint_addresses_text(const struct endpoint *endpoint, char text[ADDRESSES_TEXT_SIZE])
@@ -174,6 +187,11 @@ void endpoint_limits_text(const struct endpoint *endpoint, char text[LIMITS_TEXT
 const char *or_dash(const char *text)
 {
 	return *text ? text : "-";
+}
+
+const char *known_or_dash(const struct endpoint *endpoint, const char *text)
+{
+	return endpoint->pins_lost ? "?" : or_dash(text);
 }
 
 static char *cell_copy(const char *text)

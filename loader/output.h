@@ -59,6 +59,9 @@ void publish_report_print(const struct publish_report *report, const char *id);
 /* Empty text shown as a dash. */
 const char *or_dash(const char *text);
 
+/* The same of what the maps tell of an endpoint: a question mark where they don't. */
+const char *known_or_dash(const struct endpoint *endpoint, const char *text);
+
 /**
  * struct table - rows of text, printed with columns as wide as their widest cell.
  *

@@ -177,7 +177,8 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 
 	*endpoint = (struct endpoint){ .link = *link,
 				       .kind = link_kind(link),
-				       .mode = link_mode(link) };
+				       .mode = link_mode(link),
+				       .pins_lost = !is_loaded };
 	(void)identity_from_alias(link->alias, &endpoint->identity); /* none: it is unfinished */
 	if (netns)
 		(void)strncpy(endpoint->netns, netns, sizeof(endpoint->netns) - 1);

@@ -50,6 +50,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
  * @published: ports of the host that lead to it, joined to ranges
  * @bandwidth: limits that are kept
  * @program_id: of the attached program; 0: none
+ * @pins_lost: what the maps tell isn't known: from @mac to @bandwidth all is empty
  */
 struct endpoint {
 	struct identity identity;
@@ -66,6 +67,7 @@ struct endpoint {
 	struct publish_list published;
 	struct bandwidth bandwidth;
 	uint32_t program_id;
+	bool pins_lost;
 	enum endpoint_state state;
 };
 

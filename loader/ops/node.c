@@ -60,6 +60,17 @@ bool node_is_orphaned(void)
 	       rescue_is_possible();
 }
 
+int node_open_to_show(struct node *node, bool *ret_known, struct error *err)
+{
+	int ret = node_open_loaded(node, PINS_SHARED, err);
+
+	*ret_known = ret != -ENOENT || !node_is_orphaned();
+	if (!*ret_known)
+		log_warning("pins below " BPFFS_PATH " are gone: what is attached goes on, but not "
+			    "all of it can be told: see `nkctl repair`");
+	return ret;
+}
+
 int node_open_live(struct node *node, enum pins_lock lock, struct error *err)
 {
 	int ret = node_open_loaded(node, lock, err);

@@ -39,6 +39,13 @@ int node_open_loaded(struct node *node, enum pins_lock lock, struct error *err);
 /* Whether something is attached whose pins were lost, where node_open_loaded() finds none. */
 bool node_is_orphaned(void);
 
+/**
+ * node_open_to_show() - node_open_loaded(), for a verb that shows what there is.
+ * @ret_known: false: pins of what is attached were lost, of which it warns: nothing tells what
+ *	the programs have and do, and it returns -ENOENT
+ */
+int node_open_to_show(struct node *node, bool *ret_known, struct error *err);
+
 /* node_open_live() - node_open_loaded(), with lost pins put back: see bpf/rescue.h. */
 int node_open_live(struct node *node, enum pins_lock lock, struct error *err);
 

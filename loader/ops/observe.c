@@ -11,7 +11,8 @@
 int endpoints_observe(struct endpoint_list *ret_list, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	bool known; /* what isn't, each endpoint tells */
+	int ret = node_open_to_show(&node, &known, err);
 
 	if (ret == -ENOENT)
 		ret = node_open_unloaded(&node, err);
@@ -30,12 +31,12 @@ int networks_default(struct network_list *ret_list, struct error *err)
 	return 0;
 }
 
-int networks_observe(struct network_list *ret_list, struct error *err)
+int networks_observe(struct network_list *ret_list, bool *ret_known, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
-	int ret = node_open_loaded(&node, PINS_SHARED, err);
+	int ret = node_open_to_show(&node, ret_known, err);
 
 	if (ret == -ENOENT)
-		return networks_default(ret_list, err);
+		return *ret_known ? networks_default(ret_list, err) : 0;
 	return ret ? ret : networks_read(&node, ret_list, err);
 }

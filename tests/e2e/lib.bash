@@ -269,7 +269,7 @@ drops_note()
 	local count reason _ new
 	drops_new=''
 	while read -r count reason _; do
-		[[ $count != DROPPED ]] || continue
+		[[ $count != DROPPED && $count != '?' ]] || continue # its pins are gone
 		new=$((count - ${drops_noted[$reason]:-0}))
 		drops_noted[$reason]=$count
 		[[ $new == 0 || $reason == link-local ]] || drops_new+="${drops_new:+$'\n'}$reason $new"

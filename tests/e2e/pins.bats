@@ -14,6 +14,18 @@ bpffs_unmount()
 	expect_not "no pin is left" ls $PINS
 }
 
+readonly LOST='warning: pins below /sys/fs/bpf are gone: .*nkctl repair'
+
+# Expects a verb that shows to warn, and what a jq filter makes of its JSON.
+expect_unknown() # JSON FILTER VERB...
+{
+	local told
+	told=$(nkctl "${@:3}" --json 2>"$BATS_TEST_TMPDIR/warned")
+	expect_match "${*:3}: it warns" "$LOST" "$(<"$BATS_TEST_TMPDIR/warned")"
+	expect_same "${*:3}: one warning" 1 "$(wc -l <"$BATS_TEST_TMPDIR/warned")"
+	expect_same "${*:3}: what isn't known is null" "$1" "$(jq -c "$2" <<<"$told")"
+}
+
 # Prints which maps are pinned. A configuration is the programs' own, each load's.
 map_ids()
 {
@@ -91,15 +103,37 @@ map_ids()
 @test "a port is published and withdrawn without pins, and a list tells that it doesn't know" {
 	nkctl publish add c1 8080:80
 	bpffs_unmount
-	expect_match "all of them" 'warning: c1: pins below /sys/fs/bpf are gone: .*nkctl repair' \
-		"$(nkctl publish list 2>&1)"
-	expect_match "of one" 'warning: c1: pins below /sys/fs/bpf are gone: .*nkctl repair' \
-		"$(nkctl publish list c1 2>&1)"
+	expect_match "all of them" "$LOST" "$(nkctl publish list 2>&1)"
+	expect_match "of one" "$LOST" "$(nkctl publish list c1 2>&1)"
 	expect "another one is published" nkctl publish add c1 8090:81
 	expect_same "both" '8080:80 8090:81' "$(shown c1 published | xargs)"
 	bpffs_unmount
 	expect "both are withdrawn" nkctl publish remove c1 8080:80 8090:81
 	expect_same "none is listed" '' "$(nkctl publish list 2>&1 | tail -n +2)"
+	expect_all_well
+}
+
+@test "what can't be known without pins isn't told: null, or a question mark" {
+	nkctl publish add c1 8080:80
+	defer nkctl publish remove c1 8080:80
+	bpffs_unmount
+	expect_unknown null .drops stats
+	expect_unknown null . flows list
+	expect_unknown null . uplink list
+	expect_unknown null . network list
+	expect_unknown null . publish list
+	expect_unknown null . publish list c1
+	expect_unknown '[null,null,null,null,null]' '[.loaded, .ports, .endpoint_flows, .flows, .exempt]' nat show
+	expect_unknown '["no-pins",null,null,null,null,null,null]' \
+		'[.state, .addresses, .gateways, .masquerade, .metadata, .published, .bandwidth]' show c1
+	expect_unknown '[null,null]' 'map(.addresses)' list
+	expect_match "stats" '^\? +source' "$(nkctl stats 2>/dev/null | grep source)"
+	expect_match "nat show" 'programs +\?' "$(nkctl nat show 2>/dev/null)"
+	expect_same "show" '? ? ?' "$(echo "$(shown c1 addresses) $(shown c1 masquerade) $(shown c1 published)")"
+	expect_match "list" ' \?  \?  \? +no-pins' "$(nkctl list 2>/dev/null | grep c1 | tr -s ' ' | sed 's/ /  /g')"
+	nkctl repair
+	expect_same "the port is still published" 8080:80 "$(shown c1 published)"
+	expect_same "nothing is warned of" '' "$(nkctl stats 2>&1 >/dev/null)"
 	expect_all_well
 }
 

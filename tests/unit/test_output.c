@@ -214,6 +214,32 @@ static void test_json_is_printed_with_a_newline(void **state)
 	assert_string_equal(text, "[\n  1\n]\n");
 }
 
+static void test_json_may_be_null(void **state)
+{
+	char text[CAPTURE_SIZE];
+
+	(void)state;
+	capture(stdout, print_json, json_null(), text);
+	assert_string_equal(text, "null\n");
+}
+
+static void test_what_the_maps_would_tell_is_unknown_without_pins(void **state)
+{
+	static const char *const unknown[] = { "mac",      "addresses", "gateways", "masquerade",
+					       "metadata", "published", "bandwidth" };
+	struct endpoint endpoint = { .pins_lost = true };
+	json_t *json = endpoint_to_json(&endpoint);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		assert_true(json_is_null(json_object_get(json, unknown[i])));
+	json_decref(json);
+	assert_string_equal(known_or_dash(&endpoint, "no"), "?");
+	endpoint.pins_lost = false;
+	assert_string_equal(known_or_dash(&endpoint, "no"), "no");
+	assert_string_equal(known_or_dash(&endpoint, ""), "-");
+}
+
 /* Of what is no ASCII a terminal may obey some, and JSON can't carry what is no UTF-8. */
 static void test_json_is_printable(void **state)
 {
@@ -265,6 +291,8 @@ int main(void)
 		cmocka_unit_test(test_what_an_endpoint_lacks_is_null),
 		cmocka_unit_test(test_addresses_are_whole),
 		cmocka_unit_test(test_json_is_printed_with_a_newline),
+		cmocka_unit_test(test_json_may_be_null),
+		cmocka_unit_test(test_what_the_maps_would_tell_is_unknown_without_pins),
 		cmocka_unit_test(test_json_is_printable),
 		cmocka_unit_test(test_json_that_could_not_be_made_is_an_error),
 		cmocka_unit_test(test_address_as_json),
