@@ -73,15 +73,15 @@ enum doctor_needs {
 	X(endpoints, "endpoints", ROOT)              \
 	X(ipv6, "ipv6", NOTHING)                     \
 	X(loopback, "loopback", NOTHING)             \
-	X(uplinks, "uplinks", NOTHING)               \
+	X(uplinks, "uplinks", ROOT)                  \
 	X(forwarding, "forwarding", ROOT)            \
 	X(accept_ra, "accept-ra", ROOT)              \
-	X(mtu, "mtu", NOTHING)                       \
-	X(subnets, "subnets", NOTHING)               \
-	X(nat_ports, "nat-ports", NOTHING)           \
+	X(mtu, "mtu", ROOT)                          \
+	X(subnets, "subnets", ROOT)                  \
+	X(nat_ports, "nat-ports", ROOT)              \
 	X(other_programs, "other-programs", ROOT)    \
-	X(xdp, "xdp", NOTHING)                       \
-	X(tc_filters, "tc-filters", NOTHING)         \
+	X(xdp, "xdp", ROOT)                          \
+	X(tc_filters, "tc-filters", ROOT)            \
 	X(netfilter, "netfilter", ROOT)
 
 enum doctor_check_id {
