@@ -132,12 +132,24 @@ static int doctor_read_node(struct doctor *doctor, struct error *err)
 	return ret ? ret : networks_read(&doctor->node, &doctor->networks, err);
 }
 
+/* Where nothing is loaded. */
+static int doctor_read_unloaded(struct doctor *doctor, struct error *err)
+{
+	int ret = 0;
+
+	if (doctor->pins_lost)
+		ret = node_open_unloaded(&doctor->node, err);
+	if (!ret && doctor->pins_lost)
+		ret = endpoint_list_read(&doctor->node, &doctor->endpoints, err);
+	return ret ? ret : networks_default(&doctor->networks, err);
+}
+
 static int doctor_read(struct doctor *doctor, struct error *err)
 {
 	int ret = nlsock_open(&doctor->nl, err);
 
 	if (!ret)
-		ret = doctor->node_result ? networks_default(&doctor->networks, err)
+		ret = doctor->node_result ? doctor_read_unloaded(doctor, err)
 					  : doctor_read_node(doctor, err);
 	return ret ? ret : uplinks_add_expected(doctor, err);
 }
@@ -146,6 +158,7 @@ static void doctor_open(struct doctor *doctor)
 {
 	doctor->is_privileged = doctor_is_privileged();
 	doctor->node_result = node_open_loaded(&doctor->node, PINS_SHARED, &doctor->node_error);
+	doctor->pins_lost = doctor->node_result == -ENOENT && node_is_orphaned();
 	if (doctor->is_privileged && !netns_create(&doctor->netns_fd, &doctor->netns_error))
 		(void)nlsock_open_in(doctor->netns_fd, &doctor->netns_nl, &doctor->netns_error);
 	doctor->read_result = doctor_read(doctor, &doctor->read_error);
@@ -171,6 +184,8 @@ static void check_make(struct doctor *doctor, size_t id, struct doctor_check *ch
 		finding_add(check, DOCTOR_NOTE, "not looked at: that takes privilege");
 	else if (checks[id].needs == DOCTOR_NEEDS_NETNS && !doctor->netns_nl)
 		finding_add(check, DOCTOR_NOTE, "not tried: there is no namespace to try it in");
+	else if (checks[id].needs == DOCTOR_NEEDS_PINS && doctor->pins_lost)
+		finding_add(check, DOCTOR_NOTE, "not looked at: pins that tell are gone");
 	else
 		checks[id].make(doctor, check);
 }

@@ -44,6 +44,7 @@ enum doctor_needs {
 	DOCTOR_NEEDS_NOTHING = 0,
 	DOCTOR_NEEDS_ROOT = 1 << 0,
 	DOCTOR_NEEDS_NETNS = 1 << 1 | DOCTOR_NEEDS_ROOT, /* one to try things in */
+	DOCTOR_NEEDS_PINS = 1 << 2 | DOCTOR_NEEDS_ROOT,  /* those of what is attached, if any is */
 };
 
 /*
@@ -73,15 +74,15 @@ enum doctor_needs {
 	X(endpoints, "endpoints", ROOT)              \
 	X(ipv6, "ipv6", NOTHING)                     \
 	X(loopback, "loopback", NOTHING)             \
-	X(uplinks, "uplinks", ROOT)                  \
-	X(forwarding, "forwarding", ROOT)            \
-	X(accept_ra, "accept-ra", ROOT)              \
-	X(mtu, "mtu", ROOT)                          \
-	X(subnets, "subnets", ROOT)                  \
-	X(nat_ports, "nat-ports", ROOT)              \
-	X(other_programs, "other-programs", ROOT)    \
-	X(xdp, "xdp", ROOT)                          \
-	X(tc_filters, "tc-filters", ROOT)            \
+	X(uplinks, "uplinks", PINS)                  \
+	X(forwarding, "forwarding", PINS)            \
+	X(accept_ra, "accept-ra", PINS)              \
+	X(mtu, "mtu", PINS)                          \
+	X(subnets, "subnets", PINS)                  \
+	X(nat_ports, "nat-ports", PINS)              \
+	X(other_programs, "other-programs", PINS)    \
+	X(xdp, "xdp", PINS)                          \
+	X(tc_filters, "tc-filters", PINS)            \
 	X(netfilter, "netfilter", ROOT)
 
 enum doctor_check_id {

@@ -15,11 +15,12 @@
  * @is_privileged: doctor_is_privileged()
  * @nl: the host's rtnetlink; NULL where it can't be had
  * @node, @node_result, @node_error: the datapath; open where the result is 0
+ * @pins_lost: something is attached whose pins were lost
  * @netns_fd, @netns_nl, @netns_error: a network namespace to try things in, where @netns_nl isn't
  *	NULL
  * @uplinks: the known ones, @known_count of them, and behind these what the next attach would add
- * @endpoints, @networks: what the node has; where nothing is loaded, no endpoint and the network
- *	"default"
+ * @endpoints, @networks: what the node has; where nothing is loaded, the network "default", and
+ *	no endpoint but those that have lost their pins
  * @read_result, @read_error: not 0: why uplinks, endpoints or networks are missing
  * @has_netkit, @netkit_features: what the check of netkit found
  */
@@ -29,6 +30,7 @@ struct doctor {
 	struct node node;
 	int node_result;
 	struct error node_error;
+	bool pins_lost;
 	int netns_fd;
 	struct nlsock *netns_nl;
 	struct error netns_error;

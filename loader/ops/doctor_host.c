@@ -20,11 +20,13 @@ static const char *endpoint_label(const struct endpoint *endpoint)
 
 /* The datapath and what is attached ------------------------------------------------------------ */
 
-static void datapath_not_open(const struct error *reason, struct doctor_check *check)
+static void datapath_not_open(const struct doctor *doctor, struct doctor_check *check)
 {
+	const struct error *reason = &doctor->node_error;
+
 	switch (reason->code) {
 	case -ENOENT:
-		if (node_is_orphaned()) {
+		if (doctor->pins_lost) {
 			finding_add(check, DOCTOR_WARN, "pins below " BPFFS_PATH " are gone");
 			finding_explain(check,
 					"what is attached goes on as it is, and nobody can change "
@@ -68,7 +70,7 @@ void doctor_check_datapath(struct doctor *doctor, struct doctor_check *check)
 	size_t behind;
 
 	if (doctor->node_result) {
-		datapath_not_open(&doctor->node_error, check);
+		datapath_not_open(doctor, check);
 		return;
 	}
 	behind = endpoints_count_behind(doctor);

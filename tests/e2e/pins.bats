@@ -26,6 +26,12 @@ expect_unknown() # JSON FILTER VERB...
 	expect_same "${*:3}: what isn't known is null" "$1" "$(jq -c "$2" <<<"$told")"
 }
 
+# Prints the state and the finding of a check.
+doctor_check() # NAME
+{
+	nkctl doctor --json | jq -c --arg name "$1" '.checks[] | select(.name == $name) | [.state, .finding]'
+}
+
 # Prints which maps are pinned. A configuration is the programs' own, each load's.
 map_ids()
 {
@@ -44,6 +50,10 @@ map_ids()
 	bpffs_unmount
 	expect_match "list tells" 'c1 .* no-pins' "$(nkctl list)"
 	expect_match "doctor tells what to do" 'mend: *nkctl repair' "$(nkctl doctor || true)"
+	expect_same "and which are concerned" '["warn","c1 is no-pins, c2 is no-pins"]' "$(doctor_check endpoints)"
+	for name in uplinks forwarding accept-ra mtu subnets nat-ports other-programs xdp tc-filters; do
+		expect_match "$name" '\["note","not looked at: pins' "$(doctor_check $name)"
+	done
 	expect "what is attached goes on" at c1 ping -c 1 -W 5 $REMOTE4
 	expect_none_foreign "meanwhile"
 	run -1 nkctl repair --dry-run
