@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The doctor's checks of the host: what is loaded and attached, and what it stands on. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -305,6 +306,22 @@ static void subnet_examine(const struct network_entry *entry, const struct nk_su
 	}
 }
 
+/* A network that was added is removed before it is added anew; the built-in one needn't be. */
+static void subnets_explain(struct doctor *doctor, const char *name, struct doctor_check *check)
+{
+	struct nk_network network;
+	bool added =
+		!doctor->node_result && !network_get(&doctor->node.datapath, name, &network, NULL);
+	char mend[DOCTOR_TEXT_SIZE];
+
+	(void)snprintf(mend, sizeof(mend),
+		       "detach what is attached to %s, then: %s%s%snkctl network add %s --subnet "
+		       "CIDR",
+		       name, added ? "nkctl network remove " : "", added ? name : "",
+		       added ? " && " : "", name);
+	finding_explain(check, "a container may get an address that somebody else has there", mend);
+}
+
 void doctor_check_subnets(struct doctor *doctor, struct doctor_check *check)
 {
 	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
@@ -319,13 +336,11 @@ void doctor_check_subnets(struct doctor *doctor, struct doctor_check *check)
 
 		for (size_t j = 0; j < entry->network.subnet_count; j++)
 			subnet_examine(entry, &entry->network.subnets[j], &addresses, check);
+		if (check->state != DOCTOR_OK)
+			subnets_explain(doctor, entry->key.name, check);
 	}
-	if (check->state == DOCTOR_OK) {
+	if (check->state == DOCTOR_OK)
 		finding_add(check, DOCTOR_OK, "those of the networks are on no device");
-		return;
-	}
-	finding_explain(check, "a container may get an address that somebody else has there",
-			"give the network other subnets: nkctl network add NAME --subnet CIDR");
 }
 
 /* What there is, or what the first load would choose. */

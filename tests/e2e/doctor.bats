@@ -205,7 +205,24 @@ verdict() { jq -r .verdict <<<"$report"; }
 	ip address add 10.88.3.1/24 dev bridge0
 	examine
 	expect_check subnets warn '10.88.0.0/16 of network default overlaps 10.88.3.1/24 on bridge0'
+	expect_match 'the built-in network is replaced' '^detach .* default, then: nkctl network add default ' \
+		"${mends[subnets]}"
 	ip link delete bridge0
+}
+
+@test "a network's subnet that another device has too is mended as it says" {
+	local commands
+	ip link add bridge0 type veth peer name bridge1
+	defer ip link delete bridge0
+	ip address add 10.79.3.1/24 dev bridge0
+	nkctl network add lab --subnet 10.79.0.0/16
+	defer nkctl network remove lab
+	examine
+	expect_check subnets warn '^10.79.0.0/16 of network lab overlaps 10.79.3.1/24 on bridge0$'
+	commands=${mends[subnets]#*then: }
+	expect "${commands/CIDR/10.80.0.0/16}" eval "${commands/CIDR/10.80.0.0/16}"
+	examine
+	expect_check subnets ok .
 }
 
 @test "forwarding that somebody turned off is found, and mended as it says" {
