@@ -49,8 +49,10 @@ static json_t *addresses_to_json(const struct endpoint *endpoint)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < endpoint->address_count; i++) {
-		struct prefix prefix = { endpoint->addresses[i],
-					 addr_bits(endpoint->addresses[i].family) };
+		struct prefix prefix = { endpoint->addresses[i], endpoint->prefix_lens[i] };
+
+		if (!prefix.len) /* by that one it is routed to */
+			prefix.len = addr_bits(prefix.addr.family);
 
 		(void)json_array_append_new(array, json_string(prefix_format(&prefix).text));
 	}

@@ -263,6 +263,7 @@ static int attach_report(struct attach *attach, struct error *err)
 	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);
 	for (size_t i = 0; i < attach->claimed; i++) {
 		endpoint_add_address(endpoint, &attach->network, &attach->addresses[i].addr);
+		endpoint->prefix_lens[i] = attach->addresses[i].len;
 		result->prefixes[i] = attach->addresses[i];
 		endpoint->flags |= claim_flags(attach, &attach->addresses[i].addr);
 	}

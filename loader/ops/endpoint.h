@@ -46,6 +46,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
  * @link: the primary
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH
  * @mac: of the container's end; zero: it has none
+ * @prefix_lens: of @addresses, as the container sees them; 0: not known, only an attach tells
  * @flags: enum nk_endpoint_flags that some of its addresses have
  * @published: ports of the host that lead to it, joined to ranges
  * @bandwidth: limits that are kept
@@ -60,6 +61,7 @@ struct endpoint {
 	enum nk_mode mode;
 	uint8_t mac[NK_ETH_ALEN];
 	struct addr addresses[NK_ENDPOINT_ADDRESSES_MAX];
+	uint8_t prefix_lens[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
 	struct addr gateways[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t gateway_count;

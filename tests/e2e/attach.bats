@@ -145,9 +145,10 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 
 @test "--ip: the address and the prefix length that the container is to see" {
 	ip netns add c1
-	attach c1 --ip 10.88.0.7/24 --ip fd00:88::7/64
+	expect_same "the attach tells" '["10.88.0.7/24","fd00:88::7/64"]' \
+		"$(attach c1 --ip 10.88.0.7/24 --ip fd00:88::7/64 --json | jq -c .addresses)"
 	expect_same "its addresses" $'10.88.0.7/24\nfd00:88::7/64' "$(addresses_of c1)"
-	expect_same "what is told" '10.88.0.7/32 fd00:88::7/128' \
+	expect_same "what show tells" '10.88.0.7/32 fd00:88::7/128' \
 		"$(endpoint c1 '.addresses | join(" ")')"
 	expect "a neighbour in its prefix" at c1 ping -c 1 -W 5 $GATEWAY4
 	containers c2
