@@ -120,6 +120,10 @@ void publish_report_print(const struct publish_report *report, const char *id)
 		log_warning("%s: other hosts reach its published ports, this host itself doesn't: "
 			    "%s",
 			    id, report->host.message);
+	if (report->absent.family)
+		log_warning("%s: %s is no address of this host: its ports there are reached once "
+			    "it is",
+			    id, addr_format(&report->absent).text);
 }
 
 static json_t *bits_or_null(uint64_t bits)

@@ -30,6 +30,7 @@
 #include "bpf/nat.h"
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "nl/inet.h"
 #include "nl/observe.h"
 #include "ops/endpoint.h"
 #include "ops/nat.h"
@@ -234,6 +235,23 @@ static void sockets_lead(const struct publication *publication, struct publish_r
 		report->host = err;
 }
 
+/*
+ * One may come later, as a floating address does. Where nobody knows, nothing is said: neither
+ * here is a failure one of the publishing.
+ */
+static void addresses_seek(struct node *node, const struct publish_list *ports,
+			   struct publish_report *report)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct addr *host = &ports->specs[i].host;
+
+		if (publish_is_any(host) || inet_addr_is_local(node->nl, host, NULL))
+			continue;
+		report->absent = *host;
+		return;
+	}
+}
+
 /* With the last port the host's sockets are left alone again, or else by the next change. */
 static int ports_delete(struct publication *publication, struct error *err)
 {
@@ -312,8 +330,10 @@ int publish_add(struct node *node, int ifindex, const struct identity *identity,
 		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
 	if (!ret)
 		ret = add_locked(&publication, &report, err);
-	if (!ret)
+	if (!ret) {
+		addresses_seek(node, ports, &report);
 		*ret_report = report;
+	}
 	log_step("ports_publish");
 	return ret;
 }

@@ -15,9 +15,11 @@
  * struct publish_report - what works less than it could; each is empty where all is well.
  * @sockets: why nobody knows whether a process of the host has the ports
  * @host: why the host itself doesn't reach the published ports
+ * @absent: an address that a port is published at, and that isn't the host's
  */
 struct publish_report {
 	struct error sockets, host;
+	struct addr absent;
 };
 
 /**

@@ -314,3 +314,20 @@ packets_of() # NAME
 	nkctl flows list --protocol tcp --json |
 		jq ".[] | select(.original.source_port == $port) | .packets"
 }
+
+@test "an address that isn't the host's is published, with a warning, and serves once it is" {
+	local warning="warning: c[13]: 192.0.2.77 is no address of this host"
+	expect_match "publish add" "$warning" "$(nkctl publish add c1 8097:97 192.0.2.77:8096:90 2>&1)"
+	defer nkctl publish remove c1 8097:97 192.0.2.77:8096:90
+	ip netns add c3
+	defer ip netns delete c3
+	expect_match "attach" "$warning" "$(attach c3 --publish 192.0.2.77:8098:98 2>&1)"
+	defer nkctl detach --ns c3
+	expect_no_match "its own" 'no address' "$(nkctl publish add c2 192.0.2.1:8096:90 127.0.0.2:8096:90 \
+		0.0.0.0:8099:99 '[::]:8099:99' 2>&1)"
+	nkctl publish remove c2 192.0.2.1:8096:90 127.0.0.2:8096:90 0.0.0.0:8099:99 '[::]:8099:99'
+	ip address add 192.0.2.77/32 dev eth0
+	defer ip address delete 192.0.2.77/32 dev eth0
+	PROTOCOLS=tcp expect_reached "it is the host's now" remote 192.0.2.77 8096 c1 90 $REMOTE4
+	expect_no_match "now it's the host's" 'no address' "$(nkctl publish add c1 192.0.2.77:8096:90 2>&1)"
+}
