@@ -74,7 +74,7 @@ static void verdict_print(const struct doctor_report *report)
 		if (report->checks[i].state == DOCTOR_FAIL)
 			(void)printf("%s%s", failed++ ? ", " : ": ", report->checks[i].name);
 	if (warnings)
-		(void)printf(" (%zu warning%s)", warnings, warnings == 1 ? "" : "s");
+		(void)printf(" (%zu warning%s)", warnings, plural(warnings));
 	(void)putchar('\n');
 }
 

@@ -13,8 +13,9 @@ static int down_print(const struct cli *cli, const struct down_report *report, s
 					     "uplinks", (int)report->uplinks, "networks",
 					     (int)report->networks),
 				   err);
-	(void)printf("removed %zu endpoints, %zu uplinks, %zu networks; nothing is left\n",
-		     report->endpoints, report->uplinks, report->networks);
+	(void)printf("removed %zu endpoint%s, %zu uplink%s, %zu network%s; nothing is left\n",
+		     report->endpoints, plural(report->endpoints), report->uplinks,
+		     plural(report->uplinks), report->networks, plural(report->networks));
 	return 0;
 }
 

@@ -291,7 +291,7 @@ static int flush_run(struct cli *cli, struct error *err)
 		return error_prefix(err, "flows flush");
 	if (cli->json)
 		return output_json(json_pack("{sI}", "flows", (json_int_t)count), err);
-	(void)printf("%zu flows deleted\n", count);
+	(void)printf("%zu flow%s deleted\n", count, plural(count));
 	return 0;
 }
 

@@ -41,7 +41,8 @@ static void report_print(const struct repair_report *report)
 			     fault->advice);
 	}
 	if (!report->count)
-		(void)printf("%zu endpoints, nothing to mend\n", report->endpoints);
+		(void)printf("%zu endpoint%s, nothing to mend\n", report->endpoints,
+			     plural(report->endpoints));
 }
 
 static size_t faults_count(const struct repair_report *report, enum repair_state state)
@@ -66,11 +67,11 @@ static int report_return(struct cli *cli, const struct repair_report *report, st
 				 left, left == 1 ? " is" : "s are");
 	if (!left)
 		return error_set(err, EIO, "repair: %zu fault%s would be mended", wanted,
-				 wanted == 1 ? "" : "s");
+				 plural(wanted));
 	return error_set(err, EIO,
 			 "repair: %zu fault%s would be mended, %zu left: the report tells what to "
 			 "do",
-			 wanted, wanted == 1 ? "" : "s", left);
+			 wanted, plural(wanted), left);
 }
 
 static int repair_run(struct cli *cli, struct error *err)

@@ -15,8 +15,9 @@ static int upgrade_print(const struct cli *cli, const struct upgrade_report *rep
 					     "uplinks", (int)report->uplinks),
 				   err);
 	(void)printf("programs of nkctl %s replaced by " NKCTL_VERSION
-		     ": %zu endpoints, %zu uplinks\n",
-		     report->from, report->endpoints, report->uplinks);
+		     ": %zu endpoint%s, %zu uplink%s\n",
+		     report->from, report->endpoints, plural(report->endpoints), report->uplinks,
+		     plural(report->uplinks));
 	return 0;
 }
 

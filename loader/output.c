@@ -190,6 +190,11 @@ void endpoint_limits_text(const struct endpoint *endpoint, char text[LIMITS_TEXT
 		       out ? "out " : "", out ? bandwidth_format(out).text : "");
 }
 
+const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 const char *or_dash(const char *text)
 {
 	return *text ? text : "-";

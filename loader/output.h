@@ -56,6 +56,9 @@ char *published_text(const struct publish_list *published);
 /* publish_report_print() - warn of what the published ports of an endpoint lack. */
 void publish_report_print(const struct publish_report *report, const char *id);
 
+/* What a noun ends with behind a number: "1 endpoint", "2 endpoints". */
+const char *plural(size_t count);
+
 /* Empty text shown as a dash. */
 const char *or_dash(const char *text);
 

@@ -79,7 +79,10 @@ void doctor_check_datapath(struct doctor *doctor, struct doctor_check *check)
 	if (strncmp(config->version, NKCTL_VERSION, NK_VERSION_SIZE) != 0)
 		finding_add(check, DOCTOR_NOTE, "this is " NKCTL_VERSION);
 	if (behind)
-		finding_add(check, DOCTOR_NOTE, "%zu endpoints have an earlier program", behind);
+		finding_add(check, DOCTOR_NOTE,
+			    behind == 1 ? "%zu endpoint has an earlier program"
+					: "%zu endpoints have an earlier program",
+			    behind);
 	if (check->state != DOCTOR_OK)
 		finding_explain(check, "packets are handled by another build than this one",
 				"nkctl upgrade");

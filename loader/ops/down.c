@@ -60,10 +60,13 @@ static int networks_remove(struct node *node, size_t *ret_count, struct error *e
 	struct error one_err = { 0 };
 	int ret = networks_read(node, &networks, err);
 
-	for (size_t i = 0; i < networks.count; i++)
-		error_keep(&ret, err, gateways_remove(node, &networks.entries[i].network, &one_err),
-			   &one_err);
-	*ret_count = networks.count;
+	for (size_t i = 0; i < networks.count; i++) {
+		struct network_entry *entry = &networks.entries[i];
+
+		error_keep(&ret, err, gateways_remove(node, &entry->network, &one_err), &one_err);
+		/* "default" is listed also where nobody added it. */
+		*ret_count += !network_get(&node->datapath, entry->key.name, &entry->network, NULL);
+	}
 	return ret;
 }
 

@@ -190,12 +190,16 @@ objects_are_gone() # FILE
 	bpf_objects >"$BATS_TEST_TMPDIR/objects"
 	expect_match "programs and maps are found" 'prog .*map ' "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/objects")"
 	run -0 nkctl down
-	expect_match "it is told" 'removed 2 endpoints, 2 uplinks, 3 networks' "$output"
+	expect_match "it is told" 'removed 2 endpoints, 2 uplinks, 2 networks' "$output"
 	expect_as_noted "links, routes, addresses, settings, pins and hooks are as before" whole_state
 	eventually "programs and maps are gone" objects_are_gone "$BATS_TEST_TMPDIR/objects"
 	expect_not "the containers' ends are gone" ip -n c1 link show eth0
 	run -0 nkctl down
 	expect_match "a second one finds nothing" 'removed 0 endpoints, 0 uplinks, 0 networks' "$output"
+	attach c1
+	nkctl network add lab --subnet 10.99.0.0/24
+	run -0 nkctl down
+	expect_match "one of each" 'removed 1 endpoint, 1 uplink, 1 network;' "$output"
 }
 
 @test "down leaves the host the gateway addresses that it had itself" {

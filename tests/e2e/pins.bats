@@ -160,7 +160,7 @@ map_ids()
 	expect_same "no program is on it" '' "$(hook query tcx/ingress eth0)"
 	nkctl uplink add eth0
 	bpffs_unmount
-	expect_match "flows" 'flows deleted' "$(nkctl flows flush --all)"
+	expect_match "flows" 'flows? deleted' "$(nkctl flows flush --all)"
 	expect "pins are back" test -e $PINS/maps/config
 	expect_all_well
 }

@@ -51,7 +51,7 @@ ping_long() # NAME FROM ADDRESS
 	while kill -0 "${started[out]}" 2>/dev/null; do
 		old=$(program_ids)
 		run -0 nkctl upgrade
-		expect_match "it tells what it has replaced" '2 endpoints, 1 uplinks' "$output"
+		expect_match "it tells what it has replaced" '2 endpoints, 1 uplink$' "$output"
 		expect_same "none of the programs is the same" '' "$(comm -12 \
 			<(sort -u <<<"$old") <(program_ids | sort -u))"
 		((count += 1))
@@ -74,7 +74,7 @@ ping_long() # NAME FROM ADDRESS
 	old=$(program_ids_of_c1)
 	rm /sys/fs/bpf/nkctl*/progs/nk_from_ctr* /sys/fs/bpf/nkctl*/progs/nk_uplink*
 	run -0 nkctl upgrade
-	expect_match "it tells what it has replaced" '1 endpoints, 1 uplinks' "$output"
+	expect_match "it tells what it has replaced" '1 endpoint, 1 uplink$' "$output"
 	expect_same "none of the programs is the same" '' "$(comm -12 <(sort <<<"$old") <(program_ids_of_c1 | sort))"
 	expect "c1 goes on" at c1 ping -c 1 -W 5 $REMOTE4
 }
