@@ -83,9 +83,9 @@ static int status_unloaded(struct error *err)
 		ret = link_list_read(NK_LINK_GROUP, &links, err);
 	if (!ret && links.count)
 		return cni_error(err, CNI_LIMITED_CONNECTIVITY,
-				 "%zu endpoints are there, and the datapath's pins are not: "
-				 "`nkctl doctor` tells more",
-				 links.count);
+				 "%zu endpoint%s attached, and the datapath's pins are gone: the "
+				 "next ADD, or `nkctl repair`, puts them back",
+				 links.count, links.count == 1 ? " is" : "s are");
 	return ret;
 }
 

@@ -344,8 +344,8 @@ int uplinks_check(struct node *node, struct error *err)
 			return error_set(
 				err, ESTALE,
 				"the program of the uplink %s was taken off: the next ADD, "
-				"or `nkctl uplink add %s`, puts it back",
-				uplinks[i].name, uplinks[i].name);
+				"or `nkctl repair`, puts it back",
+				uplinks[i].name);
 	return ret;
 }
 

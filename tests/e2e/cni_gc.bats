@@ -148,8 +148,12 @@ down_and_give_up() # INDEX
 	expect_cni_error 'no plugin for addresses' 50 'no ipam plugin nothing' STATUS c2 \
 		"$(cni_config '{"ipam": {"type": "nothing"}}')"
 	expect_cni 'attached' ADD c2 "$config"
+	rm -r /sys/fs/bpf/nkctl*
+	expect_cni_error 'pins are gone' 51 '^1 endpoint .*pins .*nkctl repair' STATUS c2 "$config"
+	nkctl repair
+	expect_cni 'they are back' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
 	hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0 | head -1)"
-	expect_cni_error 'no way in' 51 'eth0' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
+	expect_cni_error 'no way in' 51 'uplink eth0 was taken off: .*nkctl repair' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
 	[[ $E2E_DEVICE == netkit ]] || expect_cni_error 'no netkit' 50 netkit STATUS c2 \
 		"$(cni_config '{"device": "netkit"}')"
 	mount --bind /proc/sys /proc/sys
