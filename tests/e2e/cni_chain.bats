@@ -67,6 +67,36 @@ expect_through() # WORDS OPTION... PROTOCOL FROM ADDRESS
 		fail "$words: $* reaches c1" "$said"
 }
 
+# Has sbr, which gives an interface a routing table of its own, see to eth1 of c1.
+sbr() # COMMAND
+{
+	local said
+	said=$(CNI_COMMAND=$1 CNI_CONTAINERID=c1 CNI_IFNAME=eth1 CNI_NETNS=/run/netns/c1 CNI_PATH=$CNI_PLUGIN_DIR \
+		"$CNI_PLUGIN_DIR/sbr" 2>&1 < <(jq -nc --argjson previous "$answer" \
+			'{cniVersion: "1.0.0", name: "db", type: "sbr", prevResult: $previous}')) || fail "$1 by sbr" "$said"
+}
+
+@test "a second network answers by itself, with sbr behind it" {
+	local second
+	need_plugins
+	expect_cni 'attached' ADD c1 "$(cni_config "$BUILT_IN" 1.0.0)"
+	second=$(cni_config '{"subnets": ["10.92.0.0/24", "fd00:92::/64"], "runtimeConfig": {"portMappings": [
+		{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}}' 1.0.0 db)
+	expect_cni 'to a second network' ADD c1:eth1 "$second"
+	sbr ADD
+	expect_cni 'it is as told' CHECK c1:eth1 "$(with_previous "$second")"
+	for address in 10.91.0.2 fd00:91::2 10.92.0.2 fd00:92::2; do
+		expect "$address answers" ping -c 1 -W 5 "$address"
+	done
+	for address in "$HOST4" "$HOST6"; do
+		expect_through 'its port answers' tcp remote "$address"
+	done
+	sbr DEL
+	expect_cni 'off the second' DEL c1:eth1 "$second"
+	expect_cni 'off the first' DEL c1 "$(cni_config "$BUILT_IN" 1.0.0)"
+	expect_nothing_left
+}
+
 @test "portmap behind it publishes ports for everybody" {
 	local protocol
 	need_plugins
