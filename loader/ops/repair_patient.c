@@ -135,7 +135,8 @@ static void container_find(struct patient *patient)
 	}
 }
 
-/* As macs_plan() in ops/attach_plan.c has it; a MAC address that was asked for is read from the peer. */
+/* As macs_plan() in ops/attach_plan.c has it; a MAC address that was asked for is read from the
+ * peer. */
 static void mac_find(struct patient *patient)
 {
 	const struct endpoint *endpoint = patient->endpoint;
