@@ -9,6 +9,7 @@
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "nl/observe.h"
+#include "ops/collect.h"
 #include "ops/endpoint.h"
 #include "ops/gateway.h"
 
@@ -308,8 +309,13 @@ int network_add(struct node *node, const char *name, const struct nk_network *ne
 		struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	size_t dead;
+	int ret = 0;
 
+	if (!strcmp(name, DEFAULT_NETWORK)) /* the dead keep none of its subnets */
+		ret = collect_claims(node, &dead, err);
+	if (!ret)
+		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
 	return ret ? ret : network_add_locked(node, name, network, err);
 }
 
@@ -327,12 +333,15 @@ int gateways_remove(struct node *node, const struct nk_network *network, struct 
 int network_remove(struct node *node, const char *name, struct error *err)
 {
 	struct nk_network network;
+	size_t dead;
 	int ret = network_get(&node->datapath, name, &network, err);
 
 	if (ret == -ENOENT)
 		return error_set(err, ENOENT, "there is no network '%s' that was added", name);
 	if (!ret)
 		ret = endpoints_of(node, name, "remove it", err);
+	if (!ret)
+		ret = collect_claims(node, &dead, err);
 	if (!ret)
 		ret = subnets_give_up_locked(node, &network, err);
 	return ret ? ret : network_delete(&node->datapath, name, err);

@@ -293,6 +293,16 @@ networks() { nkctl network list | awk 'NR > 1 { print $1, $7, $8 }'; }
 		network add default --subnet 10.77.0.0/24
 }
 
+@test "a network of the dead is removed with all it has" {
+	ip netns add c1
+	nkctl network add lab --subnet 10.99.0.0/24
+	attach c1 --network lab
+	ip netns delete c1
+	eventually "the pair is gone" eval '[[ -z $(ip -o link show group 0x6e6b) ]]'
+	nkctl network remove lab
+	expect_same "nothing of it is left" '' "$(of_subnets 10.99)"
+}
+
 # What a subnet has on the host beside its endpoints, of those that begin with REGEX.
 of_subnets() # REGEX
 {
