@@ -180,16 +180,18 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	uint32_t ids[PROGRAMS_ALL];
 	struct pins *pins = &node->datapath.pins;
 	char base[PINS_PATH_SIZE];
-	int ret = 0;
+	int ret = 0, uplinks_ret;
 
 	programs_read(node, ids);
 	error_keep(&ret, err, endpoints_remove(node, &report.endpoints, &one_err), &one_err);
-	error_keep(&ret, err, uplinks_remove_all(node, &report.uplinks, &one_err), &one_err);
+	uplinks_ret = uplinks_remove_all(node, &report.uplinks, &one_err);
+	error_keep(&ret, err, uplinks_ret, &one_err);
 	error_keep(&ret, err, networks_remove(node, &report.networks, &one_err), &one_err);
 	error_keep(&ret, err, subnets_remove(node, &one_err), &one_err);
 	error_keep(&ret, err, gateways_sweep(node->nl, &one_err), &one_err);
 	memcpy(base, pins->base, sizeof(base));
-	error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
+	if (!uplinks_ret) /* their records are all that tells what the settings were */
+		error_keep(&ret, err, pins_remove(pins, &one_err), &one_err);
 	node_close(node); /* our own descriptors would keep the programs alive */
 	if (!ret)
 		ret = down_verify(base, ids, err);

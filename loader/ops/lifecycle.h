@@ -37,7 +37,8 @@ struct down_report {
  * datapath_down() - detach everything and remove every trace: endpoints, uplinks' programs and
  * settings, gateway addresses, pins; then look whether any of it is left.
  *
- * @node must hold the exclusive lock. Goes on after an error and returns the first.
+ * @node must hold the exclusive lock. Goes on after an error and returns the first. Where an uplink
+ * couldn't be given back as it was, the pins stay for the next one.
  *
  * Return: 0; -EBUSY where something is left.
  */

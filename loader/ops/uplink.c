@@ -126,25 +126,39 @@ static int settings_record(const char *device, size_t count, struct nk_uplink *u
 	return ret;
 }
 
+/*
+ * Return: 0, also where there is no such setting: with an MTU below 1280 a device has no IPv6, and
+ * those of its settings are gone (addrconf_notify(), net/ipv6/addrconf.c).
+ */
+static int setting_write(const struct setting *setting, const char *device, int value,
+			 struct error *err)
+{
+	int ret = sysctl_write_dev(setting->family, device, setting->key, value, err);
+
+	return ret == -ENOENT ? 0 : ret;
+}
+
 static int settings_apply(const char *device, struct nk_uplink *uplink, struct error *err)
 {
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(settings); i++)
 		if (*setting_saved(&settings[i], uplink) != UNCHANGED)
-			ret = sysctl_write_dev(settings[i].family, device, settings[i].key,
-					       settings[i].to, err);
+			ret = setting_write(&settings[i], device, settings[i].to, err);
 	return ret;
 }
 
+/* Goes on after an error, and returns the first. */
 static int settings_restore(const char *device, struct nk_uplink *uplink, struct error *err)
 {
+	struct error one_err = { 0 };
 	int ret = 0;
 
-	for (size_t i = ARRAY_SIZE(settings); !ret && i-- > 0;)
+	for (size_t i = ARRAY_SIZE(settings); i-- > 0;)
 		if (*setting_saved(&settings[i], uplink) != UNCHANGED)
-			ret = sysctl_write_dev(settings[i].family, device, settings[i].key,
-					       settings[i].from, err);
+			error_keep(&ret, err,
+				   setting_write(&settings[i], device, settings[i].from, &one_err),
+				   &one_err);
 	return ret;
 }
 
@@ -164,7 +178,9 @@ static int uplink_attach(struct node *node, const struct link_info *link, struct
 /* A device that can't be an uplink is none: no next attach is to try again. */
 static void uplink_undo(struct node *node, const struct link_info *link, struct nk_uplink *uplink)
 {
-	(void)settings_restore(link->name, uplink, NULL);
+	struct error err;
+
+	(void)settings_restore(link->name, uplink, &err);
 	(void)uplink_delete(&node->datapath, link->ifindex, NULL);
 }
 
@@ -375,17 +391,18 @@ int uplink_remove(struct node *node, const char *device, struct error *err)
 int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err)
 {
 	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	struct error one_err = { 0 };
 	struct link_info link;
 	int ret = uplink_list_read(&node->datapath, &list, err), one;
 
 	for (size_t i = 0; i < list.count; i++) {
-		one = link_get_by_index(node->nl, (int)list.entries[i].ifindex, &link, err);
+		one = link_get_by_index(node->nl, (int)list.entries[i].ifindex, &link, &one_err);
 		if (one == -ENODEV)
 			continue;
 		if (!one)
-			one = uplink_teardown(node, &link, &list.entries[i].uplink, err);
+			one = uplink_teardown(node, &link, &list.entries[i].uplink, &one_err);
 		*ret_removed += !one;
-		ret = ret ? ret : one;
+		error_keep(&ret, err, one, &one_err);
 	}
 	return ret;
 }

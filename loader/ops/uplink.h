@@ -38,7 +38,10 @@ int uplink_add(struct node *node, const char *device, struct error *err);
  */
 int uplink_remove(struct node *node, const char *device, struct error *err);
 
-/* uplinks_remove_all() - for `down`: goes on after an error. @ret_removed: how many. */
+/*
+ * uplinks_remove_all() - for `down`: goes on after an error, and keeps the record of what couldn't
+ * be put back. @ret_removed: how many.
+ */
 int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err);
 
 /* uplinks_upgrade() - put the pinned program in the place of each uplink's earlier one. */

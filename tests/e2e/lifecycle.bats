@@ -503,6 +503,39 @@ attach_another()
 	ip link delete wire2
 }
 
+@test "an uplink whose MTU takes IPv6 off it has its other settings back" {
+	second_wire
+	defer ip link delete wire2
+	containers c1
+	nkctl uplink add wire2
+	ip link set wire2 mtu 1200
+	expect_not "it has no IPv6 any more" test -e /proc/sys/net/ipv6/conf/wire2
+	expect "an add mends it all the same" nkctl uplink add wire2
+	expect "it is removed" nkctl uplink remove wire2
+	expect_same "it forwards no more" 0 "$(</proc/sys/net/ipv4/conf/wire2/forwarding)"
+	ip link set wire2 mtu 1500
+	nkctl uplink add wire2
+	ip link set wire2 mtu 1200
+	expect "down takes it as it is" nkctl down
+	expect_same "it forwards no more" 0 "$(</proc/sys/net/ipv4/conf/wire2/forwarding)"
+}
+
+@test "down goes on where a setting can't be given back, and another one gives it back" {
+	local before
+	before=$(settings_of eth0)
+	note host_state
+	containers c1
+	run -6 strace -o /dev/null -P /proc/sys/net/ipv6/conf/eth0/forwarding -e inject=openat:error=EACCES \
+		"$NKCTL_PROGRAM" down
+	expect_match "it is told" 'stop using eth0 as an uplink: .*ipv6/conf/eth0/forwarding: Permission denied' \
+		"$output"
+	expect_same "all others are as before" "$(sed 2d <<<"$before")" "$(settings_of eth0 | sed 2d)"
+	expect_same "no endpoint is left" '' "$(ip -o link show group 0x6e6b)"
+	run -0 nkctl down
+	expect_match "the second one knows of it" 'removed 0 endpoints, 1 uplinks' "$output"
+	expect_as_noted "the host is as before" host_state
+}
+
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
 	before=$(settings_of eth0)
