@@ -135,7 +135,7 @@ enum nk_uplink_flags {
  * before, so that removing it restores them.
  * @flags: enum nk_uplink_flags
  * @forwarding_v4, @forwarding_v6, @force_forwarding, @accept_ra: the sysctls' earlier values; -1:
- *	left as found
+ *	left as found; -2: changed, although forwarding was on for all devices
  */
 struct nk_uplink {
 	__u32 flags;

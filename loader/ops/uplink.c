@@ -15,8 +15,12 @@
 #include "nl/inet.h"
 #include "nl/link.h"
 
-/* What a setting is recorded as that was left as found. */
-#define UNCHANGED (-1)
+/*
+ * What a setting is recorded as that was left as found; and one that was changed although
+ * forwarding was on for all devices: it was off for this one on purpose.
+ */
+#define UNCHANGED     (-1)
+#define CHANGED_ALONE (-2)
 #define UPLINK_UNCHANGED(flags)                                   \
 	{                                                         \
 		flags, UNCHANGED, UNCHANGED, UNCHANGED, UNCHANGED \
@@ -86,13 +90,15 @@ enum datapath_program uplink_program(uint16_t arphrd_type)
  */
 static const struct setting {
 	const char *family, *key;
-	int from, to; /* changed only where it is @from */
-	size_t saved; /* offset in struct nk_uplink of what it was */
+	const char *of_all; /* whoever turns this on for all devices needs it at @to on each */
+	int from, to;       /* changed only where it is @from, given back only where it is @to */
+	size_t saved;       /* offset in struct nk_uplink of what it was */
 } settings[] = {
-	{ "ipv6", "accept_ra", 1, 2, offsetof(struct nk_uplink, accept_ra) },
-	{ "ipv4", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v4) },
-	{ "ipv6", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v6) },
-	{ "ipv6", "force_forwarding", 0, 1, offsetof(struct nk_uplink, force_forwarding) },
+	{ "ipv6", "accept_ra", "forwarding", 1, 2, offsetof(struct nk_uplink, accept_ra) },
+	{ "ipv4", "forwarding", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v4) },
+	{ "ipv6", "forwarding", "forwarding", 0, 1, offsetof(struct nk_uplink, forwarding_v6) },
+	{ "ipv6", "force_forwarding", "force_forwarding", 0, 1,
+	  offsetof(struct nk_uplink, force_forwarding) },
 };
 
 /* Of a device that is excluded from being an uplink only accept_ra is touched: see above. */
@@ -103,16 +109,31 @@ static __s8 *setting_saved(const struct setting *setting, struct nk_uplink *upli
 	return (__s8 *)uplink + setting->saved;
 }
 
-/* Note in the record what will have to be changed. Return: 0, also where there is no such setting.
+static bool setting_is_of_all(const struct setting *setting)
+{
+	int on;
+
+	return !sysctl_read_dev(setting->family, "all", setting->of_all, &on, NULL) && on;
+}
+
+/*
+ * Note in the record what will have to be changed, and forget what somebody else has changed since.
+ *
+ * Return: 0, also where there is no such setting.
  */
 static int setting_record(const struct setting *setting, const char *device,
 			  struct nk_uplink *uplink, struct error *err)
 {
+	__s8 *saved = setting_saved(setting, uplink);
 	int found, ret = sysctl_read_dev(setting->family, device, setting->key, &found, err);
 
-	if (!ret && found == setting->from)
-		*setting_saved(setting, uplink) = (__s8)found;
-	return ret == -ENOENT ? 0 : ret;
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	if (found == setting->from)
+		*saved = (__s8)(setting_is_of_all(setting) ? CHANGED_ALONE : found);
+	else if (found != setting->to)
+		*saved = UNCHANGED;
+	return 0;
 }
 
 /* @count: of the settings that are to be made, the first ones. */
@@ -148,6 +169,20 @@ static int settings_apply(const char *device, struct nk_uplink *uplink, struct e
 	return ret;
 }
 
+/* What somebody else has changed since is left as it is, and what somebody else needs since. */
+static int setting_restore(const struct setting *setting, const char *device, __s8 saved,
+			   struct error *err)
+{
+	int found, ret;
+
+	if (saved == UNCHANGED || (saved != CHANGED_ALONE && setting_is_of_all(setting)))
+		return 0;
+	ret = sysctl_read_dev(setting->family, device, setting->key, &found, err);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	return found == setting->to ? setting_write(setting, device, setting->from, err) : 0;
+}
+
 /* Goes on after an error, and returns the first. */
 static int settings_restore(const char *device, struct nk_uplink *uplink, struct error *err)
 {
@@ -155,10 +190,10 @@ static int settings_restore(const char *device, struct nk_uplink *uplink, struct
 	int ret = 0;
 
 	for (size_t i = ARRAY_SIZE(settings); i-- > 0;)
-		if (*setting_saved(&settings[i], uplink) != UNCHANGED)
-			error_keep(&ret, err,
-				   setting_write(&settings[i], device, settings[i].from, &one_err),
-				   &one_err);
+		error_keep(&ret, err,
+			   setting_restore(&settings[i], device,
+					   *setting_saved(&settings[i], uplink), &one_err),
+			   &one_err);
 	return ret;
 }
 

@@ -536,6 +536,43 @@ attach_another()
 	expect_as_noted "the host is as before" host_state
 }
 
+@test "what somebody else has set on an uplink meanwhile stays" {
+	second_wire
+	defer ip link delete wire2
+	containers c1
+	nkctl uplink add wire2
+	sysctl -qw net.ipv6.conf.wire2.accept_ra=0
+	nkctl uplink add wire2
+	expect_same "another add leaves it" $'1\n1\n0' "$(settings_of wire2)"
+	sysctl -qw net.ipv4.conf.wire2.forwarding=0
+	nkctl repair
+	expect_same "a repair mends what it must alone" $'1\n1\n0' "$(settings_of wire2)"
+	nkctl uplink remove wire2
+	expect_same "a remove leaves it" $'0\n0\n0' "$(settings_of wire2)"
+	sysctl -qw net.ipv6.conf.wire2.accept_ra=1
+	nkctl uplink add wire2
+	sysctl -qw net.ipv6.conf.wire2.accept_ra=0
+	nkctl down
+	expect_same "so does down" $'0\n0\n0' "$(settings_of wire2)"
+}
+
+@test "an uplink that forwards for somebody else meanwhile goes on, one that alone did not doesn't" {
+	second_wire
+	defer ip link delete wire2
+	containers c1
+	nkctl uplink add wire2
+	defer sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.eth0.accept_ra=1
+	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	nkctl uplink remove wire2
+	expect_same "it forwards as all devices do" $'1\n1\n2' "$(settings_of wire2)"
+	sysctl -qw net.ipv4.conf.wire2.forwarding=0 net.ipv6.conf.wire2.forwarding=0 net.ipv6.conf.wire2.accept_ra=1
+	nkctl uplink add wire2
+	expect_same "it forwards as an uplink" $'1\n1\n2' "$(settings_of wire2)"
+	nkctl down
+	expect_same "it forwards no more" $'0\n0\n1' "$(settings_of wire2)"
+	expect_same "eth0 does" $'1\n1\n2' "$(settings_of eth0)"
+}
+
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
 	before=$(settings_of eth0)
