@@ -246,15 +246,6 @@ static int uplink_setup_locked(struct node *node, const struct link_info *link, 
 	return ret ? error_prefix(err, "use %s as an uplink", link->name) : 0;
 }
 
-static int uplink_setup(struct node *node, const struct link_info *link, bool excluded,
-			struct error *err)
-{
-	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
-
-	return ret ? ret : uplink_setup_locked(node, link, excluded, err);
-}
-
 /* What nearly every attach finds: nothing to do, and nothing to lock for it. */
 static bool uplink_is_ready(struct node *node, const struct link_info *link)
 {
@@ -280,21 +271,43 @@ static bool accept_ra_at_risk(const char *device)
 	return !sysctl_read_dev("ipv6", device, "accept_ra", &value, NULL) && value == 1;
 }
 
-static int uplink_sync(struct node *node, const struct link_info *link, struct error *err)
+static bool uplink_needs_nothing(struct node *node, const struct link_info *link)
 {
-	bool excluded = uplink_excluded(node, link->ifindex);
-
-	if (excluded ? !accept_ra_at_risk(link->name) : uplink_is_ready(node, link))
-		return 0;
-	return uplink_setup(node, link, excluded, err);
+	return uplink_excluded(node, link->ifindex) ? !accept_ra_at_risk(link->name)
+						    : uplink_is_ready(node, link);
 }
 
-static int uplink_sync_device(struct node *node, int ifindex, struct error *err)
+static bool uplink_is_known(struct node *node, int ifindex)
+{
+	struct nk_uplink uplink;
+
+	return uplink_get(&node->datapath, ifindex, &uplink, NULL) != -ENOENT;
+}
+
+/*
+ * What an `uplink remove` takes away while this waits for the lock stays away.
+ * @is_known: it is to be an uplink because it was one
+ */
+static int uplink_sync(struct node *node, const struct link_info *link, bool is_known,
+		       struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int ret;
+
+	if (uplink_needs_nothing(node, link))
+		return 0;
+	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	if (ret || (is_known && !uplink_is_known(node, link->ifindex)))
+		return ret;
+	return uplink_setup_locked(node, link, uplink_excluded(node, link->ifindex), err);
+}
+
+static int uplink_sync_device(struct node *node, int ifindex, bool is_known, struct error *err)
 {
 	struct link_info link;
 	int ret = link_get_by_index(node->nl, ifindex, &link, err);
 
-	return ret ? ret : uplink_sync(node, &link, err);
+	return ret ? ret : uplink_sync(node, &link, is_known, err);
 }
 
 static int uplinks_sync_known(struct node *node, const struct uplink_list *list, struct error *err)
@@ -304,7 +317,7 @@ static int uplinks_sync_known(struct node *node, const struct uplink_list *list,
 	for (size_t i = 0; !ret && i < list->count; i++) {
 		int ifindex = (int)list->entries[i].ifindex;
 
-		ret = uplink_sync_device(node, ifindex, err);
+		ret = uplink_sync_device(node, ifindex, true, err);
 		if (ret == -ENODEV)
 			ret = uplink_delete(&node->datapath, ifindex, err);
 	}
@@ -331,7 +344,7 @@ int uplinks_sync(struct node *node, struct error *err)
 		ret = uplinks_sync_known(node, &known, err);
 	for (size_t i = 0; !ret && i < devices.count; i++) {
 		if (!uplink_list_has(&known, devices.routes[i].ifindex))
-			ret = uplink_sync_device(node, devices.routes[i].ifindex, err);
+			ret = uplink_sync_device(node, devices.routes[i].ifindex, false, err);
 		if (ret == -ENODEV)
 			ret = 0; /* it has gone meanwhile, with its route */
 	}
@@ -367,6 +380,7 @@ static int uplink_link(struct node *node, const char *device, struct link_info *
 
 int uplink_add(struct node *node, const char *device, struct error *err)
 {
+	_cleanup_close_ int lock_fd = -1;
 	struct link_info link;
 	int ret = uplink_link(node, device, &link, err);
 
@@ -377,7 +391,8 @@ int uplink_add(struct node *node, const char *device, struct error *err)
 	if (link.group == NK_LINK_GROUP)
 		return error_set(err, EINVAL,
 				 "%s is an endpoint's device, which can't be an uplink", device);
-	return uplink_setup(node, &link, false, err);
+	ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	return ret ? ret : uplink_setup_locked(node, &link, false, err);
 }
 
 static int uplink_detach(int ifindex, uint16_t type, struct error *err)
@@ -401,26 +416,37 @@ static int uplink_teardown(struct node *node, const struct link_info *link,
 	return ret ? error_prefix(err, "stop using %s as an uplink", link->name) : 0;
 }
 
-int uplink_remove(struct node *node, const char *device, struct error *err)
+/* @exclude: keep the next attach from taking it again */
+static int uplink_remove_locked(struct node *node, const struct link_info *link, bool exclude,
+				struct error *err)
 {
 	struct nk_uplink excluded = UPLINK_UNCHANGED(NK_UPLINK_EXCLUDED);
-	struct default_devices devices;
 	struct nk_uplink uplink;
+	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
+
+	if (ret == -ENOENT || (!ret && (uplink.flags & NK_UPLINK_EXCLUDED)))
+		return error_set(err, ENOENT, "%s is no uplink", link->name);
+	if (!ret)
+		ret = uplink_teardown(node, link, &uplink, err);
+	if (!ret && exclude)
+		ret = uplink_set(&node->datapath, link->ifindex, &excluded, err);
+	return ret;
+}
+
+int uplink_remove(struct node *node, const char *device, struct error *err)
+{
+	_cleanup_close_ int lock_fd = -1;
+	struct default_devices devices;
 	struct link_info link;
 	int ret = uplink_link(node, device, &link, err);
 
 	if (!ret)
 		ret = default_devices_read(&node->datapath.pins, &devices, err);
-	if (ret)
-		return ret;
-	ret = uplink_get(&node->datapath, link.ifindex, &uplink, err);
-	if (ret == -ENOENT || (!ret && (uplink.flags & NK_UPLINK_EXCLUDED)))
-		return error_set(err, ENOENT, "%s is no uplink", device);
 	if (!ret)
-		ret = uplink_teardown(node, &link, &uplink, err);
-	if (!ret && default_devices_have(&devices, link.ifindex))
-		ret = uplink_set(&node->datapath, link.ifindex, &excluded, err);
-	return ret;
+		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
+	return ret ? ret
+		   : uplink_remove_locked(node, &link, default_devices_have(&devices, link.ifindex),
+					  err);
 }
 
 int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err)

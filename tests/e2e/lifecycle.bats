@@ -592,6 +592,37 @@ attach_another()
 	expect_same "after down its settings are as before" "$before" "$(settings_of eth0)"
 }
 
+# Removes an uplink, and attaches c2 between the end of its program and that of its record.
+remove_while_attaching() # DEVICE
+{
+	local nth
+	strace -o "$BATS_TEST_TMPDIR/calls" -e trace=bpf "$NKCTL_PROGRAM" uplink remove "$1"
+	nth=$(awk '/BPF_MAP_DELETE_ELEM/ { print NR; exit }' "$BATS_TEST_TMPDIR/calls")
+	nkctl uplink add "$1"
+	start remove host strace -o /dev/null -e trace=bpf -e "inject=bpf:delay_enter=2000000:when=$nth" \
+		"$NKCTL_PROGRAM" uplink remove "$1"
+	eventually "its settings are given back" eval "[[ \$(settings_of $1) == $'0\n0\n1' ]]"
+	attach c2
+	nkctl detach --ns c2
+	expect "the remove ends well" finish remove
+}
+
+@test "an uplink that is removed while a container is attached stays removed" {
+	second_wire
+	defer ip link delete wire2
+	containers c1
+	ip netns add c2
+	nkctl uplink add wire2
+	remove_while_attaching wire2
+	expect_same "it isn't listed" 'eth0 ok yes' "$(uplinks)"
+	remove_while_attaching eth0
+	expect_same "one with a default route is excluded" 'eth0 excluded yes' "$(uplinks)"
+	expect_same "neither has a program" '' "$(hook query tcx/ingress wire2; hook query tcx/ingress eth0)"
+	nkctl down
+	expect_same "after down the settings of both are as before" $'0\n0\n1\n0\n0\n1' \
+		"$(settings_of wire2; settings_of eth0)"
+}
+
 # Has the host's stack forward nothing to or from containers: what passes goes the short way.
 forward_nothing()
 {
