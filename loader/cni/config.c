@@ -168,28 +168,6 @@ static int config_parse_runtime(struct cni_config *config, const struct cni_requ
 	return ret ? ret : config_parse_dns(config, document, &runtime, err);
 }
 
-/*
- * DHCP needs an interface before there is an address, and a server in its broadcast domain: an
- * endpoint is a network of its own, and sends from nothing but its own addresses.
- */
-static int ipam_type_check(const struct field *document, const char *type, struct error *err)
-{
-	struct field ipam, field;
-	int ret;
-
-	if (!type || strcmp(type, "dhcp") != 0)
-		return 0;
-	ret = field_get(document, "ipam", JSON_OBJECT, &ipam, err);
-	if (!ret)
-		ret = field_get(&ipam, "type", JSON_STRING, &field, err);
-	return ret ? ret
-		   : field_unsupported(
-			     &field, type,
-			     "a container is routed to, and shares no Ethernet with a DHCP "
-			     "server: use another IPAM plugin, or \"subnets\"",
-			     err);
-}
-
 int cni_config_parse(const struct cni_request *request, struct cni_config *ret_config,
 		     struct error *err)
 {
@@ -198,8 +176,6 @@ int cni_config_parse(const struct cni_request *request, struct cni_config *ret_c
 
 	*ret_config = (struct cni_config){ 0 };
 	ret = cni_config_parse_ipam(request, &ret_config->ipam_type, err);
-	if (!ret)
-		ret = ipam_type_check(&document, ret_config->ipam_type, err);
 	if (!ret)
 		ret = config_parse_own(ret_config, &document, err);
 	return ret ? ret : config_parse_runtime(ret_config, request, &document, err);
@@ -210,6 +186,29 @@ void cni_config_free(struct cni_config *config)
 	publish_list_free(&config->ports);
 	json_decref(config->dns);
 	config->dns = NULL;
+}
+
+/*
+ * The type is the name of a file, found on CNI_PATH and nowhere else. DHCP needs an interface
+ * before there is an address, and a server in its broadcast domain: an endpoint is a network of its
+ * own, and sends from nothing but its own addresses.
+ */
+static int ipam_type_check(const struct field *ipam, const char *type, struct error *err)
+{
+	struct field field;
+	int ret;
+
+	if (strchr(type, '/') || !strcmp(type, ".") || !strcmp(type, ".."))
+		return field_error(ipam, err, "type '%s' is no plugin's name", type);
+	if (strcmp(type, "dhcp") != 0)
+		return 0;
+	ret = field_get(ipam, "type", JSON_STRING, &field, err);
+	return ret ? ret
+		   : field_unsupported(
+			     &field, type,
+			     "a container is routed to, and shares no Ethernet with a DHCP "
+			     "server: use another IPAM plugin, or \"subnets\"",
+			     err);
 }
 
 /* An empty "ipam" asks for no plugin (the reference bridge, when it is to do without addresses). */
@@ -227,11 +226,10 @@ int cni_config_parse_ipam(const struct cni_request *request, const char **ret_ty
 		return ret;
 	if (json_object_size(ipam.value) && (!type || !*type))
 		return field_error(&ipam, err, "type is missing");
-	/* A name of a file, found on CNI_PATH and nowhere else. */
-	if (type && (strchr(type, '/') || !strcmp(type, ".") || !strcmp(type, "..")))
-		return field_error(&ipam, err, "type '%s' is no plugin's name", type);
-	*ret_type = type;
-	return 0;
+	ret = type ? ipam_type_check(&ipam, type, err) : 0;
+	if (!ret)
+		*ret_type = type;
+	return ret;
 }
 
 static int attachment_parse(const struct field *field, struct cni_attachment *ret_attachment,

@@ -63,6 +63,8 @@ void cni_config_free(struct cni_config *config);
  * cni_config_parse_ipam() - the delegated plugin alone: all that DEL and GC need to know, so that
  * they work where ADD would refuse the rest.
  * @ret_type: borrowed; NULL: none
+ *
+ * Return: 0; CNI_INVALID_CONFIG, CNI_UNSUPPORTED_FIELD where ADD can never have asked a plugin.
  */
 int cni_config_parse_ipam(const struct cni_request *request, const char **ret_type,
 			  struct error *err);

@@ -55,10 +55,17 @@ load cni
 	expect_same 'are not this one' pods/c1/eth0 "$(attached)"
 	expect 'a prevResult of nonsense' call_c1 DEL "$(cni_config '{"prevResult": {"ips": 7}, "runtimeConfig": []}')"
 	expect_same 'no endpoint' '' "$(attached)"
-	expect 'attached' call_c1 ADD "$(cni_config)"
-	expect_not 'an ipam of nonsense' call_c1 DEL "$(cni_config '{"ipam": []}')"
-	expect_error_object 'it is told' 1.1.0 7
-	expect_same 'and yet the endpoint is gone' '' "$(attached)"
+}
+
+@test "2: DEL succeeds where ADD can never have asked an ipam plugin" {
+	local ipam
+	for ipam in '[]' '"host-local"' '{"type": 5}' '{"type": ""}' '{"type": "../bad"}' '{"type": "dhcp"}'; do
+		expect_not "$ipam: refused" call_c1 ADD "$(cni_config "{\"ipam\": $ipam}")"
+		expect "$ipam: attached without" call_c1 ADD "$(cni_config)"
+		expect "$ipam: detached" call_c1 DEL "$(cni_config "{\"ipam\": $ipam}")"
+		expect_same "$ipam: it answers nothing" '' "$answer$beside"
+		expect_same "$ipam: the endpoint is gone" '' "$(attached)"
+	done
 }
 
 @test "2: CHECK consults prevResult" {

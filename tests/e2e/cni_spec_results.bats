@@ -149,6 +149,15 @@ MINE=1" "$(grep -E '^(CNI_|MINE)' "$BATS_TEST_TMPDIR/env.ADD" | sort)"
 	expect_match 'key and value are told' "ipam.type: 'dhcp'" "$(answered .msg)"
 	expect_not 'STATUS' call_c1 STATUS "$config"
 	expect_error_object 'STATUS' 1.1.0 2
+	mine 'exit 1'
+	mv "$BATS_TEST_TMPDIR"/plugins/{mine,dhcp}
+	expect 'attached without it' call_c1 ADD "$(cni_config "$BUILT_IN")"
+	expect 'DEL' call_mine DEL "$config"
+	expect_same 'the endpoint is gone' '' "$(attached)"
+	expect 'DEL without a CNI_PATH' call_c1 DEL "$config" CNI_PATH=
+	expect_not 'GC' call_mine GC "$(jq -c '. + {"cni.dev/valid-attachments": []}' <<<"$config")"
+	expect_error_object 'GC' 1.1.0 2
+	expect_not 'it was never asked' test -e "$BATS_TEST_TMPDIR/calls"
 }
 
 ## Section 5: results
