@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "core/cleanup.h"
 #include "core/netns.h"
@@ -10,6 +11,29 @@
 #include "ops/collect.h"
 #include "ops/endpoint.h"
 #include "ops/node.h"
+
+static bool host_has_ipv6(void)
+{
+	_cleanup_node_ struct node node = NODE_CLOSED;
+
+	return !node_open_unloaded(&node, NULL) && node_has_ipv6(&node);
+}
+
+static bool container_gets_family(const struct attach_request *request, uint8_t family)
+{
+	for (size_t i = 0; i < request->address_count; i++)
+		if (request->addresses[i].addr.family == family)
+			return true;
+	return request->auto_addresses && network_has_family(request->network, family) &&
+	       (family == AF_INET || host_has_ipv6());
+}
+
+void attachment_fit_ports(const struct attach_request *request, struct publish_list *ports)
+{
+	for (size_t i = 0; ports->count && i < ADDR_FAMILIES; i++)
+		if (!container_gets_family(request, addr_families[i]))
+			publish_list_without_family(ports, addr_families[i]);
+}
 
 /* What a killed attach holds nobody needs, and only its own next attach, or GC, would look for it.
  */

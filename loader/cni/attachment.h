@@ -8,6 +8,14 @@
 #include "ops/attach.h"
 
 /**
+ * attachment_fit_ports() - leave out what is for addresses of a family that the container won't
+ * have, where the same ports lead to it by the other one. What nothing else leads to is refused by
+ * attachment_make().
+ * @request: its addresses are known; its ports don't count
+ */
+void attachment_fit_ports(const struct attach_request *request, struct publish_list *ports);
+
+/**
  * attachment_make() - attach; the datapath is loaded where it isn't.
  * @ret_result: its endpoint is freed by endpoint_free()
  *

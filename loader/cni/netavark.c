@@ -292,6 +292,9 @@ static int setup_run(const struct field *document, const char *ns, json_t **ret_
 	struct attach_result attached = { 0 };
 	int ret = request_parse(document, &network, &request, err);
 
+	/* netavark itself leaves out what is of no family of the container's (firewall/nft.rs) */
+	if (!ret)
+		attachment_fit_ports(&request, &request.ports);
 	if (!ret)
 		ret = attachment_make(&request, &attached, err);
 	if (!ret)

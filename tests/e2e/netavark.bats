@@ -134,6 +134,37 @@ create() { expect_plugin 'a network is created' "$NETWORK" create; network=$answ
 	expect_same 'nothing is left' '[]' "$(nkctl list --json)"
 }
 
+# The ports of a request: each an address of the host, and port 8080 of it for port 80.
+ports_at() # HOSTIP...
+{
+	jq -nc '{port_mappings: [$ARGS.positional[] | {host_ip: ., host_port: 8080, container_port: 80,
+		protocol: "tcp", range: 1}]}' --args "$@"
+}
+
+@test "a port of a family that the container hasn't got is left out where the other one leads to it" {
+	local hosts expected addresses
+	expect_plugin 'a network of IPv4' "$(jq -c 'del(.subnets[1])' <<<"$NETWORK")" create
+	network=$answer
+	for addresses in '{"network_options": {"static_ips": ["10.98.0.5"]}}' '{}'; do
+		while read -r expected hosts; do
+			# shellcheck disable=SC2086 # one or more
+			expect_plugin "$hosts" "$(request c1 "$(jq -c --argjson a "$addresses" '. + $a' \
+				<<<"$(ports_at $hosts)")")" setup /run/netns/c1
+			expect_same "$hosts: published" "$expected" "$(shown c1 published | xargs)"
+			expect_plugin 'torn down' "$(request c1)" teardown /run/netns/c1
+		done <<-'HOSTS'
+			8080:80 0.0.0.0 ::
+			8080:80 :: 0.0.0.0
+			127.0.0.1:8080:80 127.0.0.1 ::1
+		HOSTS
+		expect_plugin_error 'nothing else leads to it' 'no IPv6 address' \
+			"$(request c1 "$(ports_at ::)")" setup /run/netns/c1
+	done
+	create
+	expect_plugin 'of both families' "$(request c1 "$(ports_at 0.0.0.0 ::)")" setup /run/netns/c1
+	expect_same 'published' '8080:80' "$(shown c1 published | xargs)"
+}
+
 @test "a port that podman has bound to keep it is published" {
 	create
 	start podman host socat TCP-LISTEN:8080,fork EXEC:'echo podman'
