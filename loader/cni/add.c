@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "cni/attachment.h"
 #include "cni/code.h"
@@ -28,7 +27,6 @@
 #include "core/cleanup.h"
 #include "core/netns.h"
 #include "ops/attach.h"
-#include "ops/node.h"
 
 /**
  * struct add - an ADD under way.
@@ -59,34 +57,13 @@ int cni_netns_open(const struct cni_request *request, int *ret_fd, struct error 
 
 /* What is asked of the attach ------------------------------------------------------------------ */
 
-static bool host_has_ipv6(void)
-{
-	_cleanup_node_ struct node node = NODE_CLOSED;
-
-	return !node_open_unloaded(&node, NULL) && node_has_ipv6(&node);
-}
-
-/* As far as it is known: what a delegated plugin gives is known when it has answered. */
-static bool container_gets_family(const struct add *add, uint8_t family)
-{
-	const struct attach_request *attach = &add->attach;
-
-	for (size_t i = 0; i < attach->address_count; i++)
-		if (attach->addresses[i].addr.family == family)
-			return true;
-	return attach->auto_addresses && network_has_family(attach->network, family) &&
-	       (family == AF_INET || host_has_ipv6());
-}
-
 /*
  * "If a HostIP is given, only process the entry if host and container address families match", as
  * portmap has it (portmap_iptables.go); but a port that nothing else leads to it is refused.
  */
 static void ports_take(struct add *add)
 {
-	for (size_t i = 0; add->config.ports.count && i < ADDR_FAMILIES; i++)
-		if (!container_gets_family(add, addr_families[i]))
-			publish_list_without_family(&add->config.ports, addr_families[i]);
+	attachment_fit_ports(&add->attach, &add->config.ports);
 	add->attach.ports = add->config.ports;
 }
 
