@@ -6,6 +6,7 @@
 #include "cni/code.h"
 #include "cni/document.h"
 #include "cni/field.h"
+#include "model/network.h"
 
 int ipam_failure_read(const char *type, const char *command, int status, const char *output,
 		      size_t len, struct error *err)
@@ -31,14 +32,40 @@ int ipam_failure_read(const char *type, const char *command, int status, const c
 	return ret;
 }
 
+/* The kernel takes more, and keeps less (ip_metrics_convert(), net/ipv4/metrics.c). */
+static int route_check(const struct endpoint_route *route, struct error *err)
+{
+	bool is_mtu = route->mtu > MTU_MAX;
+
+	if (!is_mtu && route->advmss <= MTU_MAX)
+		return 0;
+	return cni_error(err, CNI_FAILED, "route to %s: %s %u is above %d",
+			 prefix_format(&route->dst).text, is_mtu ? "mtu" : "advmss",
+			 is_mtu ? route->mtu : route->advmss, MTU_MAX);
+}
+
+/* That it is a result isn't enough: whatever is in it, nkctl is to do, and to tell that it did. */
+static int answer_check(const struct cni_result *result, struct error *err)
+{
+	int ret = 0;
+
+	if (!result->ip_count)
+		return cni_error(err, CNI_FAILED, "it gave no address");
+	for (size_t i = 0; !ret && i < result->ip_count; i++)
+		ret = address_check_reachable(&result->ips[i].address.addr, err);
+	for (size_t i = 0; !ret && i < result->routes.count; i++)
+		ret = route_check(&result->routes.routes[i], err);
+	return ret;
+}
+
 static int answer_parse(const char *type, json_t *answer, struct cni_result *ret_result,
 			struct error *err)
 {
 	const struct field field = { .value = answer };
 	int ret = cni_result_parse(&field, ret_result, err);
 
-	if (!ret && !ret_result->ip_count)
-		ret = cni_error(err, CNI_FAILED, "it gave no address");
+	if (!ret)
+		ret = answer_check(ret_result, err);
 	if (ret) {
 		(void)error_prefix(err, "answer of the ipam plugin %s", type);
 		return cni_recode(err, CNI_FAILED);

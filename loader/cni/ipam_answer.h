@@ -15,7 +15,8 @@
  * @ret_answer: a new reference
  * @ret_result: borrows from it; has an address at least
  *
- * Return: 0; CNI_DECODE_FAILURE; CNI_FAILED where it isn't a result with an address.
+ * Return: 0; CNI_DECODE_FAILURE; CNI_FAILED where it isn't a result with an address, or where no
+ * container could have what it gives.
  */
 int ipam_answer_read(const char *type, const char *output, size_t len, json_t **ret_answer,
 		     struct cni_result *ret_result, struct error *err);

@@ -87,19 +87,50 @@ static const char *const unroutable[] = {
 	"::/8",      "fe80::/10",   "ff00::/8",
 };
 
-static int routable_check(const struct prefix *subnet, struct error *err)
+/*
+ * Of these no host can have an address that others reach it at. The rest of the above the kernel
+ * does route: clouds give containers addresses of 240.0.0.0/4.
+ */
+static const char *const unreachable[] = {
+	"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255",
+	"::/127",    "fe80::/10",   "ff00::/8",
+};
+
+/* Return: which of them it overlaps; NULL: none. */
+static const char *overlap_find(const char *const *texts, size_t count, const struct prefix *prefix)
 {
 	struct prefix other;
 
-	for (size_t i = 0; i < ARRAY_SIZE(unroutable); i++) {
-		int ret = prefix_parse(unroutable[i], &other);
+	for (size_t i = 0; i < count; i++) {
+		int ret = prefix_parse(texts[i], &other);
 
 		assert(!ret);
-		if (prefix_overlaps(&other, subnet))
-			return error_set(err, EINVAL,
-					 "subnet %s is no place for containers: %s is never routed",
-					 prefix_format(subnet).text, unroutable[i]);
+		if (prefix_overlaps(&other, prefix))
+			return texts[i];
 	}
+	return NULL;
+}
+
+static int routable_check(const struct prefix *subnet, struct error *err)
+{
+	const char *found = overlap_find(unroutable, ARRAY_SIZE(unroutable), subnet);
+
+	if (found)
+		return error_set(err, EINVAL,
+				 "subnet %s is no place for containers: %s is never routed",
+				 prefix_format(subnet).text, found);
+	return 0;
+}
+
+int address_check_reachable(const struct addr *addr, struct error *err)
+{
+	const struct prefix address = { *addr, addr_bits(addr->family) };
+	const char *found = overlap_find(unreachable, ARRAY_SIZE(unreachable), &address);
+
+	if (found)
+		return error_set(err, EINVAL,
+				 "address %s can't be a container's: %s is never routed",
+				 addr_format(addr).text, found);
 	return 0;
 }
 

@@ -32,6 +32,13 @@ void network_default_subnets(struct nk_network *network);
  */
 int network_add_subnet(struct nk_network *network, const struct prefix *subnet, struct error *err);
 
+/**
+ * address_check_reachable() - whether a container can have an address that somebody else chose.
+ *
+ * Return: 0; -EINVAL where nobody could reach it: of loopback, multicast, broadcast, or one link.
+ */
+int address_check_reachable(const struct addr *addr, struct error *err);
+
 struct prefix subnet_prefix(const struct nk_subnet *subnet);
 
 /* The first host address of a subnet: the host's own, as containers see it. */

@@ -87,6 +87,11 @@ delegated_previous() # CONTAINER
 	mine 'echo "{\"ips\": []}"'
 	expect_not 'it gives nothing' cni_mine ADD "$config"
 	expect_answered_error 'no address' 100 'no address'
+	mine 'echo $CNI_COMMAND >>'"$BATS_TEST_TMPDIR/log"'; echo "{\"ips\": [{\"address\": \"224.0.0.5/8\"}]}"'
+	expect_not 'it gives what no container can have' cni_mine ADD "$config"
+	expect_answered_error 'which one, and why' 100 'plugin mine: address 224.0.0.5 .* 224.0.0.0/4'
+	expect_same 'it is given back' 'ADD DEL' "$(xargs <"$BATS_TEST_TMPDIR/log")"
+	expect_same 'nothing is attached' '' "$(attached)"
 	mine 'yes'
 	expect_not 'it never ends' cni_mine ADD "$config"
 	mine "cat >'$BATS_TEST_TMPDIR/seen'; env | sort >'$BATS_TEST_TMPDIR/env'
