@@ -15,6 +15,7 @@
  */
 #include "cni/verbs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +129,9 @@ static int routes_add_default(struct add *add, struct error *err)
 		if (routes_have_default(&add->routes, family))
 			continue;
 		if (add->routes.count == ENDPOINT_ROUTES_MAX)
-			return error_set(err, E2BIG, "a container gets at most %d routes",
+			return cni_error(err, CNI_FAILED,
+					 "a container gets at most %d routes, the default one "
+					 "among them",
 					 ENDPOINT_ROUTES_MAX);
 		add->routes.routes[add->routes.count++] =
 			(struct endpoint_route){ .dst.addr.family = family,
@@ -162,9 +165,7 @@ static int request_take_ipam(struct add *add, struct error *err)
 	struct attach_request *attach = &add->attach;
 	int ret = 0;
 
-	if (ipam->ip_count > NK_ENDPOINT_ADDRESSES_MAX)
-		return error_set(err, E2BIG, "an endpoint has at most %d addresses",
-				 NK_ENDPOINT_ADDRESSES_MAX);
+	assert(ipam->ip_count <= NK_ENDPOINT_ADDRESSES_MAX); /* ipam_add_end() */
 	for (size_t i = 0; i < ipam->ip_count; i++)
 		attach->addresses[i] = ipam->ips[i].address;
 	attach->address_count = ipam->ip_count;

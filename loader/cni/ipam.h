@@ -57,7 +57,7 @@ bool ipam_add_is_over(const struct ipam_call *call, int wait_ms);
 /**
  * ipam_add_end() - wait for the answer.
  * @ret_answer: a new reference
- * @ret_result: borrows from it; has an address at least
+ * @ret_result: borrows from it; has an address at least, and NK_ENDPOINT_ADDRESSES_MAX at most
  *
  * Return: as ipam_run(). In any case the plugin has ended, and may have given an address.
  */

@@ -8,28 +8,34 @@
 #include "cni/field.h"
 #include "model/network.h"
 
+/* Return: the plugin's own number, or CNI_FAILED; 0 where the answer tells no failure. */
+static int told_failure_take(const char *type, const json_t *answer, struct error *err)
+{
+	const char *message = json_string_value(json_object_get(answer, "msg"));
+	const char *details = json_string_value(json_object_get(answer, "details"));
+	json_int_t code = json_integer_value(json_object_get(answer, "code"));
+
+	if (!message)
+		return 0;
+	return cni_error(err, code > 0 && code < CNI_ERROR_BASE ? (int)code : CNI_FAILED,
+			 "ipam plugin %s: %s%s%s", type, message, details && *details ? ": " : "",
+			 details ? details : "");
+}
+
 int ipam_failure_read(const char *type, const char *command, int status, const char *output,
 		      size_t len, struct error *err)
 {
 	json_t *answer = document_load(output, len, NULL);
-	const char *message = json_string_value(json_object_get(answer, "msg"));
-	const char *details = json_string_value(json_object_get(answer, "details"));
-	json_int_t code = json_integer_value(json_object_get(answer, "code"));
-	int ret;
+	int ret = told_failure_take(type, answer, err);
 
-	if (message)
-		ret = cni_error(err, code > 0 && code < CNI_ERROR_BASE ? (int)code : CNI_FAILED,
-				"ipam plugin %s: %s%s%s", type, message,
-				details && *details ? ": " : "", details ? details : "");
-	else if (WIFSIGNALED(status))
-		ret = cni_error(err, CNI_FAILED, "ipam plugin %s: %s: killed by signal %d", type,
-				command, WTERMSIG(status));
-	else
-		ret = cni_error(err, CNI_FAILED,
-				"ipam plugin %s: %s: exit status %d, and no reason", type, command,
-				WEXITSTATUS(status));
 	json_decref(answer);
-	return ret;
+	if (ret)
+		return ret;
+	if (WIFSIGNALED(status))
+		return cni_error(err, CNI_FAILED, "ipam plugin %s: %s: killed by signal %d", type,
+				 command, WTERMSIG(status));
+	return cni_error(err, CNI_FAILED, "ipam plugin %s: %s: exit status %d, and no reason", type,
+			 command, WEXITSTATUS(status));
 }
 
 /* The kernel takes more, and keeps less (ip_metrics_convert(), net/ipv4/metrics.c). */
@@ -51,6 +57,9 @@ static int answer_check(const struct cni_result *result, struct error *err)
 
 	if (!result->ip_count)
 		return cni_error(err, CNI_FAILED, "it gave no address");
+	if (result->ip_count > NK_ENDPOINT_ADDRESSES_MAX)
+		return cni_error(err, CNI_FAILED, "it gave more than %d addresses",
+				 NK_ENDPOINT_ADDRESSES_MAX);
 	for (size_t i = 0; !ret && i < result->ip_count; i++)
 		ret = address_check_reachable(&result->ips[i].address.addr, err);
 	for (size_t i = 0; !ret && i < result->routes.count; i++)
@@ -62,8 +71,14 @@ static int answer_parse(const char *type, json_t *answer, struct cni_result *ret
 			struct error *err)
 {
 	const struct field field = { .value = answer };
-	int ret = cni_result_parse(&field, ret_result, err);
+	int ret = 0;
 
+	/* What fails and exits with 0 tells why, too, instead of a result. */
+	if (!json_array_size(json_object_get(answer, "ips")))
+		ret = told_failure_take(type, answer, err);
+	if (ret)
+		return ret;
+	ret = cni_result_parse(&field, ret_result, err);
 	if (!ret)
 		ret = answer_check(ret_result, err);
 	if (ret) {

@@ -13,10 +13,10 @@
  * ipam_answer_read() - the answer to ADD.
  * @type: the plugin's name
  * @ret_answer: a new reference
- * @ret_result: borrows from it; has an address at least
+ * @ret_result: borrows from it; has an address at least, and NK_ENDPOINT_ADDRESSES_MAX at most
  *
  * Return: 0; CNI_DECODE_FAILURE; CNI_FAILED where it isn't a result with an address, or where no
- * container could have what it gives.
+ * container could have what it gives; the plugin's own number where it is a failure instead.
  */
 int ipam_answer_read(const char *type, const char *output, size_t len, json_t **ret_answer,
 		     struct cni_result *ret_result, struct error *err);

@@ -81,12 +81,55 @@ static void test_metrics_of_routes(void **state)
 		      "route to ::/0: advmss 65536 is above 65535");
 }
 
+/* An exit status of 0 makes no result of an error. */
+static void test_failures_with_success(void **state)
+{
+	(void)state;
+	check_refused("{\"code\":11,\"msg\":\"busy\",\"details\":\"later\"}", CNI_TRY_AGAIN,
+		      "ipam plugin mine: busy: later");
+	check_refused("{\"ips\":[],\"code\":0,\"msg\":\"none left\"}", CNI_FAILED,
+		      "ipam plugin mine: none left");
+	check_refused("{\"code\":7}", CNI_FAILED, "it gave no address");
+	check_refused("{\"msg\":7}", CNI_FAILED, "it gave no address");
+	check_taken("{" IPS ",\"code\":7,\"msg\":\"a key that isn't known\"}");
+}
+
+/* The answer with a number of members in one of its lists: of two of a name the last counts. */
+static const char *with_many(const char *list, const char *member, size_t count)
+{
+	static char text[8192];
+	size_t used = (size_t)snprintf(text, sizeof(text), "{" IPS ",\"%s\":[", list);
+
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "," : "",
+					 member);
+	(void)snprintf(text + used, sizeof(text) - used, "]}");
+	return text;
+}
+
+static void test_too_many(void **state)
+{
+	static const char address[] = "{\"address\":\"10.96.0.5/24\"}";
+	static const char route[] = "{\"dst\":\"10.1.0.0/16\"}";
+
+	(void)state;
+	check_taken(with_many("ips", address, NK_ENDPOINT_ADDRESSES_MAX));
+	check_refused(with_many("ips", address, NK_ENDPOINT_ADDRESSES_MAX + 1), CNI_FAILED,
+		      "mine: it gave more than 16 addresses");
+	check_refused(with_many("ips", address, CNI_IPS_MAX + 1), CNI_FAILED, "more than 64");
+	check_taken(with_many("routes", route, ENDPOINT_ROUTES_MAX));
+	check_refused(with_many("routes", route, ENDPOINT_ROUTES_MAX + 1), CNI_FAILED,
+		      "mine: routes: more than 64 routes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses_that_a_host_can_have),
 		cmocka_unit_test(test_addresses_that_no_host_can_have),
 		cmocka_unit_test(test_metrics_of_routes),
+		cmocka_unit_test(test_failures_with_success),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests_name("cni_ipam_answer", tests, NULL, NULL);
