@@ -52,7 +52,8 @@ int field_error(const struct field *field, struct error *err, const char *format
 	va_start(args, format);
 	(void)vsnprintf(reason, sizeof(reason), format, args); /* cut if too long */
 	va_end(args);
-	return cni_error(err, CNI_INVALID_CONFIG, "%s: %s", field->path, reason);
+	return cni_error(err, CNI_INVALID_CONFIG, "%s%s%s", field->path, *field->path ? ": " : "",
+			 reason);
 }
 
 static int field_check(const struct field *field, json_type type, struct error *err)

@@ -53,7 +53,10 @@ int field_at(const struct field *array, size_t index, json_type type, struct fie
 /* Elements of an array; 0 where it isn't there. */
 size_t field_count(const struct field *array);
 
-/* field_error() - refuse a value: "PATH: REASON". Return: CNI_INVALID_CONFIG. */
+/*
+ * field_error() - refuse a value: "PATH: REASON", or "REASON" of the document itself. Return:
+ * CNI_INVALID_CONFIG.
+ */
 __attribute__((format(printf, 3, 4))) int field_error(const struct field *field, struct error *err,
 						      const char *format, ...);
 

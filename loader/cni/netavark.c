@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cni/answer.h"
@@ -56,6 +57,22 @@ static int network_name_fits(const char *name, struct error *err)
 	return error_prefix(err, "name");
 }
 
+/* podman's bridge chooses a subnet then; a plugin is to refuse what it can't do. */
+static int ipv6_check(const struct field *field, const struct nk_network *network,
+		      struct error *err)
+{
+	bool wanted = false;
+	struct field enabled;
+	int ret = field_get_bool(field, "ipv6_enabled", &wanted, err);
+
+	if (ret || !wanted || network_has_family(network, AF_INET6))
+		return ret;
+	ret = field_get(field, "ipv6_enabled", JSON_TRUE, &enabled, err);
+	return ret ? ret
+		   : field_error(&enabled, err,
+				 "the network has no IPv6 subnet: give one with --subnet");
+}
+
 /* Names of containers are nobody's business here: podman's resolver listens on its own bridges. */
 static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 {
@@ -66,6 +83,8 @@ static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 
 	if (!ret)
 		ret = network_name_fits(network.name, err);
+	if (!ret)
+		ret = ipv6_check(&field, &network.network, err);
 	if (!ret)
 		ret = field_get(&field, "ipam_options", JSON_OBJECT, &ipam, err);
 	if (ret)

@@ -35,6 +35,9 @@ static int lease_range_parse(const struct field *field, const struct prefix *sub
 	if ((limits->first.family && !prefix_contains(subnet, &limits->first)) ||
 	    (limits->last.family && !prefix_contains(subnet, &limits->last)))
 		return field_error(&range, err, "it isn't inside %s", prefix_format(subnet).text);
+	if (limits->first.family && limits->last.family &&
+	    addr_compare(&limits->first, &limits->last) > 0)
+		return field_error(&range, err, "start_ip is above end_ip");
 	return 0;
 }
 

@@ -110,6 +110,48 @@ static void test_refused_networks(void **state)
 		check_refused("create", cases[i].input, cases[i].part);
 }
 
+/* Of the document itself there is no path to tell. */
+static void test_a_missing_name_is_told_without_a_path(void **state)
+{
+	struct call call = { .verb = "create", .input = "{}" };
+	json_t *answer = answer_of(&call);
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(answer, "error")), "name is missing");
+	json_decref(answer);
+}
+
+#define V6 ",{\"subnet\":\"fd00:89::/64\"}"
+#define RANGED(keys)                                                   \
+	"{\"name\":\"lab\",\"subnets\":[{\"subnet\":\"10.89.0.0/24\"," \
+	"\"lease_range\":{" keys "}}]}"
+
+static void test_families_and_lease_ranges(void **state)
+{
+	static const char *const taken[] = {
+		RANGED("\"start_ip\":\"10.89.0.9\",\"end_ip\":\"10.89.0.9\""),
+		RANGED("\"start_ip\":\"10.89.0.9\""),
+		RANGED("\"end_ip\":\"10.89.0.9\""),
+		"{\"name\":\"lab\",\"ipv6_enabled\":true,\"subnets\":[{\"subnet\":\"10.89.0.0/"
+		"24\"}" V6 "]}",
+		"{\"name\":\"lab\",\"ipv6_enabled\":false," SUBNETS "}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+		struct call call = { .verb = "create", .input = taken[i] };
+
+		json_decref(answer_of(&call));
+		assert_int_equal(call.status, EXIT_SUCCESS);
+	}
+	check_refused("create", RANGED("\"start_ip\":\"10.89.0.9\",\"end_ip\":\"10.89.0.8\""),
+		      "subnets[0].lease_range: start_ip is above end_ip");
+	check_refused("create", "{\"name\":\"lab\",\"ipv6_enabled\":true," SUBNETS "}",
+		      "ipv6_enabled: the network has no IPv6 subnet");
+	check_refused("create", "{\"name\":\"lab\",\"ipv6_enabled\":\"yes\"," SUBNETS "}",
+		      "ipv6_enabled: must be a truth value");
+}
+
 static void test_refused_setups(void **state)
 {
 	static const struct {
@@ -202,6 +244,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_networks),
+		cmocka_unit_test(test_a_missing_name_is_told_without_a_path),
+		cmocka_unit_test(test_families_and_lease_ranges),
 		cmocka_unit_test(test_refused_setups),
 		cmocka_unit_test(test_refused_mac_addresses),
 		cmocka_unit_test(test_refused_setups_of_a_network_that_cannot_be),
