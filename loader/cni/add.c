@@ -140,22 +140,40 @@ static int routes_add_default(struct add *add, struct error *err)
 	return 0;
 }
 
+/* "The error message must contain the key and value of the unsupported field." */
+static int gateway_check_first(const struct add *add, const struct cni_ip *ip,
+			       const struct prefix *subnet, struct error *err)
+{
+	const char *key = add->config.is_default_gateway ? "isDefaultGateway" : "isGateway";
+	bool has_first = subnet->len <= addr_bits(subnet->addr.family) - 2;
+	struct addr first = addr_add(&subnet->addr, 1);
+
+	if (!has_first)
+		return cni_error(err, CNI_UNSUPPORTED_FIELD,
+				 "%s: 'true' isn't supported with the gateway %s: it must be the "
+				 "first address of a subnet, and %s is none",
+				 key, addr_format(&ip->gateway).text,
+				 prefix_format(&ip->address).text);
+	if (!addr_equal(&ip->gateway, &first))
+		return cni_error(err, CNI_UNSUPPORTED_FIELD,
+				 "%s: 'true' isn't supported with the gateway %s: it must be the "
+				 "first address of %s, %s",
+				 key, addr_format(&ip->gateway).text, prefix_format(subnet).text,
+				 addr_format(&first).text);
+	return 0;
+}
+
 /* The host gets a gateway's address with the subnet of which that is the first. */
 static int gateway_take_ipam(struct add *add, const struct cni_ip *ip, struct error *err)
 {
 	struct prefix subnet = { prefix_first(&ip->address), ip->address.len };
-	struct addr first = addr_add(&subnet.addr, 1);
 	int ret;
 
 	if (!ip->gateway.family)
 		return 0;
-	if (!addr_equal(&ip->gateway, &first))
-		return cni_error(
-			err, CNI_UNSUPPORTED_FIELD,
-			"isGateway: 'true' isn't supported with the gateway %s: it must be "
-			"the first address of %s",
-			addr_format(&ip->gateway).text, prefix_format(&subnet).text);
-	ret = network_add_subnet(&add->config.network, &subnet, err);
+	ret = gateway_check_first(add, ip, &subnet, err);
+	if (!ret)
+		ret = network_add_subnet(&add->config.network, &subnet, err);
 	return ret == -EEXIST ? 0 : ret; /* the subnet of another address, too */
 }
 

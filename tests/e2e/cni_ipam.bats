@@ -66,6 +66,23 @@ delegated_previous() # CONTAINER
 	expect 'it reaches the outside' at c1 ping -c 1 -W 2 "$REMOTE4"
 }
 
+@test "a gateway that the host can't be is refused by the key that asks for it" {
+	local other='"ipam": {"ranges": [[{"subnet": "10.92.0.0/24", "gateway": "10.92.0.254"}]]}'
+	local address
+	need_plugins
+	expect_cni_error 'isGateway' 2 "^isGateway: 'true' .* 10.92.0.254: .* first address of 10.92.0.0/24, 10.92.0.1\$" \
+		ADD c1 "$(host_local "{\"isGateway\": true, $other}")"
+	expect_cni_error 'isDefaultGateway' 2 "^isDefaultGateway: 'true' isn't supported with the gateway 10.92.0.254" \
+		ADD c1 "$(host_local "{\"isDefaultGateway\": true, $other}")"
+	expect_same 'no address is given out' '[0-9f]* ' "$(reserved)"
+	for address in '10.40.0.2/32 169.254.1.1' '10.40.0.2/32 10.40.0.2' '10.40.0.2/31 10.40.0.3' 'fd00:40::2/128 fe80::1'; do
+		mine 'echo "{\"ips\": [{\"address\": \"'"${address% *}"'\", \"gateway\": \"'"${address#* }"'\"}]}"'
+		expect_not "$address" cni_mine ADD "$(cni_config '{"ipam": {"type": "mine"}, "isDefaultGateway": true}')"
+		expect_answered_error "$address" 2 \
+			"^isDefaultGateway: 'true' isn't .* gateway ${address#* }: .* and ${address% *} is none"
+	done
+}
+
 @test "a plugin that fails, is missing, or says nonsense" {
 	local config
 	config=$(cni_config '{"ipam": {"type": "mine"}}')
