@@ -532,7 +532,7 @@ attach_another()
 	expect_same "all others are as before" "$(sed 2d <<<"$before")" "$(settings_of eth0 | sed 2d)"
 	expect_same "no endpoint is left" '' "$(ip -o link show group 0x6e6b)"
 	run -0 nkctl down
-	expect_match "the second one knows of it" 'removed 0 endpoints, 1 uplinks' "$output"
+	expect_match "the second one knows of it" 'removed 0 endpoints, 1 uplink,' "$output"
 	expect_as_noted "the host is as before" host_state
 }
 
