@@ -188,11 +188,12 @@ static char *config_text(const struct places *places)
 /* What the file of the network's name holds. */
 enum config { CONFIG_ABSENT, CONFIG_OURS, CONFIG_EMPTY, CONFIG_FOREIGN, CONFIG_BROKEN };
 
-static const char *const config_faults[] = {
-	[CONFIG_EMPTY] = "is no network configuration",
-	[CONFIG_FOREIGN] = "has no plugin " PLUGIN_NAME,
-	[CONFIG_BROKEN] = "is no network configuration",
-};
+/* What is wrong with what isn't ours. */
+static const char *config_fault(enum config found)
+{
+	return found == CONFIG_FOREIGN ? "has no plugin " PLUGIN_NAME
+				       : "is no network configuration";
+}
 
 static bool plugins_have_ours(const json_t *plugins)
 {
@@ -238,7 +239,7 @@ static int config_keep_check(const char *dir, struct error *err)
 		return 0;
 	return error_set(err, EEXIST,
 			 "%s/" CONFIG_NAME " %s: remove it, or have it replaced with --network",
-			 dir, config_faults[found]);
+			 dir, config_fault(found));
 }
 
 static bool is_config(const char *name)
@@ -339,7 +340,7 @@ static int config_remove(const char *dir, struct install_file *file, struct erro
 
 	if (found != CONFIG_FOREIGN && found != CONFIG_BROKEN)
 		return install_remove(dir, CONFIG_NAME, file, err);
-	log_warning("%s/" CONFIG_NAME " %s: it stays", dir, config_faults[found]);
+	log_warning("%s/" CONFIG_NAME " %s: it stays", dir, config_fault(found));
 	file->outcome = INSTALL_KEPT;
 	(void)snprintf(file->path, sizeof(file->path), "%s/" CONFIG_NAME, dir); /* fits */
 	return 0;

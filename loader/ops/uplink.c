@@ -444,9 +444,9 @@ int uplink_remove(struct node *node, const char *device, struct error *err)
 		ret = default_devices_read(&node->datapath.pins, &devices, err);
 	if (!ret)
 		ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
-	return ret ? ret
-		   : uplink_remove_locked(node, &link, default_devices_have(&devices, link.ifindex),
-					  err);
+	if (ret)
+		return ret;
+	return uplink_remove_locked(node, &link, default_devices_have(&devices, link.ifindex), err);
 }
 
 int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err)
