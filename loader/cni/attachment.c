@@ -71,15 +71,14 @@ static int device_remove(struct node *node, const struct identity *identity, str
 }
 
 /*
- * A device that has the name, but neither our group nor an endpoint's alias. It may be somebody's
- * own, or one of ours that was changed: that its other end is in the container tells.
+ * A device that has the name, but not our group. It may be somebody's own, or one of ours that was
+ * changed: that its other end is in the container tells.
  */
 static int changed_device_look(struct node *node, const struct identity *identity,
 			       const char *netns, struct error *err)
 {
 	_cleanup_close_ int netns_fd = -1;
 	char name[IF_NAMESIZE];
-	struct identity other;
 	struct link_info link;
 	int netnsid;
 
@@ -89,11 +88,11 @@ static int changed_device_look(struct node *node, const struct identity *identit
 	    netns_id(node->nl, netns_fd, &netnsid, NULL) || netnsid < 0 ||
 	    netnsid != link.peer_netnsid)
 		return 0;
-	if (link.group == NK_LINK_GROUP && !identity_from_alias(link.alias, &other))
+	if (link.group == NK_LINK_GROUP)
 		return 0; /* another endpoint of the same hash */
 	return error_set(err, EEXIST,
-			 "the other end of %s is in the container, and its group or alias was "
-			 "changed, so that it isn't known as nkctl's: delete it",
+			 "the other end of %s is in the container, and its group was changed, so "
+			 "that it isn't known as nkctl's: delete it",
 			 name);
 }
 
@@ -125,7 +124,7 @@ int attachment_check_absent(const struct identity *identity, struct error *err)
 		ret = endpoint_find(&node, identity, &link, err);
 	if (ret)
 		return ret == -ENODEV ? 0 : ret;
-	if (!*link.alias)
+	if (link.is_unfinished)
 		return 0;
 	return error_set(err, EEXIST, "already attached to network %s by the device %s",
 			 identity->network, link.name);

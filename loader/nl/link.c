@@ -208,7 +208,8 @@ static void link_parse_attr(const struct nlattr *attr, struct link_info *link)
 
 void link_info_complete(struct link_info *link)
 {
-	if (link->tx_queue_len == UNFINISHED_QUEUE_LEN)
+	link->is_unfinished = link->tx_queue_len == UNFINISHED_QUEUE_LEN;
+	if (link->is_unfinished)
 		*link->alias = '\0';
 }
 

@@ -65,6 +65,7 @@ struct link_info {
 	int ifindex;
 	char name[IF_NAMESIZE];
 	char alias[LINK_ALIAS_SIZE]; /* empty: none, or the device isn't finished */
+	bool is_unfinished;          /* no link_finish() of it yet */
 	char kind[LINK_KIND_SIZE];   /* "netkit", "veth" ...; empty: a real device */
 	uint32_t group;
 	uint32_t mtu;

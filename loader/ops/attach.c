@@ -55,7 +55,7 @@ static int remains_remove(struct attach *attach, struct error *err)
 
 	if (ret)
 		return ret == -ENODEV ? 0 : ret;
-	if (!*link.alias)
+	if (link.is_unfinished)
 		return endpoint_remove(attach->node, link.ifindex, err);
 	return error_set(err, EEXIST,
 			 "already attached to network %s by the device %s: detach it first",

@@ -42,7 +42,7 @@ static int check_primary(struct check *check, struct error *err)
 
 	if (ret)
 		return ret;
-	if (!*primary->alias)
+	if (primary->is_unfinished)
 		return error_set(err, ESTALE, "%s is the remains of an attach that was killed",
 				 primary->name);
 	if (!(primary->flags & IFF_UP))

@@ -133,7 +133,7 @@ static int unfinished_remove(struct node *node, const struct link_info *found, s
 		ret = link_get_by_index(node->nl, found->ifindex, &link, err);
 	if (ret)
 		return ret == -ENODEV ? 0 : ret;
-	return *link.alias ? 0 : endpoint_remove(node, link.ifindex, err);
+	return link.is_unfinished ? endpoint_remove(node, link.ifindex, err) : 0;
 }
 
 int collect_unfinished(struct node *node, struct error *err)
@@ -142,7 +142,7 @@ int collect_unfinished(struct node *node, struct error *err)
 	int ret = link_list_read(NK_LINK_GROUP, &links, err);
 
 	for (size_t i = 0; !ret && i < links.count; i++)
-		if (!*links.links[i].alias)
+		if (links.links[i].is_unfinished)
 			ret = unfinished_remove(node, &links.links[i], err);
 	return ret;
 }

@@ -44,11 +44,17 @@ bool endpoint_has_name(const struct endpoint *endpoint, const char *name)
 	return !strcmp(endpoint->identity.id, name) || !strcmp(endpoint->link.name, name);
 }
 
+static bool link_is_anothers(const struct link_info *link, const struct identity *identity)
+{
+	struct identity found;
+
+	return !identity_from_alias(link->alias, &found) && !identity_equal(&found, identity);
+}
+
 int endpoint_find(struct node *node, const struct identity *identity, struct link_info *ret_link,
 		  struct error *err)
 {
 	char name[IF_NAMESIZE];
-	struct identity found;
 	struct link_info link;
 	int ret;
 
@@ -62,8 +68,7 @@ int endpoint_find(struct node *node, const struct identity *identity, struct lin
 	if (link.group != NK_LINK_GROUP)
 		return error_set(err, EEXIST, "the device %s isn't nkctl's: rename or delete it",
 				 name);
-	if (*link.alias &&
-	    (identity_from_alias(link.alias, &found) || !identity_equal(&found, identity)))
+	if (link_is_anothers(&link, identity))
 		return error_set(err, EEXIST,
 				 "the device %s belongs to '%s', which has the same hash: use "
 				 "another --id",
@@ -100,8 +105,10 @@ static enum nk_mode link_mode(const struct link_info *link)
 static enum endpoint_state endpoint_state(const struct endpoint *endpoint, bool is_loaded,
 					  size_t noted_count)
 {
-	if (!*endpoint->identity.id)
+	if (endpoint->link.is_unfinished)
 		return ENDPOINT_UNFINISHED;
+	if (!*endpoint->identity.id)
+		return ENDPOINT_UNNAMED;
 	if (!endpoint->program_id)
 		return ENDPOINT_NO_PROGRAM;
 	if (!is_loaded)
@@ -142,7 +149,7 @@ static void endpoint_take_claims(struct node *node, struct endpoint *endpoint,
 {
 	struct nk_network network = { 0 };
 
-	/* Unfinished, or its network is gone: there is no gateway to name. */
+	/* Unfinished or unnamed, or its network is gone: there is no gateway to name. */
 	(void)node_network(node, endpoint->identity.network, &network, NULL);
 	for (size_t i = 0; i < claims->count; i++) {
 		const struct claim *claim = &claims->claims[i];
@@ -179,7 +186,7 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 				       .kind = link_kind(link),
 				       .mode = link_mode(link),
 				       .pins_lost = !is_loaded };
-	(void)identity_from_alias(link->alias, &endpoint->identity); /* none: it is unfinished */
+	(void)identity_from_alias(link->alias, &endpoint->identity); /* none: see its state */
 	if (netns)
 		(void)strncpy(endpoint->netns, netns, sizeof(endpoint->netns) - 1);
 	ret = hook_find(endpoint_program(link), link->ifindex, &endpoint->program_id, NULL, err);

@@ -22,6 +22,7 @@
  */
 #define ENDPOINT_STATES(X)                                                                      \
 	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again") \
+	X(UNNAMED, "unnamed", "its alias, which names it, was changed: see nkctl repair")       \
 	X(NO_PROGRAM, "no-program",                                                             \
 	  "its program was taken off: nothing leaves by netkit, all by veth")                   \
 	X(NO_PINS, "no-pins", "pins below /sys/fs/bpf are gone: see nkctl repair")              \
@@ -41,7 +42,7 @@ const char *endpoint_state_explanation(enum endpoint_state state);
 
 /**
  * struct endpoint - one container interface.
- * @identity: network, id and ifname; empty where @state is unfinished
+ * @identity: network, id and ifname; empty where @state is unfinished or unnamed
  * @netns: the name of the container's namespace under /run/netns; empty: it has none
  * @link: the primary
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH
@@ -111,7 +112,8 @@ int endpoint_list_missed(const struct endpoint_list *list, const char *id, const
 			 struct error *err);
 
 /**
- * endpoint_find() - the primary of an identity.
+ * endpoint_find() - the primary of an identity, also where its alias was changed: its name is the
+ * identity's hash.
  *
  * Return: 0; -ENODEV where it isn't attached; -EEXIST where a foreign device or another
  * identity of the same hash bears its name.

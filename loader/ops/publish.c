@@ -487,7 +487,7 @@ static int endpoint_lock(struct node *node, const struct identity *identity, int
 
 	if (!ret)
 		ret = endpoint_locate(node, identity, &link, err);
-	if (!ret && !*link.alias)
+	if (!ret && link.is_unfinished)
 		ret = error_set(err, ENODEV,
 				"not attached: its attach was killed half way, attach it again");
 	if (!ret)

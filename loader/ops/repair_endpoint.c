@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The repair of one endpoint: what an attach made of it, in the order of the attach. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bpf/hook.h"
@@ -190,6 +191,19 @@ static int unfinished_remove(void *data, struct error *err)
 	return endpoint_remove(patient->node, patient->endpoint->link.ifindex, err);
 }
 
+/* It may as well be somebody else's device in our group: nothing of it is touched. */
+static void unnamed_leave(struct repair *repair, const struct endpoint *endpoint)
+{
+	char advice[REPAIR_TEXT_SIZE];
+
+	(void)snprintf(
+		advice, sizeof(advice),
+		"ip link set %s alias nkctl:NETWORK/ID/IFNAME names it again (nkcni: for one "
+		"of CNI's); nkctl detach takes it off by these names",
+		endpoint->link.name);
+	fault_leave(repair, advice, "its alias, which tells whose it is, was changed");
+}
+
 int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, struct error *err)
 {
 	static int (*const steps[])(struct patient *, struct error *) = { claims_repair,
@@ -203,6 +217,10 @@ int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, stru
 	if (endpoint->state == ENDPOINT_UNFINISHED) {
 		(void)fault_mend(repair, unfinished_remove, &patient,
 				 "its attach was killed half way: it is removed");
+		return 0;
+	}
+	if (endpoint->state == ENDPOINT_UNNAMED) {
+		unnamed_leave(repair, endpoint);
 		return 0;
 	}
 	ret = patient_find(&patient, err);

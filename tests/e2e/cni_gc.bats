@@ -104,6 +104,17 @@ down_and_give_up() # INDEX
 	expect_same 'what stays' pods/c1/eth0 "$(attached)"
 }
 
+@test "GC leaves a device whose alias somebody has taken away" {
+	local config
+	config=$(cni_config "$BUILT_IN")
+	expect_cni 'attached' ADD c1 "$config"
+	ip link set "$(answered '.interfaces[0].name')" alias ''
+	expect_cni 'collected' GC c2 "$(jq -c '. + {"cni.dev/valid-attachments": [
+		{containerID: "c1", ifname: "eth0"}]}' <<<"$config")"
+	expect 'it works' at c1 ping -c 1 -W 2 10.91.0.1
+	expect_cni 'detached' DEL c1 "$config"
+}
+
 @test "an ADD takes what a kill left, where nothing else is free" {
 	local config
 	config=$(cni_config '{"subnets": ["10.91.0.0/30"]}')

@@ -181,9 +181,33 @@ note_delete()
 	ip netns add c3
 	defer ip netns delete c3
 	ip link add nk00000000dead group 0x6e6b type veth peer name eth0 netns c3
+	device_unfinish nk00000000dead
 	expect_match "list tells" 'nk00000000dead .* unfinished' "$(nkctl list)"
 	expect_match "they are removed" 'nk00000000dead: .*killed half way' "$(nkctl repair)"
 	expect_not "the device is gone" ip link show nk00000000dead
+	expect_all_well
+}
+
+@test "an endpoint whose alias is lost lives on, and goes by its names" {
+	local alias PRIMARY
+	ip netns add c3
+	defer ip netns delete c3
+	for alias in '' 'monitoring: web'; do
+		attach c3
+		PRIMARY=$(primary_of c3)
+		ip link set "$PRIMARY" alias "$alias"
+		expect_match "list tells" "- +- +- +$PRIMARY [^-]* - +- +unnamed" "$(nkctl list)"
+		run -1 nkctl repair
+		expect_match "it is told" \
+			"$PRIMARY: its alias, .*: left: ip link set $PRIMARY alias nkctl:NETWORK/" "$output"
+		expect "it works" at c3 ping -c 1 -W 5 $REMOTE4
+		expect_refusal "attached again" 4 "already attached" attach --ns c3
+		ip link set "$PRIMARY" alias nkctl:default/c3/eth0
+		expect_same "named as it was told" ok "$(shown c3 state)"
+		ip link set "$PRIMARY" alias "$alias"
+		expect "detached" nkctl detach --ns c3
+		expect_not "its device is gone" ip link show "$PRIMARY"
+	done
 	expect_all_well
 }
 
