@@ -55,6 +55,12 @@ struct claim_mend {
 	const struct addr *addr;
 };
 
+/* Without a claim nothing tells, but that nobody is where the programs don't translate. */
+static bool masquerade_is_unknown(const struct patient *patient)
+{
+	return !patient->endpoint->address_count && patient->node->datapath.config.nat;
+}
+
 /*
  * Whether its addresses are masqueraded is the network's choice or the attach's: the claims that
  * are left tell, where there are any.
@@ -65,9 +71,11 @@ static enum nk_masquerade masquerade_of(const struct patient *patient)
 	enum nk_masquerade masquerade = (enum nk_masquerade)patient->network.masquerade;
 	bool is_on = endpoint->flags & NK_ENDPOINT_MASQUERADE, would_be = false;
 
+	if (masquerade_is_unknown(patient))
+		return masquerade;
 	for (size_t i = 0; i < endpoint->address_count; i++)
 		would_be |= masquerade_applies(masquerade, &endpoint->addresses[i]);
-	if (!endpoint->address_count || would_be == is_on)
+	if (endpoint->address_count && would_be == is_on)
 		return masquerade;
 	return is_on ? NK_MASQUERADE_ON : NK_MASQUERADE_OFF;
 }
@@ -125,6 +133,25 @@ static int claim_repair(struct patient *patient, const struct addr *addr, struct
 	return 0;
 }
 
+/* What follows from none of the claims that were made anew, and was chosen for them. */
+static void unknown_leave(struct patient *patient)
+{
+	const enum nk_masquerade masquerade = masquerade_of(patient);
+	bool is_on = false;
+
+	for (size_t i = 0; i < patient->address_count; i++)
+		is_on |= masquerade_applies(masquerade, &patient->addresses[i]);
+	if (masquerade_is_unknown(patient))
+		fault_leave(
+			patient->repair, ATTACH_AGAIN,
+			"it %s masqueraded, as nothing tells whether its attach chose otherwise",
+			is_on ? "is" : "isn't");
+	if (patient->metadata_is_unknown)
+		fault_leave(patient->repair, ATTACH_AGAIN,
+			    "it is kept away from metadata addresses, as nothing tells whether it "
+			    "may reach them");
+}
+
 static int claims_repair(struct patient *patient, struct error *err)
 {
 	bool is_noted = false;
@@ -138,10 +165,8 @@ static int claims_repair(struct patient *patient, struct error *err)
 				 "the note of its addresses was gone");
 	for (size_t i = 0; !ret && i < patient->address_count; i++)
 		ret = claim_repair(patient, &patient->addresses[i], err);
-	if (!ret && patient->address_count && patient->metadata_is_unknown)
-		fault_leave(patient->repair, ATTACH_AGAIN,
-			    "it is kept away from metadata addresses, as nothing tells whether it "
-			    "may reach them");
+	if (!ret && patient->address_count)
+		unknown_leave(patient);
 	return ret;
 }
 

@@ -80,6 +80,7 @@ note_delete()
 	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE6
 	expect_mended no-address "c1: its address $OWN6 was gone from the endpoint map"
 	expect_same "its addresses" "$OWN4 $OWN6" "$(shown c1 addresses)"
+	expect_same "where nothing is masqueraded it isn't, either" no "$(shown c1 masquerade)"
 	expect_match "what they don't tell" "c1: it is kept away from metadata addresses, as nothing tells .*: left" \
 		"$(<"$BATS_TEST_TMPDIR/repaired")"
 }
@@ -221,5 +222,29 @@ note_delete()
 		expect_none_foreign "killed at eBPF call $n"
 		expect "the next one" nkctl repair
 	done
+	expect_all_well
+}
+
+# The last one: from now on the programs translate.
+@test "where the programs translate, it is told that no claim says who is masqueraded" {
+	local id
+	for id in c3 c4; do
+		ip netns add $id
+		defer ip netns delete $id
+	done
+	attach c3 --ip 10.88.0.33 --ip fd00:88::33
+	defer nkctl detach --ns c3
+	# shellcheck disable=SC2086 # a list of options
+	nkctl attach --ns c4 $E2E_ATTACH --masquerade
+	defer nkctl detach --ns c4
+	claim_delete 4 10.88.0.33
+	claim_delete 6 fd00:88::33
+	run -1 nkctl repair c3
+	expect_match "of one whose claims are gone" \
+		"c3: it is masqueraded, as nothing tells whether .*: left: detach it" "$output"
+	expect_same "it is" yes "$(shown c3 masquerade)"
+	claim_delete 4 $OWN4
+	expect_not "of one with a claim left" grep masquerade <<<"$(nkctl repair c1)"
+	expect_same "that tells" no "$(shown c1 masquerade)"
 	expect_all_well
 }
