@@ -300,6 +300,26 @@ int link_configure(struct nlsock *nl, int ifindex, const struct link_config *con
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
+int link_set_mtu(struct nlsock *nl, int ifindex, uint32_t mtu, struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+
+	mnl_attr_put_u32(header, IFLA_MTU, mtu);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_set_mac(struct nlsock *nl, int ifindex, const uint8_t mac[NK_ETH_ALEN], struct error *err)
+{
+	struct nlsock_request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
+
+	mnl_attr_put(header, IFLA_ADDRESS, NK_ETH_ALEN, mac);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
 int link_up(struct nlsock *nl, int ifindex, struct error *err)
 {
 	struct nlsock_request request;

@@ -112,6 +112,17 @@ struct link_config {
 int link_configure(struct nlsock *nl, int ifindex, const struct link_config *config,
 		   struct error *err);
 
+/**
+ * link_set_mtu() - in bytes.
+ *
+ * Below 1280 the kernel takes IPv6 off a device; from there on it is back, with the settings of a
+ * new one (addrconf_notify(), net/ipv6/addrconf.c).
+ */
+int link_set_mtu(struct nlsock *nl, int ifindex, uint32_t mtu, struct error *err);
+
+/* link_set_mac() - best while it is down, unless it is one of a pair: these take it at any time. */
+int link_set_mac(struct nlsock *nl, int ifindex, const uint8_t mac[NK_ETH_ALEN], struct error *err);
+
 /* link_up() - set a device up. */
 int link_up(struct nlsock *nl, int ifindex, struct error *err);
 

@@ -87,14 +87,14 @@ static int claim_mend(void *data, struct error *err)
 	struct datapath *datapath = &patient->node->datapath;
 	struct nk_endpoint value = {
 		.ifindex = (__u32)patient->link.ifindex,
-		.mtu = patient->link.mtu,
+		.mtu = patient->claim.mtu,
 		.flags = patient->flags,
 	};
 	int ret = owner_set(datapath, patient->link.ifindex, patient->addresses,
 			    patient->address_count, err);
 
 	memcpy(value.mac, patient->peer_mac, NK_ETH_ALEN);
-	memcpy(value.gateway_mac, patient->link.mac, NK_ETH_ALEN); /* l3 netkit has none, either */
+	memcpy(value.gateway_mac, patient->claim.gateway_mac, NK_ETH_ALEN);
 	if (masquerade_applies(masquerade_of(patient), mend->addr))
 		value.flags |= NK_ENDPOINT_MASQUERADE;
 	return ret ? ret : claim_insert(datapath, mend->addr, &value, err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What is known of an endpoint that has lost some of itself. */
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -53,6 +54,24 @@ static int addresses_find(struct patient *patient, struct error *err)
 		if (family_is_there(patient->node, addr_families[i]))
 			ret = addresses_from_routes(patient, addr_families[i], err);
 	return ret;
+}
+
+static int claim_find(struct patient *patient, struct error *err)
+{
+	patient->claim = (struct nk_endpoint){ .mtu = patient->link.mtu };
+	memcpy(patient->claim.gateway_mac, patient->link.mac, NK_ETH_ALEN); /* l3 netkit has none */
+	/* What the list was told of its claims: one may have gone since. */
+	for (size_t i = 0; i < patient->endpoint->address_count; i++) {
+		struct nk_endpoint claim;
+		int ret = claim_get(&patient->node->datapath, &patient->endpoint->addresses[i],
+				    &claim, err);
+
+		if (ret && ret != -ENOENT)
+			return ret;
+		if (!ret && claim.ifindex == (__u32)patient->link.ifindex)
+			patient->claim = claim;
+	}
+	return 0;
 }
 
 /* Whether a subnet is one that an attach gave the host a gateway address of. */
@@ -160,6 +179,8 @@ int patient_find(struct patient *patient, struct error *err)
 
 	if (!ret)
 		ret = addresses_find(patient, err);
+	if (!ret)
+		ret = claim_find(patient, err);
 	if (!ret)
 		ret = network_find(patient, err);
 	if (!ret)

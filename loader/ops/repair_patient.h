@@ -15,6 +15,8 @@
  * @is_made_by_hand: addresses and routes of the container are those that an attach gives, and
  *	nobody else's choice
  * @addresses: that are its own, whether they are claimed or not
+ * @claim: one of those that are left: the MTU and the MAC addresses that the attach gave the pair.
+ *	Where none is, those that the host's end has now
  * @flags: of its claims (enum nk_endpoint_flags), but NK_ENDPOINT_MASQUERADE
  * @metadata_is_unknown: nothing tells whether it is NK_ENDPOINT_NO_METADATA, so it is
  * @peer_mac: zero where it has none
@@ -29,6 +31,7 @@ struct patient {
 	bool is_made_by_hand;
 	struct addr addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
+	struct nk_endpoint claim;
 	uint32_t flags;
 	bool metadata_is_unknown;
 	uint8_t peer_mac[NK_ETH_ALEN];

@@ -54,13 +54,53 @@ static void sides_fill(const struct patient *patient, uint8_t family, struct sid
 	};
 }
 
+static bool primary_has_mtu(const struct patient *patient)
+{
+	return patient->link.mtu == patient->claim.mtu;
+}
+
+static bool primary_has_mac(const struct patient *patient)
+{
+	return !memcmp(patient->link.mac, patient->claim.gateway_mac, NK_ETH_ALEN);
+}
+
+/* Before all else: too small an MTU leaves no IPv6 to set up. */
+static int primary_mend(struct patient *patient, struct error *err)
+{
+	struct nlsock *nl = patient->node->nl;
+	int ret = 0;
+
+	if (!primary_has_mtu(patient))
+		ret = link_set_mtu(nl, patient->link.ifindex, patient->claim.mtu, err);
+	if (!ret && !primary_has_mac(patient))
+		ret = link_set_mac(nl, patient->link.ifindex, patient->claim.gateway_mac, err);
+	if (ret)
+		return error_prefix(err, "set the MTU and the MAC address of %s",
+				    patient->link.name);
+	return link_get_by_index(nl, patient->link.ifindex, &patient->link, err);
+}
+
 /* All of it: what is as it should be stays so. */
 static int host_mend(void *data, struct error *err)
 {
 	struct sides sides;
+	int ret = primary_mend(data, err);
 
+	if (ret)
+		return ret;
 	sides_fill(data, 0, &sides);
 	return host_setup(&sides.setup, err);
+}
+
+static void primary_repair(struct patient *patient)
+{
+	if (!primary_has_mtu(patient))
+		(void)fault_mend(patient->repair, host_mend, patient,
+				 "%s had the MTU %u instead of %u", patient->link.name,
+				 patient->link.mtu, patient->claim.mtu);
+	if (!primary_has_mac(patient))
+		(void)fault_mend(patient->repair, host_mend, patient, "%s had another MAC address",
+				 patient->link.name);
 }
 
 static void forwarding_repair(struct patient *patient, uint8_t family)
@@ -128,6 +168,7 @@ int host_repair(struct patient *patient, struct error *err)
 {
 	int ret = 0;
 
+	primary_repair(patient);
 	for (size_t i = 0; i < ADDR_FAMILIES; i++)
 		if (patient_has_family(patient, addr_families[i]))
 			forwarding_repair(patient, addr_families[i]);

@@ -139,6 +139,21 @@ note_delete()
 }
 
 # bats test_tags=core
+@test "the host's end gets its MTU and its MAC address back" {
+	local mac
+	ip link set "$PRIMARY" mtu 1000 # by which the kernel takes IPv6 off it
+	expect_not "it sends by IPv6" at c1 ping -c 1 -W 1 $REMOTE6
+	expect_mended ok "c1: $PRIMARY had the MTU 1000 instead of 1500"
+	expect_same "its MTU" 1500 "$(<"/sys/class/net/$PRIMARY/mtu")"
+	if [[ $E2E_DEVICE == veth || $E2E_MODE == l2 ]]; then
+		mac=$(<"/sys/class/net/$PRIMARY/address")
+		ip link set "$PRIMARY" address 02:00:00:00:00:99
+		expect_mended ok "c1: $PRIMARY had another MAC address"
+		expect_same "its MAC address" "$mac" "$(<"/sys/class/net/$PRIMARY/address")"
+	fi
+}
+
+# bats test_tags=core
 @test "the container's addresses and routes come back, by any name of its device" {
 	ip -n c1 address delete $OWN4/32 dev eth0
 	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE4
