@@ -64,14 +64,22 @@ static int program_info(int fd, struct bpf_prog_info *ret_info, struct error *er
 }
 
 /* The kernel cuts names. A program that went meanwhile, or isn't ours to open, has none. */
-static void entry_read(uint32_t id, struct hook_entry *entry)
+static int entry_read(uint32_t id, struct hook_entry *entry, struct error *err)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info;
 
+	int ret;
+
 	*entry = (struct hook_entry){ .id = id };
-	if (fd >= 0 && !program_info(fd, &info, NULL))
+	if (fd == -ENOENT || fd == -EPERM || fd == -EACCES)
+		return 0;
+	if (fd < 0)
+		return error_sys(err, fd, "open the eBPF program %u", id);
+	ret = program_info(fd, &info, err);
+	if (!ret)
 		memcpy(entry->name, info.name, sizeof(entry->name));
+	return ret;
 }
 
 static int place_read(const struct hook_place *place, int ifindex,
@@ -87,7 +95,9 @@ static int place_read(const struct hook_place *place, int ifindex,
 	else if (ret)
 		return hook_error(ret, place, "look for", ifindex, err);
 	for (uint32_t i = 0; i < opts.prog_cnt; i++) {
-		entry_read(ids[i], &entries[i]);
+		ret = entry_read(ids[i], &entries[i], err);
+		if (ret)
+			return ret;
 		entries[i].ours = !strncmp(entries[i].name, place->program, BPF_OBJ_NAME_LEN - 1);
 	}
 	*ret_count = opts.prog_cnt;
@@ -110,9 +120,7 @@ int hook_read_xdp(int ifindex, struct hook_entry *ret_entry, struct error *err)
 	if (ret)
 		return error_sys(err, ret, "look for an XDP program on device %d", ifindex);
 	*ret_entry = (struct hook_entry){ 0 };
-	if (id)
-		entry_read(id, ret_entry);
-	return 0;
+	return id ? entry_read(id, ret_entry, err) : 0;
 }
 
 int hook_place_find(const struct hook_place *place, int ifindex, uint32_t *ret_id,

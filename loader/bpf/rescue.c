@@ -60,32 +60,41 @@ static int program_maps_read(uint32_t id, struct program_maps *maps, struct erro
 	return 0;
 }
 
-/* Whether nothing else is pinned where a map belongs. */
-static bool map_fits(const struct pins *pins, uint32_t id)
+/* Return: 0; -ESTALE where something else is pinned where a map belongs. */
+static int map_check(const struct pins *pins, uint32_t id, struct error *err)
 {
 	_cleanup_close_ int fd = bpf_map_get_fd_by_id(id), pinned_fd = -1;
 	struct bpf_map_info info, pinned;
 	const char *pin;
 
 	if (fd < 0 || map_info(fd, &info))
-		return false;
+		return error_sys(err, errno, "look at the eBPF map %u", id);
 	pin = pin_of(info.name);
 	if (!pin || !strcmp(pin, PINS_CONFIG))
-		return true;
-	pinned_fd = pins_get(pins, "maps", pin, NULL);
-	return pinned_fd < 0 || (!map_info(pinned_fd, &pinned) && pinned.id == id);
+		return 0;
+	pinned_fd = pins_get(pins, "maps", pin, err);
+	if (pinned_fd < 0)
+		return pinned_fd == -ENOENT ? 0 : pinned_fd;
+	if (map_info(pinned_fd, &pinned))
+		return error_sys(err, errno, "look at the pinned eBPF map %s", pin);
+	return pinned.id == id
+		       ? 0
+		       : error_set(err, ESTALE, "the eBPF map %u isn't the pinned %s", id, pin);
+}
+
+int rescue_program_check(const struct pins *pins, uint32_t id, struct error *err)
+{
+	struct program_maps maps = { 0 };
+	int ret = program_maps_read(id, &maps, err);
+
+	for (uint32_t i = 0; !ret && i < maps.count; i++)
+		ret = map_check(pins, maps.ids[i], err);
+	return ret;
 }
 
 bool rescue_program_fits(const struct pins *pins, uint32_t id)
 {
-	struct program_maps maps = { 0 };
-
-	if (program_maps_read(id, &maps, NULL))
-		return false;
-	for (uint32_t i = 0; i < maps.count; i++)
-		if (!map_fits(pins, maps.ids[i]))
-			return false;
-	return true;
+	return rescue_program_check(pins, id, NULL) != -ESTALE;
 }
 
 /* @pins: with which programs must fit; NULL: any. A device without a hook has no program at it. */

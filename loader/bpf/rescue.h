@@ -13,10 +13,15 @@
 #include "bpf/datapath.h"
 
 /**
- * rescue_program_fits() - whether a program works on the maps that are pinned.
+ * rescue_program_check() - whether a program works on the maps that are pinned.
  *
  * Configurations aren't compared: each load has one of its own.
+ *
+ * Return: 0; -ESTALE where it works on others; other errors where it couldn't be looked at.
  */
+int rescue_program_check(const struct pins *pins, uint32_t id, struct error *err);
+
+/* rescue_program_fits() - the same: false only where it is known to work on others. */
 bool rescue_program_fits(const struct pins *pins, uint32_t id);
 
 /* rescue_is_possible() - whether a program of ours is attached to a device of this namespace. */

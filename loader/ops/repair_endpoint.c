@@ -34,18 +34,24 @@ static int program_replace(void *data, struct error *err)
 				      patient->endpoint->program_id, err);
 }
 
-/* Return: whether the container is held to its addresses: without, nothing else is mended. */
-static bool program_repair(struct patient *patient)
+/* @ret_holds: whether the container is held to its addresses: without, nothing else is mended. */
+static int program_repair(struct patient *patient, bool *ret_holds, struct error *err)
 {
 	struct repair *repair = patient->repair;
 	uint32_t id = patient->endpoint->program_id;
+	int ret = id ? rescue_program_check(&patient->node->datapath.pins, id, err) : 0;
 
+	if (ret && ret != -ESTALE)
+		return ret;
 	if (!id)
-		return fault_mend(repair, program_attach, patient, "its program was taken off");
-	if (!rescue_program_fits(&patient->node->datapath.pins, id))
-		return fault_mend(repair, program_replace, patient,
-				  "its program worked on maps that aren't pinned any more");
-	return true;
+		*ret_holds =
+			fault_mend(repair, program_attach, patient, "its program was taken off");
+	else if (ret)
+		*ret_holds = fault_mend(repair, program_replace, patient,
+					"its program worked on maps that aren't pinned any more");
+	else
+		*ret_holds = true;
+	return 0;
 }
 
 /* Claims --------------------------------------------------------------------------------------- */
@@ -237,6 +243,7 @@ int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, stru
 	_cleanup_patient_ struct patient patient = {
 		.repair = repair, .node = repair->node, .endpoint = endpoint, .netns_fd = -1
 	};
+	bool holds = false;
 	int ret;
 
 	if (endpoint->state == ENDPOINT_UNFINISHED) {
@@ -249,7 +256,9 @@ int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, stru
 		return 0;
 	}
 	ret = patient_find(&patient, err);
-	if (!ret && !program_repair(&patient) && !repair->dry_run)
+	if (!ret)
+		ret = program_repair(&patient, &holds, err);
+	if (!ret && !holds && !repair->dry_run)
 		return 0;
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(steps); i++)
 		ret = steps[i](&patient, err);

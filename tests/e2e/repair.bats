@@ -240,6 +240,20 @@ note_delete()
 	expect_all_well
 }
 
+@test "a look at its program that fails isn't taken for a fault of it" {
+	local n calls=$BATS_TEST_TMPDIR/calls
+	strace -o "$calls" -e trace=bpf -e signal=none "$NKCTL_PROGRAM" repair c1
+	for n in $(grep '^bpf(' "$calls" | grep -n BPF_PROG_GET_FD_BY_ID | cut -d: -f1); do
+		run strace -o /dev/null -e trace=bpf -e inject=bpf:error=ENOMEM:when="$n" \
+			"$NKCTL_PROGRAM" repair c1
+		printf '%s\n' "$output" >>"$BATS_TEST_TMPDIR/told"
+	done
+	expect_match "it is told what failed" \
+		'repair: .*eBPF program [0-9]+: Cannot allocate memory' "$(<"$BATS_TEST_TMPDIR/told")"
+	expect_not "nothing else" grep -E "worked on maps|was taken off" "$BATS_TEST_TMPDIR/told"
+	expect_all_well
+}
+
 # The last one: from now on the programs translate.
 @test "where the programs translate, it is told that no claim says who is masqueraded" {
 	local id
