@@ -461,8 +461,17 @@ static void list_drop_family(struct publish_list *list)
 			list->specs[i].host = (struct addr){ 0 };
 }
 
+static bool list_has_any_of(const struct publish_list *list, uint8_t family)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->specs[i].host.family == family && publish_is_any(&list->specs[i].host))
+			return true;
+	return false;
+}
+
 void publish_list_compress(struct publish_list *list, bool dual)
 {
+	dual |= list_has_any_of(list, AF_INET) && list_has_any_of(list, AF_INET6);
 	list_sort(list, order_by_port);
 	if (dual)
 		list_join(list, join_families);

@@ -87,7 +87,8 @@ void publish_list_without_family(struct publish_list *list, uint8_t family);
  * publish_list_compress() - from single ports, in whatever order, make the fewest ranges that say
  * the same, in order of protocol, port and address.
  * @list: its addresses have a family each
- * @dual: the endpoint has addresses of both families: without, any of its one family is any at all
+ * @dual: the endpoint has addresses of both families: without, any of its one family is any at all,
+ *	unless the list itself has any of both, since addresses may be lost
  */
 void publish_list_compress(struct publish_list *list, bool dual);
 

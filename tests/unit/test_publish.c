@@ -249,6 +249,9 @@ static void test_compress(void **state)
 	assert_compressed(true, "0.0.0.0:80:80", "0.0.0.0:80:80");
 	assert_compressed(false, "0.0.0.0:80:80", "80:80");
 	assert_compressed(false, "[::]:80:80 [::]:81:81", "80-81:80-81");
+	/* It had addresses of both families when they were published. */
+	assert_compressed(false, "0.0.0.0:80:80 [::]:80:80", "80:80");
+	assert_compressed(false, "0.0.0.0:80:80 [::]:80:80 [::]:81:81", "80:80 [::]:81:81");
 	assert_compressed(true, "192.0.2.1:80:80 [2001:db8::1]:80:80",
 			  "192.0.2.1:80:80 [2001:db8::1]:80:80");
 	assert_compressed(false, "192.0.2.1:81:2 192.0.2.2:82:3 192.0.2.1:80:1",
