@@ -2,6 +2,8 @@
 #include "ops/lifecycle.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,6 +118,42 @@ static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
 		ids[PROGRAM_ROUTES] = 0;
 }
 
+/* A device of this namespace that has a program at its hook; NULL: none. Freed by free(). */
+static char *program_device(enum datapath_program program, uint32_t id)
+{
+	struct if_nameindex *devices = if_nameindex();
+	char *name = NULL;
+
+	for (size_t i = 0; devices && !name && devices[i].if_index; i++) {
+		uint32_t found = 0;
+
+		/* A device that can't be asked has no such hook. */
+		if (!hook_find(program, (int)devices[i].if_index, &found, NULL, NULL) &&
+		    found == id)
+			name = strdup(devices[i].if_name);
+	}
+	if (devices)
+		if_freenameindex(devices);
+	return name;
+}
+
+/* Of our group no endpoint's device is left by now. */
+static int program_left(size_t program, uint32_t id, struct error *err)
+{
+	_cleanup_free_ char *device =
+		program < PROGRAM_COUNT ? program_device((enum datapath_program)program, id) : NULL;
+	bool is_primary = program == PROGRAM_FROM_CTR || program == PROGRAM_FROM_CTR_VETH;
+
+	if (!device)
+		return error_set(err, EBUSY,
+				 "the eBPF program with id %u is still in use: "
+				 "`bpftool prog show id %u` tells more",
+				 id, id);
+	return error_set(
+		err, EBUSY, "the eBPF program with id %u is still in use by the device %s%s", id,
+		device, is_primary ? ", which is in another group than nkctl's: delete it" : "");
+}
+
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)
 {
 	int waited_us = 0;
@@ -123,10 +161,7 @@ static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *er
 	for (size_t i = 0; i < PROGRAMS_ALL; i++) {
 		while (ids[i] && program_exists(ids[i])) {
 			if (waited_us >= PROGRAMS_GONE_WAIT_US)
-				return error_set(err, EBUSY,
-						 "the eBPF program with id %u is still in use: "
-						 "`bpftool prog show id %u` tells more",
-						 ids[i], ids[i]);
+				return program_left(i, ids[i], err);
 			waited_us += pause_before_look(waited_us, PROGRAMS_GONE_LOOK_US,
 						       PROGRAMS_GONE_LOOK_MAX_US);
 		}

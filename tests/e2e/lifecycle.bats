@@ -241,6 +241,15 @@ addresses_and_routes()
 		'sleep 30 >/dev/null 2>&1 3>&- & exec "$NKCTL_PROGRAM" down'
 }
 
+@test "down names a device that somebody has put into another group" {
+	local primary
+	containers c1
+	primary=$(primary_of c1)
+	ip link set "$primary" group default
+	expect_refusal "it isn't gone" 7 "device $primary, which is in another group" down
+	ip link delete "$primary"
+}
+
 @test "down gives a host back what it had set itself" {
 	sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.accept_ra=2
 	defer sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.accept_ra=1
