@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The repair of an endpoint's two sides: devices, addresses and routes, host's and container's. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/sysctl.h"
+#include "model/network.h"
 #include "nl/address.h"
 #include "nl/inet.h"
 #include "ops/repair_patient.h"
@@ -194,13 +196,35 @@ struct container_mend {
 	bool has_route;
 };
 
+static bool peer_lacks_ipv6(const struct patient *patient)
+{
+	return patient_has_family(patient, AF_INET6) && patient->peer.mtu < MTU_MIN_V6 &&
+	       patient->claim.mtu >= MTU_MIN_V6;
+}
+
+static int peer_mend(struct patient *patient, struct error *err)
+{
+	int ret = 0;
+
+	if (!peer_lacks_ipv6(patient))
+		return 0;
+	ret = link_set_mtu(patient->container, patient->peer.ifindex, patient->claim.mtu, err);
+	if (ret)
+		return error_prefix(err, "set the MTU of the container's %s", patient->peer.name);
+	patient->peer.mtu = patient->claim.mtu;
+	return 0;
+}
+
 static int container_mend(void *data, struct error *err)
 {
 	static const struct endpoint_routes none = { .count = 0 };
 	const struct container_mend *mend = data;
 	struct endpoint_routes made;
 	struct sides sides;
+	int ret = peer_mend(mend->patient, err);
 
+	if (ret)
+		return ret;
 	sides_fill(mend->patient, mend->family, &sides);
 	sides.setup.routes = mend->has_route ? &none : NULL;
 	return container_setup(&sides.setup, &made, err);
@@ -269,6 +293,20 @@ static int container_family_repair(struct patient *patient, uint8_t family,
 	return 0;
 }
 
+static void peer_repair(struct patient *patient)
+{
+	struct container_mend mend = { .patient = patient };
+	char mtu[16];
+
+	if (!(patient->peer.flags & IFF_UP))
+		container_fault(&mend, "was down", "");
+	if (!peer_lacks_ipv6(patient))
+		return;
+	(void)snprintf(mtu, sizeof(mtu), "%u", patient->peer.mtu);
+	mend.family = AF_INET6;
+	container_fault(&mend, "had an MTU too small for IPv6: ", mtu);
+}
+
 int container_repair(struct patient *patient, struct error *err)
 {
 	_cleanup_device_address_list_ struct device_address_list addresses = { 0 };
@@ -276,11 +314,7 @@ int container_repair(struct patient *patient, struct error *err)
 
 	if (!patient->container)
 		return 0;
-	if (!(patient->peer.flags & IFF_UP)) {
-		struct container_mend mend = { .patient = patient };
-
-		container_fault(&mend, "was down", "");
-	}
+	peer_repair(patient);
 	ret = device_address_list_read(patient->container, &addresses, err);
 	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++)
 		if (patient_has_family(patient, addr_families[i]))

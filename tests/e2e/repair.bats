@@ -165,6 +165,14 @@ note_delete()
 	expect_mended ok "c1: the container's eth0 had no route by which it sends IPv6"
 }
 
+@test "the container's MTU, too small for IPv6, comes back" {
+	ip -n c1 link set eth0 mtu 1200
+	expect_mended ok "c1: the container's eth0 had an MTU too small for IPv6: 1200"
+	expect_same "its MTU" 1500 "$(ip -n c1 -j link show eth0 | jq '.[].mtu')"
+	expect_same "its default routes" 1 "$(ip -n c1 -6 route show default | wc -l)"
+	expect_same "and no other" 1 "$(ip -n c1 route show | wc -l)"
+}
+
 @test "the route of an address with a prefix is no way to elsewhere" {
 	ip netns add c3
 	defer ip netns delete c3
