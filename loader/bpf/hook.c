@@ -68,7 +68,6 @@ static int entry_read(uint32_t id, struct hook_entry *entry, struct error *err)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info;
-
 	int ret;
 
 	*entry = (struct hook_entry){ .id = id };
