@@ -114,8 +114,7 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 	if (ret != -EEXIST)
 		return ret;
 	return error_set(err, EADDRINUSE, "address %s is taken by %s (%s)",
-			 addr_format(&address->addr).text,
-			 *owner.alias ? owner.alias : "an attach under way", owner.name);
+			 addr_format(&address->addr).text, owner_text(&owner), owner.name);
 }
 
 /* Most of a full subnet is passed over by a look at the map. Return: 0; -EEXIST. */
@@ -243,7 +242,7 @@ static int gateway_check(struct attach *attach, const struct nk_subnet *subnet, 
 		return ret;
 	return error_set(err, EADDRINUSE, "the gateway %s of subnet %s is the address of %s (%s)",
 			 addr_format(&gateway).text, prefix_format(&prefix).text,
-			 *owner.alias ? owner.alias : "an attach under way", owner.name);
+			 owner_text(&owner), owner.name);
 }
 
 static int gateways_check(struct attach *attach, struct error *err)

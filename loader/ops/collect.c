@@ -35,6 +35,13 @@ int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, st
 	return ret;
 }
 
+const char *owner_text(const struct link_info *owner)
+{
+	if (owner->is_unfinished)
+		return "an attach under way";
+	return *owner->alias ? owner->alias : "an endpoint that lost its alias";
+}
+
 static int collect_address_locked(struct node *node, const struct addr *addr,
 				  struct link_info *ret_owner, struct error *err)
 {

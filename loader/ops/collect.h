@@ -22,6 +22,9 @@
  */
 int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err);
 
+/* owner_text() - whose a primary is, for a message: its alias, or why it has none. */
+const char *owner_text(const struct link_info *owner);
+
 /**
  * collect_address() - free an address, and all else of its owner, if the endpoint that claimed it
  * is dead.

@@ -76,8 +76,7 @@ static int conflict_with_other(struct publication *publication, struct published
 	if (ret || wanted->gone)
 		return ret;
 	return error_set(err, EADDRINUSE, "port %s is taken by %s (%s), which publishes %s",
-			 entry_format(wanted).text,
-			 *owner.alias ? owner.alias : "an attach under way", owner.name,
+			 entry_format(wanted).text, owner_text(&owner), owner.name,
 			 entry_format(other).text);
 }
 

@@ -216,6 +216,8 @@ note_delete()
 	local alias PRIMARY
 	ip netns add c3
 	defer ip netns delete c3
+	ip netns add c4
+	defer ip netns delete c4
 	for alias in '' 'monitoring: web'; do
 		attach c3
 		PRIMARY=$(primary_of c3)
@@ -226,6 +228,9 @@ note_delete()
 			"$PRIMARY: its alias, .*: left: ip link set $PRIMARY alias nkctl:NETWORK/" "$output"
 		expect "it works" at c3 ping -c 1 -W 5 $REMOTE4
 		expect_refusal "attached again" 4 "already attached" attach --ns c3
+		expect_refusal "its address is its own" 4 \
+			"is taken by ${alias:-an endpoint that lost its alias} \\($PRIMARY\\)" \
+			attach --ns c4 --ip "$(shown "$PRIMARY" addresses | cut -d' ' -f1)"
 		ip link set "$PRIMARY" alias nkctl:default/c3/eth0
 		expect_same "named as it was told" ok "$(shown c3 state)"
 		ip link set "$PRIMARY" alias "$alias"

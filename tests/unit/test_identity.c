@@ -332,6 +332,17 @@ static void test_id_from_namespace(void **state)
 	}
 }
 
+static void check_no_id(const char *ns, const char *words)
+{
+	char id[IDENTITY_ID_SIZE] = "untouched";
+	struct error err = { 0 };
+
+	if (identity_id_from_ns(ns, id, &err) != -EINVAL)
+		fail_msg("'%s' should make no id", ns);
+	assert_non_null(strstr(err.message, words));
+	assert_string_equal(id, "untouched");
+}
+
 static void test_namespaces_that_make_no_id(void **state)
 {
 	static const char *const namespaces[] = {
@@ -345,15 +356,8 @@ static void test_namespaces_that_make_no_id(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		char id[IDENTITY_ID_SIZE] = "untouched";
-		struct error err = { 0 };
-
-		if (identity_id_from_ns(namespaces[i], id, &err) != -EINVAL)
-			fail_msg("'%s' should make no id", namespaces[i]);
-		assert_non_null(strstr(err.message, "give --id"));
-		assert_string_equal(id, "untouched");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+		check_no_id(namespaces[i], "give --id");
 }
 
 static void test_what_names_no_namespace_needs_no_id(void **state)
@@ -363,15 +367,8 @@ static void test_what_names_no_namespace_needs_no_id(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		char id[IDENTITY_ID_SIZE] = "untouched";
-		struct error err = { 0 };
-
-		if (identity_id_from_ns(namespaces[i], id, &err) != -EINVAL)
-			fail_msg("'%s' should make no id", namespaces[i]);
-		assert_non_null(strstr(err.message, "names no network namespace"));
-		assert_string_equal(id, "untouched");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+		check_no_id(namespaces[i], "names no network namespace");
 }
 
 int main(void)
