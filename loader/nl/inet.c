@@ -191,6 +191,25 @@ int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct 
 	return route_request(nl, RTM_DELROUTE, 0, route, err);
 }
 
+/* As addrconf_add_mroute() makes it, net/ipv6/addrconf.c. */
+int inet_multicast_route_delete(struct nlsock *nl, int ifindex, struct error *err)
+{
+	const struct addr all_multicast = { .family = AF_INET6, .bytes = { 0xff } };
+	struct nlsock_request request;
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_DELROUTE, 0,
+						      sizeof(struct rtmsg), &family_header);
+	struct rtmsg *message = family_header;
+
+	message->rtm_family = AF_INET6;
+	message->rtm_dst_len = 8;
+	message->rtm_table = RT_TABLE_LOCAL;
+	message->rtm_protocol = RTPROT_KERNEL;
+	put_addr(header, RTA_DST, &all_multicast);
+	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)ifindex);
+	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
 /* struct route_dump - a list that grows while it is read, of routes of a type by a device (0: any).
  */
 struct route_dump {

@@ -91,6 +91,14 @@ int inet_route_replace(struct nlsock *nl, const struct inet_route *route, struct
 int inet_route_delete(struct nlsock *nl, const struct inet_route *route, struct error *err);
 
 /**
+ * inet_multicast_route_delete() - take the route to all multicast addresses (ff00::/8) off that the
+ * kernel makes for each device that has IPv6.
+ *
+ * Return: 0; -ESRCH where the device has none.
+ */
+int inet_multicast_route_delete(struct nlsock *nl, int ifindex, struct error *err);
+
+/**
  * struct inet_route_entry - a route that the kernel has.
  * @gateway: next hop; family 0: on the link
  * @is_ours: marked with NK_ROUTE_PROTOCOL

@@ -36,6 +36,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
+#include "nl/inet.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
 #include "ops/lifecycle.h"
@@ -352,12 +353,25 @@ static int attach_locked(struct attach *attach, struct error *err)
 	return ret;
 }
 
+/*
+ * With its carrier the primary gets a route to all multicast addresses, at the end of a list of all
+ * devices' that the kernel walks along for each new device (fib6_add_rt2node(), net/ipv6/ip6_fib.c)
+ * and for each such packet of a container. In l2 mode neighbours are asked for by multicast; in l3
+ * mode nothing is.
+ */
+static void multicast_route_drop(const struct attach *attach)
+{
+	if (attach->pair.mode == NK_MODE_L3)
+		(void)inet_multicast_route_delete(attach->node->nl, attach->ifindex, NULL);
+}
+
 /* Without a lock: others may attach meanwhile. The endpoint is there, whatever comes of it. */
 static void carrier_await(struct attach *attach)
 {
 	struct endpoint_setup setup = attach_setup(attach);
 
 	(void)links_await(&setup, &attach->result.endpoint.link, NULL);
+	multicast_route_drop(attach);
 	log_step("carrier_await");
 }
 

@@ -185,6 +185,18 @@ sysctl_of() { cat "/proc/sys/net/$1"; }
 	expect "the host reaches the container" ping -c 1 -W 5 fd00:88::7
 }
 
+@test "the node's list of multicast routes grows by no l3 endpoint" {
+	local before
+	before=$(ip -6 route show table local type multicast)
+	ip netns add l3
+	attach l3 --mode l3
+	expect_same "as before" "$before" "$(ip -6 route show table local type multicast)"
+	ip netns add l2
+	attach l2 --mode l2
+	expect_same "where neighbours are asked for it is needed" 1 \
+		"$(ip -6 route show table local type multicast dev "$(primary_of l2)" | wc -l)"
+}
+
 @test "--ifname, --id and --network name the endpoint" {
 	nkctl network add lab --subnet 10.99.0.0/24
 	ip netns add c1
