@@ -30,6 +30,8 @@
  *	be chosen), target, sender, owner, state; of @reply: target, sender
  * @chooses_port: take a port of the masquerading range for original.to.sport
  * @reply_key: of the reply's direction
+ * @former_place, @former_reply: of the flow that the original's entry is taken from
+ * @has_former: there is one
  * @other: room for a key: flow_other()'s
  * @evicted: room for a value
  * @port: room for a port
@@ -46,6 +48,8 @@
 struct nk_flow_plan {
 	struct nk_flow_key key;
 	struct nk_flow_key reply_key;
+	struct nk_flow_key former_reply;
+	struct nk_flow_slot former_place;
 	struct nk_flow original;
 	struct nk_flow reply;
 	struct nk_flow_key victim;
@@ -64,6 +68,7 @@ struct nk_flow_plan {
 	__u32 evicts;
 	__u32 found;
 	__u32 result;
+	__u32 has_former;
 };
 
 /* Too big for the stack. Programs don't interrupt each other: bottom halves are off. */
@@ -194,14 +199,19 @@ static __always_inline void flow_diffs_set(struct nk_flow *flow, const struct nk
 		sum_fold(bpf_csum_diff((void *)&from->sport, 4, (void *)&flow->to.sport, 4, 0));
 }
 
-/* The place of a flow may be another's by now. */
-static __always_inline void slot_free(const struct nk_flow *original, const struct nk_flow_key *key)
+static __always_inline struct nk_flow_slot flow_place(const struct nk_flow *original)
 {
-	struct nk_flow_slot place = { .owner = original->owner, .slot = original->slot };
-	const struct nk_flow_key *found = bpf_map_lookup_elem(&flow_slots, &place);
+	return (struct nk_flow_slot){ .owner = original->owner, .slot = original->slot };
+}
+
+/* The place of a flow may be another's by now. */
+static __always_inline void place_free(const struct nk_flow_slot *place,
+				       const struct nk_flow_key *key)
+{
+	const struct nk_flow_key *found = bpf_map_lookup_elem(&flow_slots, place);
 
 	if (found && key_equal(found, key))
-		(void)bpf_map_delete_elem(&flow_slots, &place);
+		(void)bpf_map_delete_elem(&flow_slots, place);
 }
 
 /*
@@ -213,13 +223,17 @@ __noinline int flow_delete(const struct nk_flow_key *key)
 	const struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
 	const struct nk_flow *other = flow ? flow_other(flow) : NULL; /* its key: plan->other */
 	struct nk_flow_plan *plan = flow_plan_get();
+	struct nk_flow_slot place;
 
 	if (!flow || !plan)
 		return false;
-	if (flow->state & NK_FLOW_ORIGINAL)
-		slot_free(flow, key);
-	else if (other)
-		slot_free(other, &plan->other);
+	if (flow->state & NK_FLOW_ORIGINAL) {
+		place = flow_place(flow);
+		place_free(&place, key);
+	} else if (other) {
+		place = flow_place(other);
+		place_free(&place, &plan->other);
+	}
 	(void)bpf_map_delete_elem(&flows, &plan->other); /* gone already is as good */
 	(void)bpf_map_delete_elem(&flows, key);
 	return true;

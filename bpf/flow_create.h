@@ -43,21 +43,56 @@ static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_pla
 		plan->result = NK_KEEP;
 }
 
-/* Writes the original's entry, by which the flow is one. */
+/*
+ * What a flow leaves behind whose original's entry is another one now: its place, and unless it is
+ * the new one's, too, its reply. Verified by itself.
+ */
+__noinline int former_delete(void)
+{
+	struct nk_flow_plan *plan = flow_plan_get();
+	const struct nk_flow *reply;
+
+	if (!plan || !plan->has_former)
+		return 0;
+	place_free(&plan->former_place, &plan->key);
+	if (key_equal(&plan->former_reply, &plan->reply_key))
+		return 0;
+	reply = bpf_map_lookup_elem(&flows, &plan->former_reply);
+	if (reply && key_equal(&reply->to, &plan->reply.to))
+		(void)bpf_map_delete_elem(&flows, &plan->former_reply);
+	return 0;
+}
+
+/* There may be one, of an earlier owner of the address or for another device. */
+static __always_inline void former_note(struct nk_flow_plan *plan)
+{
+	const struct nk_flow *former = bpf_map_lookup_elem(&flows, &plan->key);
+
+	if (!former)
+		return;
+	plan->former_place = flow_place(former);
+	plan->former_reply = nk_flow_key_turn(&former->to);
+	plan->has_former = true;
+}
+
+/*
+ * Writes the original's entry, by which the flow is one. A former one is there until this is:
+ * another CPU may have a packet of it at work.
+ */
 static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 {
 	struct nk_flow_slot place = { .owner = plan->original.owner };
-	const struct nk_flow *former = bpf_map_lookup_elem(&flows, &plan->key);
 
-	/* An earlier owner of the address may have left one. */
-	if (former && !key_equal(&former->to, &plan->original.to))
-		(void)flow_delete(&plan->key);
 	if (!slot_take(plan, false))
 		return false;
+	former_note(plan);
 	place.slot = plan->original.slot = plan->slot;
 	flow_diffs_set(&plan->original, &plan->key);
-	return table_write(plan, &flow_slots, &place, &plan->key) &&
-	       table_write(plan, &flows, &plan->key, &plan->original);
+	if (!table_write(plan, &flow_slots, &place, &plan->key) ||
+	    !table_write(plan, &flows, &plan->key, &plan->original))
+		return false;
+	(void)former_delete();
+	return true;
 }
 
 /**

@@ -270,8 +270,6 @@ static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *sk
 	barrier_var(flow); /* see path_keep_endpoint() */
 	if (likely(flow && (!flow->egress || flow->egress == egress)))
 		return flow;
-	if (flow)
-		(void)flow_delete(&packet->key);
 	step = from_ctr_masquerade(skb);
 	if (step == NK_NAT_PLANNED)
 		step = flow_make(skb);
