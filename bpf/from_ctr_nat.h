@@ -255,6 +255,21 @@ static __always_inline int from_ctr_nat_redirect(const struct nk_path *path,
 }
 
 /*
+ * A flow that was made for another device goes on where the host has the same address there: the
+ * plan's. Returns whether it does. Verified by itself.
+ */
+__noinline int flow_moves(void)
+{
+	const struct nk_flow_plan *plan = flow_plan_get();
+	struct nk_flow *flow = plan ? bpf_map_lookup_elem(&flows, &plan->key) : NULL;
+
+	if (!flow || !ip_equal(&plan->original.to.saddr, &flow->to.saddr))
+		return false;
+	flow->egress = plan->original.egress;
+	return true;
+}
+
+/*
  * The flow of a packet that is forwarded now by a device, and can't be without one: the one that it
  * has, unless that was made for another device and has its address.
  *
@@ -272,7 +287,7 @@ static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *sk
 		return flow;
 	step = from_ctr_masquerade(skb);
 	if (step == NK_NAT_PLANNED)
-		step = flow_make(skb);
+		step = flow && flow_moves() ? NK_NAT_FLOW : flow_make(skb);
 	*ret_reason = step_is_drop(step) ? step : NK_DROP_NAT_FLOWS;
 	return step == NK_NAT_FLOW ? packet_flow(packet, sender) : NULL;
 }

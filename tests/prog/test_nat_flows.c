@@ -370,6 +370,60 @@ static void test_expired_flow_revives(void **state)
 	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
 }
 
+/* Another way out ------------------------------------------------------------------------------ */
+
+/* As if a flow had been made for another device, where the host has that address. */
+static struct nk_flow_key flow_set_elsewhere(const struct datagram *datagram,
+					     const struct nk_ip *address)
+{
+	const struct nk_flow_key key = datagram_key(datagram);
+	struct nk_flow_key reply_key = flow_other(&key);
+	struct nk_flow original = flow_get(&key), reply = flow_get(&reply_key);
+
+	flow_delete(&key);
+	original.egress += 100;
+	original.to.saddr = reply_key.daddr = *address;
+	flow_set(&key, &original);
+	flow_set(&reply_key, &reply);
+	return reply_key;
+}
+
+static void test_moves(void **state)
+{
+	struct datagram datagram;
+	struct nk_flow first, again;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	first = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	(void)flow_set_elsewhere(&datagram, &nat.host);
+	datagram.tcp_flags = TCP_ACK;
+	again = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(again.egress, first.egress);
+	assert_int_equal(again.slot, first.slot);
+	assert_int_equal(again.packets, 2);
+	assert_int_equal(flows_count(PLACE_SENDER), 2);
+}
+
+static void test_moves_to_other_address(void **state)
+{
+	struct nk_flow_key former_reply, key;
+	struct nk_flow first, again;
+	struct datagram datagram;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	first = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	former_reply = flow_set_elsewhere(&datagram, &nat.second);
+	again = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	nat_assert_key(&again.to, &first.to);
+	assert_int_equal(again.egress, first.egress);
+	assert_int_equal(again.packets, 1);
+	assert_false(flow_find(&former_reply, &again));
+	assert_false(slot_find(PLACE_SENDER, first.slot, &key));
+	assert_int_equal(flows_count(PLACE_SENDER), 2);
+}
+
 static const struct nat_test tests[] = {
 	{ "quota: the longest silent goes", test_quota_longest_silent },
 	{ "quota: either direction's packets keep a flow", test_quota_longest_silent_reply },
@@ -383,6 +437,8 @@ static const struct nat_test tests[] = {
 	{ "flows: a SYN renews", test_syn_renews },
 	{ "flows: lifetimes", test_lifetimes },
 	{ "flows: an expired one revives from inside alone", test_expired_flow_revives },
+	{ "flows: another device, the same address", test_moves },
+	{ "flows: another device, another address", test_moves_to_other_address },
 };
 
 int main(void)
