@@ -4,6 +4,7 @@
 # Pins that are lost, one or all of them with bpffs, are put back from the programs that are attached.
 
 load lib
+load doctor
 load foreign
 load repair
 
@@ -26,12 +27,6 @@ expect_unknown() # JSON FILTER VERB...
 	expect_same "${*:3}: what isn't known is null" "$1" "$(jq -c "$2" <<<"$told")"
 }
 
-# Prints the state and the finding of a check.
-doctor_check() # NAME
-{
-	nkctl doctor --json | jq -c --arg name "$1" '.checks[] | select(.name == $name) | [.state, .finding]'
-}
-
 # Prints which maps are pinned. A configuration is the programs' own, each load's.
 map_ids()
 {
@@ -49,10 +44,11 @@ map_ids()
 	maps=$(map_ids)
 	bpffs_unmount
 	expect_match "list tells" 'c1 .* no-pins' "$(nkctl list)"
-	expect_match "doctor tells what to do" 'mend: *nkctl repair' "$(nkctl doctor || true)"
-	expect_same "and which are concerned" '["warn","c1 is no-pins, c2 is no-pins"]' "$(doctor_check endpoints)"
+	examine
+	expect_check endpoints warn '^c1 is no-pins, c2 is no-pins$'
+	expect_match "doctor tells what to do" '^nkctl repair' "${mends[endpoints]}"
 	for name in uplinks forwarding accept-ra mtu subnets nat-ports other-programs xdp tc-filters; do
-		expect_match "$name" '\["note","not looked at: pins' "$(doctor_check $name)"
+		expect_check "$name" note '^not looked at: pins'
 	done
 	expect "what is attached goes on" at c1 ping -c 1 -W 5 $REMOTE4
 	expect_none_foreign "meanwhile"
