@@ -81,7 +81,7 @@ LIBS    := -lbpf -lelf $(LIBZSTD) -lz -lnl-route-3 -lnl-3 $(LIBMNL) -ljansson -l
 STATIC  ?= $(if $(SANITIZE)$(FUZZ),,$(if $(filter %.a,$(LIBMNL)),1))
 LDFLAGS += -Wl,--gc-sections $(if $(STATIC),-static)
 
-SOURCES := $(filter-out $(if $(STATIC),,loader/static_link.c),$(wildcard loader/*.c loader/*/*.c))
+SOURCES := $(filter-out $(if $(STATIC),,loader/static_%.c),$(wildcard loader/*.c loader/*/*.c))
 OBJECTS := $(SOURCES:loader/%.c=$(BUILD)/loader/%.o)
 LIBRARY := $(filter-out $(BUILD)/loader/main.o,$(OBJECTS))
 
@@ -104,8 +104,10 @@ $(BUILD)/loader/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 
 $(patsubst %,$(BUILD)/loader/bpf/%.o,datapath collector invalidator pace routes sockets tracker witness): $(SKELETONS)
 
+# What loader/static_types.c does in the place of libbpf.
+$(BUILD)/nkctl $(BUILD)/other/nkctl: WRAPPED := $(if $(STATIC),btf__load_vmlinux_btf btf__free)
 $(BUILD)/nkctl: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
 
 ## Tests: tests/run builds what it needs and runs one layer, or all of them
 
@@ -130,7 +132,7 @@ $(BUILD)/other/%.o: loader/%.c Makefile | $(SETUP_STAMP)
 $(OTHER_OBJECTS): $(SKELETONS)
 
 $(OTHER_BUILD): $(filter-out $(OTHER_OBJECTS:$(BUILD)/other/%=$(BUILD)/loader/%),$(OBJECTS)) $(OTHER_OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
 
 test:
 	tests/run

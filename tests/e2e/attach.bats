@@ -382,6 +382,15 @@ advertise()
 	ip -6 route delete default
 }
 
+# They are 5 MB, and several of the objects that it loads rely on them.
+@test "the first attach reads the kernel's types once" {
+	local calls=$BATS_TEST_TMPDIR/calls
+	ip netns add c1
+	# shellcheck disable=SC2086 # a list of options
+	strace -f -e trace=openat -o "$calls" "$NKCTL_PROGRAM" attach --ns c1 $E2E_ATTACH
+	expect_same "times" 1 "$(grep -c '"/sys/kernel/btf/vmlinux"' "$calls")"
+}
+
 @test "a further attach costs one attach of a program, and loads nothing" {
 	local calls=$BATS_TEST_TMPDIR/calls
 	containers c1
