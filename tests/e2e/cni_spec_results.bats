@@ -5,6 +5,8 @@
 # (concurrency), 4 (delegation) and 5 (results).
 # What has a file of its own isn't repeated: cni (ADD, DEL, VERSION), cni_check, cni_gc (GC, STATUS),
 # cni_ipam, cni_requests, cni_many, cni_chain (section 3).
+#
+# places: native
 
 load lib
 load cni
