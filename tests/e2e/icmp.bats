@@ -286,3 +286,18 @@ expect_passage() # WORDS FROM ETHERNET SOURCE DESTINATION HEADERS
 	expect_same "on the wire" 0 "$(sniffed_count wire a1b2c3d4e5f6)"
 	expect_same "at the other container" 0 "$(sniffed_count other '^in .*a1b2c3d4e5f6')"
 }
+
+@test "IPv6 multicast reaches who joined on the host in mode l2, and nobody in mode l3" {
+	start joined host socat -u "UDP6-RECV:4002,ipv6-join-group=[ff05::1234]:$(primary_of c1)" -
+	eventually "it has joined" eval 'ip maddress show | grep -q ff05::1234'
+	eventually "it hears of what was sent to the host itself" eval '
+		at c1 frame eth0 "$ETH_FROM_C1" ip6:src=$C1_6,dst=ff05::1234 udp:dport=4002 data:hex=23232323
+		at c1 frame eth0 "$ETH_FROM_C1" ip6:src=$C1_6,dst=$GATEWAY6 udp:dport=4002 data:hex=40404040
+		grep -q @@@@ "$(output_of joined)"'
+	stop joined
+	if [[ $E2E_MODE == l2 ]]; then
+		expect "and of the group" grep -q "####" "$(output_of joined)"
+	else
+		expect_not "and not of the group" grep -q "####" "$(output_of joined)"
+	fi
+}
