@@ -225,6 +225,26 @@ static int skeleton_bind_maps(struct nkctl_bpf *skeleton, struct error *err)
 	return ret ? error_sys(err, ret, "bind the maps to the eBPF programs") : 0;
 }
 
+/* A load may fail for what the machine is short of, or for who asks, which no other kernel mends.
+ */
+static bool kernel_is_to_blame(int error)
+{
+	switch (-error) {
+	case EPERM:
+	case EACCES:
+	case EAGAIN:
+	case EBUSY:
+	case EINTR:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool nat,
 			 bool path_cache, struct error *err)
 {
@@ -238,8 +258,8 @@ static int skeleton_load(struct nkctl_bpf *skeleton, unsigned int programs, bool
 	}
 	libbpf_words[0] = '\0';
 	ret = nkctl_bpf__load(skeleton);
-	if (ret == -EPERM || ret == -EACCES)
-		return error_set(err, ret, "load the eBPF programs: not permitted (%s)",
+	if (ret && !kernel_is_to_blame(ret))
+		return error_set(err, ret, "load the eBPF programs: %s (%s)", strerror(-ret),
 				 libbpf_words);
 	if (ret)
 		return error_set(err, EOPNOTSUPP,
@@ -439,6 +459,18 @@ static int datapath_restore(struct datapath *datapath, struct error *err)
 	return ret;
 }
 
+/* Nothing is attached that would work on what a load that fails has made. */
+static int datapath_load_first(struct datapath *datapath, struct error *err)
+{
+	int ret = datapath_load(datapath, err);
+
+	if (!ret)
+		ret = datapath_commit(datapath, err);
+	if (ret)
+		(void)pins_remove(&datapath->pins, NULL); /* @ret tells more */
+	return ret;
+}
+
 /* Several attaches may come first at once: one loads, the others find it done. */
 static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, struct error *err)
 {
@@ -448,10 +480,8 @@ static int datapath_load_once(struct datapath *datapath, enum pins_lock lock, st
 		ret = config_read(datapath, err);
 	if (ret == -ENOENT)
 		ret = datapath_restore(datapath, err);
-	if (ret == -ENOENT) {
-		ret = datapath_load(datapath, err);
-		ret = ret ? ret : datapath_commit(datapath, err);
-	}
+	if (ret == -ENOENT)
+		ret = datapath_load_first(datapath, err);
 	if (!ret && lock != PINS_EXCLUSIVE)
 		ret = pins_relock(&datapath->pins, lock, err);
 	return ret;

@@ -60,6 +60,21 @@ attaches_are_whole() # FOR-EACH
 	attaches_are_whole for_each_refused_request
 }
 
+# libbpf tries it again, for the verifier's words.
+@test "no memory for the programs is told as that, and not as a kernel that is unfit" {
+	local calls=$BATS_TEST_TMPDIR/calls load
+	local -a command=(attach --ns c1 --device "$E2E_DEVICE")
+	nkctl down
+	strace -e trace=bpf -o "$calls" "$NKCTL_PROGRAM" "${command[@]}"
+	nkctl down
+	load=$(grep -nm 1 'BPF_PROG_LOAD.*SCHED_CLS, insn_cnt=[0-9]\{4,\}' "$calls" | cut -d: -f1)
+	strace -o /dev/null -e trace=bpf -e inject="bpf:error=ENOMEM:when=$load..$((load + 3))" \
+		"$NKCTL_PROGRAM" "${command[@]}" 2>"$BATS_TEST_TMPDIR/told" && fail "it succeeds"
+	expect_match "the last line" '^nkctl: attach c1: load the eBPF programs: Cannot allocate memory \(.+\)$' \
+		"$(tail -n 1 "$BATS_TEST_TMPDIR/told")"
+	expect_not "nothing is left of what was loaded" ls /sys/fs/bpf/nkctl*
+}
+
 publication_is_whole() # EXIT-STATUS
 {
 	if (($1 == 0)) || [[ $beside == *' print '* || $beside == *printed* ]]; then
