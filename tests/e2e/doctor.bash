@@ -29,3 +29,5 @@ expect_check() # NAME STATE REGEX
 	[[ $2 == @(ok|note) ]] || expect_match "$1: what it means" '[a-z]' "${meanings[$1]}"
 	[[ $2 == @(ok|note) ]] || expect_match "$1: how to mend it" '[a-z]' "${mends[$1]}"
 }
+
+verdict() { jq -r .verdict <<<"$report"; }
