@@ -17,14 +17,14 @@ resident_files()
 {
 	local -a files=()
 	mapfile -t files < <(
-		PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "${RESIDENT_PROGRAMS[@]}"
-		find "$top/build/nkctl" "$top/build/tests/e2e" -type f -executable 2>/dev/null
+		PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "${RESIDENT_PROGRAMS[@]}" || true
+		find "$top/build/nkctl" "$top/build/tests/e2e" -type f -executable 2>/dev/null || true
 	)
 	mapfile -t files < <(
 		printf '%s\n' "${files[@]}" /etc/ld.so.cache
-		ldd "${files[@]}" 2>/dev/null | grep -o '/[^ :]*' # of a static one, nothing
+		ldd "${files[@]}" 2>/dev/null | grep -o '/[^ :]*' || true # static ones have none
 		find "$here/e2e" "$top/tools" -maxdepth 1 -type f
-		find /usr/lib/bats-core /usr/libexec/bats-core -type f 2>/dev/null
+		find /usr/lib/bats-core /usr/libexec/bats-core -type f
 	)
 	{
 		printf '%s\n' /bin /lib /lib64 /sbin "${files[@]}"

@@ -225,8 +225,7 @@ static int skeleton_bind_maps(struct nkctl_bpf *skeleton, struct error *err)
 	return ret ? error_sys(err, ret, "bind the maps to the eBPF programs") : 0;
 }
 
-/* A load may fail for what the machine is short of, or for who asks, which no other kernel mends.
- */
+/* Not where the machine is short of something, or who asks may not: no other kernel mends that. */
 static bool kernel_is_to_blame(int error)
 {
 	switch (-error) {
