@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: delegated addresses, and chains.
+#
+# places: native
 
 load lib
 load cni

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The plugin of netavark, as podman 5 calls it: create, setup, teardown, info.
+#
+# places: native
 
 load lib
 
