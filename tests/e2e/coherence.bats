@@ -5,6 +5,7 @@
 # that is sent after a change: the paths that are kept never outlive it.
 
 load lib
+load doctor
 
 readonly FAR4=203.0.113.9 FAR6=2001:db8:113::9 FAR_MTU=1300
 
@@ -39,7 +40,6 @@ teardown()
 pins() { echo /sys/fs/bpf/nkctl*; }
 tellers() { find "$(pins)/links" -name 'nk_*' 2>/dev/null; }
 no_teller_runs() { ! bpftool prog show | grep 'tracing.*name nk_' | grep -qv 'name nk_\(collect\|default_rou\)'; }
-path_cache() { nkctl doctor --json 2>/dev/null | jq -r '.checks[] | select(.name == "path-cache") | .state'; }
 
 # The tests of what tells are about nothing where the kernel has no fentry.
 need_tellers() { [[ -n $(tellers) ]] || skip "this kernel has no fentry: no paths are kept"; }
@@ -87,14 +87,18 @@ expect_coherent() # NS CHANGES
 
 @test "the next command puts back programs that tell of changes, and doctor tells" {
 	need_tellers
-	expect_same "doctor, at first" ok "$(path_cache)"
+	examine
+	expect_check path-cache ok .
 	rm "$(pins)/links/nk_route_v6_add"
-	expect_same "doctor, when one is gone" warn "$(path_cache)"
+	examine
+	expect_check path-cache warn .
 	containers c2
-	expect_same "doctor, behind an attach" ok "$(path_cache)"
+	examine
+	expect_check path-cache ok .
 	tellers_remove
 	nkctl upgrade
-	expect_same "doctor, behind an upgrade" ok "$(path_cache)"
+	examine
+	expect_check path-cache ok .
 	expect_coherent c1 60
 }
 
