@@ -134,15 +134,8 @@ static int program_read(uint32_t id, struct nk_pace *ret_pace, struct error *err
 int pace_find(enum pace_program program, int ifindex, uint32_t *ret_id, struct nk_pace *ret_pace,
 	      struct error *err)
 {
-	struct nk_pace pace = { 0 };
-	uint32_t id;
-	int ret = hook_place_find(&places[program], ifindex, &id, NULL, err);
+	int ret = hook_place_find(&places[program], ifindex, ret_id, NULL, err);
 
-	if (!ret && id)
-		ret = program_read(id, &pace, err);
-	if (ret)
-		return ret;
-	*ret_id = id;
-	*ret_pace = pace;
-	return 0;
+	memset(ret_pace, 0, sizeof(*ret_pace));
+	return ret || !*ret_id ? ret : program_read(*ret_id, ret_pace, err);
 }

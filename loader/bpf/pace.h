@@ -58,6 +58,8 @@ int pace_replace(const struct pace_programs *programs, enum pace_program program
  * pace_find() - what is on a hook.
  * @ret_id: of the program; 0: none is attached
  * @ret_pace: what it was loaded with; all zero where @ret_id is 0
+ *
+ * Return: 0; -EPROTO where the program, @ret_id, bears its name and can't be read.
  */
 int pace_find(enum pace_program program, int ifindex, uint32_t *ret_id, struct nk_pace *ret_pace,
 	      struct error *err);

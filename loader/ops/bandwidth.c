@@ -39,6 +39,8 @@
 /* The largest packet that a device is given without being asked (GSO_LEGACY_MAX_SIZE). */
 #define PACKET_MAX 65536
 
+#define BANDWIDTH_FLAGS (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED)
+
 enum direction { INGRESS, EGRESS };
 
 uint32_t bandwidth_flags(const struct bandwidth *bandwidth)
@@ -274,17 +276,31 @@ static int ingress_verify(struct node *node, const struct bandwidth_pair *pair, 
 	return ret ? ret : qdisc_verify(node->nl, pair->ifindex, &pace, "host's end", err);
 }
 
+/* Whatever bears our program's name there may be of the making of the container's root. */
+static int peer_program_verify(const struct bandwidth_pair *pair, const struct nk_pace *pace,
+			       uint32_t *ret_id, struct error *err)
+{
+	struct peer_call call = { .ifindex = pair->peer_ifindex };
+	int ret = netns_run(pair->netns_fd, peer_find, &call, err);
+
+	*ret_id = call.id;
+	if (ret == -EPROTO)
+		return error_set(err, ESTALE,
+				 "another program is in the place of that which "
+				 "keeps the limit at the container's end");
+	return ret ? ret : pace_verify(call.id, &call.pace, pace, "container's end", err);
+}
+
 static int egress_verify(const struct bandwidth_pair *pair, const struct bandwidth_limit *limit,
 			 struct error *err)
 {
 	struct nk_pace pace = pace_of(limit, EGRESS);
-	struct peer_call call = { .ifindex = pair->peer_ifindex };
 	int ret = primary_verify(pair, police_program(pair->netkit), &pace, err);
+	uint32_t id;
 
-	if (!ret)
-		ret = netns_run(pair->netns_fd, peer_find, &call, err);
-	if (!ret)
-		ret = pace_verify(call.id, &call.pace, &pace, "container's end", err);
+	if (ret || !pair->container)
+		return ret;
+	ret = peer_program_verify(pair, &pace, &id, err);
 	return ret ? ret
 		   : qdisc_verify(pair->container, pair->peer_ifindex, &pace, "container's end",
 				  err);
@@ -302,41 +318,106 @@ int bandwidth_verify(struct node *node, const struct bandwidth_pair *pair, uint3
 	return ret;
 }
 
-/* Upgrade -------------------------------------------------------------------------------------- */
+int bandwidth_is_kept(struct nlsock *nl, int ifindex, uint32_t flags,
+		      const struct bandwidth *bandwidth, bool *ret_kept, struct error *err)
+{
+	struct nk_pace pace;
+	int ret;
 
-static int program_upgrade(struct node *node, enum pace_program program, int ifindex,
-			   struct error *err)
+	*ret_kept = bandwidth_flags(bandwidth) == (flags & BANDWIDTH_FLAGS);
+	if (!bandwidth->ingress.rate_bps)
+		return 0;
+	pace = pace_of(&bandwidth->ingress, INGRESS);
+	ret = qdisc_verify(nl, ifindex, &pace, "host's end", err);
+	if (ret == -ESTALE)
+		*ret_kept = false;
+	return ret == -ESTALE ? 0 : ret;
+}
+
+/* Mended --------------------------------------------------------------------------------------- */
+
+static int qdisc_mend(struct nlsock *nl, int ifindex, const struct nk_pace *pace, uint32_t mtu,
+		      struct error *err)
+{
+	int ret = qdisc_verify(nl, ifindex, pace, "device", err);
+
+	return ret == -ESTALE ? qdisc_set(nl, ifindex, pace, mtu, err) : ret;
+}
+
+static int peer_program_mend(struct node *node, const struct bandwidth_pair *pair,
+			     const struct nk_pace *pace, struct error *err)
 {
 	_cleanup_pace_ struct pace_programs programs = PACE_PROGRAMS_NONE;
+	struct peer_call call = { .programs = &programs, .ifindex = pair->peer_ifindex };
+	int ret = peer_program_verify(pair, pace, &call.id, err);
+
+	if (ret != -ESTALE)
+		return ret;
+	ret = pace_load(&node->datapath.pins, pace, 1U << PACE_EGRESS, &programs, err);
+	if (ret)
+		return ret;
+	return netns_run(pair->netns_fd, call.id ? peer_replace : peer_attach, &call, err);
+}
+
+int bandwidth_mend(struct node *node, const struct bandwidth_pair *pair,
+		   const struct bandwidth *bandwidth, struct error *err)
+{
 	struct nk_pace pace;
+	int ret = 0;
+
+	if (bandwidth->ingress.rate_bps) {
+		pace = pace_of(&bandwidth->ingress, INGRESS);
+		ret = qdisc_mend(node->nl, pair->ifindex, &pace, pair->mtu, err);
+	}
+	if (ret || !bandwidth->egress.rate_bps || !pair->container)
+		return ret;
+	pace = pace_of(&bandwidth->egress, EGRESS);
+	ret = peer_program_mend(node, pair, &pace, err);
+	return ret ? ret : qdisc_mend(pair->container, pair->peer_ifindex, &pace, pair->mtu, err);
+}
+
+/* Upgrade -------------------------------------------------------------------------------------- */
+
+/* @ret_pace: of the program that was there; all zero where there was none */
+static int program_upgrade(struct node *node, enum pace_program program, int ifindex,
+			   struct nk_pace *ret_pace, struct error *err)
+{
+	_cleanup_pace_ struct pace_programs programs = PACE_PROGRAMS_NONE;
 	uint32_t id;
-	int ret = pace_find(program, ifindex, &id, &pace, err);
+	int ret = pace_find(program, ifindex, &id, ret_pace, err);
 
 	if (ret || !id)
-		return ret; /* it has no limit there, or somebody took it off: CHECK tells */
-	ret = pace_load(&node->datapath.pins, &pace, 1U << program, &programs, err);
+		return ret; /* it has no limit there, or somebody took it off: `list` tells */
+	ret = pace_load(&node->datapath.pins, ret_pace, 1U << program, &programs, err);
 	return ret ? ret : pace_replace(&programs, program, ifindex, id, err);
 }
 
-static int peer_upgrade(struct node *node, const struct bandwidth_pair *pair, struct error *err)
+static int peer_upgrade(struct node *node, const struct bandwidth_pair *pair,
+			const struct nk_pace *pace, struct error *err)
 {
 	_cleanup_pace_ struct pace_programs programs = PACE_PROGRAMS_NONE;
 	struct peer_call call = { .programs = &programs, .ifindex = pair->peer_ifindex };
 	int ret = netns_run(pair->netns_fd, peer_find, &call, err);
 
-	if (ret || !call.id)
+	if (!call.id || (ret && ret != -EPROTO)) /* that is no program of ours: it is now */
 		return ret;
-	ret = pace_load(&node->datapath.pins, &call.pace, 1U << PACE_EGRESS, &programs, err);
+	ret = pace_load(&node->datapath.pins, pace, 1U << PACE_EGRESS, &programs, err);
 	return ret ? ret : netns_run(pair->netns_fd, peer_replace, &call, err);
 }
 
 int bandwidth_upgrade(struct node *node, const struct bandwidth_pair *pair, struct error *err)
 {
-	int ret = program_upgrade(node, PACE_EGRESS, pair->ifindex, err);
+	struct error peer_err = { 0 };
+	struct nk_pace pace;
+	int ret = program_upgrade(node, PACE_EGRESS, pair->ifindex, &pace, err);
 
 	if (!ret)
-		ret = program_upgrade(node, police_program(pair->netkit), pair->ifindex, err);
-	if (!ret && pair->netns_fd >= 0)
-		ret = peer_upgrade(node, pair, err);
+		ret = program_upgrade(node, police_program(pair->netkit), pair->ifindex, &pace,
+				      err);
+	/* What the container's root does to its own end keeps no node from its upgrade. */
+	if (!ret && pace.rate_bps && pair->netns_fd >= 0 &&
+	    peer_upgrade(node, pair, &pace, &peer_err))
+		log_warning("the container's end of device %d keeps the program that it has: %s",
+			    pair->ifindex, peer_err.message);
 	return ret;
 }

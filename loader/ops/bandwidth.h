@@ -48,6 +48,7 @@ int bandwidth_read(int ifindex, bool netkit, uint32_t flags, struct bandwidth *r
 
 /**
  * bandwidth_verify() - compare; nothing is changed.
+ * @pair: @container: NULL: its namespace isn't known, and its end isn't looked at
  * @flags: of its claims
  *
  * Return: 0; -ESTALE where a limit isn't kept as @bandwidth says, which @err tells.
@@ -56,9 +57,27 @@ int bandwidth_verify(struct node *node, const struct bandwidth_pair *pair, uint3
 		     const struct bandwidth *bandwidth, struct error *err);
 
 /**
+ * bandwidth_is_kept() - whether the host's end has all that keeps an endpoint's limits.
+ * @flags: of its claims
+ * @bandwidth: what bandwidth_read() told
+ */
+int bandwidth_is_kept(struct nlsock *nl, int ifindex, uint32_t flags,
+		      const struct bandwidth *bandwidth, bool *ret_kept, struct error *err);
+
+/**
+ * bandwidth_mend() - put back what somebody took off a pair's ends, but for programs of the host's
+ * end, without which nothing tells what the limit was.
+ * @pair: @container: NULL: as in bandwidth_verify()
+ * @bandwidth: what bandwidth_read() told
+ */
+int bandwidth_mend(struct node *node, const struct bandwidth_pair *pair,
+		   const struct bandwidth *bandwidth, struct error *err);
+
+/**
  * bandwidth_upgrade() - put this build's programs in the place of an endpoint's.
  * @pair: without @container. @netns_fd: -1: the container's namespace isn't known; its end keeps
- *	the earlier program, which works as it did
+ *	the earlier program, which works as it did, as it does where its root has made another of
+ *	it
  */
 int bandwidth_upgrade(struct node *node, const struct bandwidth_pair *pair, struct error *err);
 

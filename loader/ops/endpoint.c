@@ -103,7 +103,7 @@ static enum nk_mode link_mode(const struct link_info *link)
 }
 
 static enum endpoint_state endpoint_state(const struct endpoint *endpoint, bool is_loaded,
-					  size_t noted_count)
+					  size_t noted_count, bool keeps_limits)
 {
 	if (endpoint->link.is_unfinished)
 		return ENDPOINT_UNFINISHED;
@@ -117,6 +117,8 @@ static enum endpoint_state endpoint_state(const struct endpoint *endpoint, bool 
 		return ENDPOINT_NO_ADDRESS;
 	if (endpoint->address_count < noted_count)
 		return ENDPOINT_LOST_ADDRESS;
+	if (!keeps_limits)
+		return ENDPOINT_LOST_LIMIT;
 	return endpoint->link.flags & IFF_UP ? ENDPOINT_OK : ENDPOINT_DOWN;
 }
 
@@ -180,6 +182,7 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 	bool is_loaded = datapath_is_open(&node->datapath);
 	struct addr noted[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t noted_count = 0;
+	bool keeps_limits = false;
 	int ret;
 
 	*endpoint = (struct endpoint){ .link = *link,
@@ -195,11 +198,14 @@ static int endpoint_read(struct node *node, const struct link_info *link,
 	endpoint_take_claims(node, endpoint, claims);
 	ret = bandwidth_read(link->ifindex, endpoint->kind == NK_DEVICE_NETKIT, endpoint->flags,
 			     &endpoint->bandwidth, err);
+	if (!ret)
+		ret = bandwidth_is_kept(node->nl, link->ifindex, endpoint->flags,
+					&endpoint->bandwidth, &keeps_limits, err);
 	if (!ret && is_loaded)
 		ret = owner_addresses(&node->datapath, link->ifindex, noted, &noted_count, err);
 	if (ret)
 		return ret;
-	endpoint->state = endpoint_state(endpoint, is_loaded, noted_count);
+	endpoint->state = endpoint_state(endpoint, is_loaded, noted_count, keeps_limits);
 	return 0;
 }
 

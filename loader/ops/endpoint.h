@@ -28,6 +28,7 @@
 	X(NO_PINS, "no-pins", "pins below /sys/fs/bpf are gone: see nkctl repair")              \
 	X(NO_ADDRESS, "no-address", "its addresses are gone from the endpoint map")             \
 	X(LOST_ADDRESS, "lost-address", "some of its addresses are gone from the endpoint map") \
+	X(LOST_LIMIT, "lost-limit", "what keeps a limit was taken off: see nkctl repair")       \
 	X(DOWN, "down", "the host's end of the pair is down")                                   \
 	X(OK, "ok", "attached, with its program and its addresses")
 

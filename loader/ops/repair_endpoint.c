@@ -7,6 +7,7 @@
 #include "bpf/hook.h"
 #include "bpf/rescue.h"
 #include "ops/attach.h"
+#include "ops/bandwidth.h"
 #include "ops/collect.h"
 #include "ops/repair_patient.h"
 
@@ -206,6 +207,36 @@ static int flags_repair(struct patient *patient, struct error *err)
 	return 0;
 }
 
+static struct bandwidth_pair patient_pair(const struct patient *patient)
+{
+	return (struct bandwidth_pair){ .container = patient->container,
+					.netns_fd = patient->netns_fd,
+					.ifindex = patient->link.ifindex,
+					.peer_ifindex = patient->link.peer_ifindex,
+					.netkit = patient->endpoint->kind == NK_DEVICE_NETKIT,
+					.mtu = patient->link.mtu };
+}
+
+static int limits_mend(void *data, struct error *err)
+{
+	const struct patient *patient = data;
+	const struct bandwidth_pair pair = patient_pair(patient);
+
+	return bandwidth_mend(patient->node, &pair, &patient->bandwidth, err);
+}
+
+/* Those that the host's end still tells. */
+static int limits_repair(struct patient *patient, struct error *err)
+{
+	const struct bandwidth_pair pair = patient_pair(patient);
+	int ret = bandwidth_verify(patient->node, &pair, patient->flags, &patient->bandwidth, err);
+
+	if (ret != -ESTALE)
+		return ret;
+	(void)fault_mend(patient->repair, limits_mend, patient, "%s", err->message);
+	return 0;
+}
+
 /* An endpoint ---------------------------------------------------------------------------------- */
 
 static void patient_free(struct patient *patient)
@@ -237,9 +268,9 @@ static void unnamed_leave(struct repair *repair, const struct endpoint *endpoint
 
 int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, struct error *err)
 {
-	static int (*const steps[])(struct patient *, struct error *) = { claims_repair,
-									  flags_repair, host_repair,
-									  container_repair };
+	static int (*const steps[])(struct patient *,
+				    struct error *) = { claims_repair, flags_repair, host_repair,
+							container_repair, limits_repair };
 	_cleanup_patient_ struct patient patient = {
 		.repair = repair, .node = repair->node, .endpoint = endpoint, .netns_fd = -1
 	};

@@ -126,15 +126,14 @@ static void metadata_find(struct patient *patient)
 static int flags_find(struct patient *patient, struct error *err)
 {
 	_cleanup_published_list_ struct published_list published = { 0 };
-	struct bandwidth bandwidth;
 	int ret = bandwidth_read(patient->link.ifindex, patient->endpoint->kind == NK_DEVICE_NETKIT,
-				 NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED, &bandwidth, err);
+				 NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED, &patient->bandwidth, err);
 
 	if (!ret)
 		ret = published_list_read(&patient->node->datapath, &published, err);
 	if (ret)
 		return ret;
-	patient->flags = bandwidth_flags(&bandwidth);
+	patient->flags = bandwidth_flags(&patient->bandwidth);
 	for (size_t i = 0; i < published.count; i++)
 		if (published.entries[i].value.ifindex == (__u32)patient->link.ifindex)
 			patient->flags |= NK_ENDPOINT_PUBLISHED;

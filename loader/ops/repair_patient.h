@@ -18,6 +18,7 @@
  * @claim: one of those that are left: the MTU and the MAC addresses that the attach gave the pair.
  *	Where none is, those that the host's end has now
  * @flags: of its claims (enum nk_endpoint_flags), but NK_ENDPOINT_MASQUERADE
+ * @bandwidth: the limits that the programs on the host's end tell
  * @metadata_is_unknown: nothing tells whether it is NK_ENDPOINT_NO_METADATA, so it is
  * @peer_mac: zero where it has none
  * @netns_fd, @container, @peer: the container's side; -1 and NULL where its namespace has no name
@@ -33,6 +34,7 @@ struct patient {
 	size_t address_count;
 	struct nk_endpoint claim;
 	uint32_t flags;
+	struct bandwidth bandwidth;
 	bool metadata_is_unknown;
 	uint8_t peer_mac[NK_ETH_ALEN];
 	int netns_fd;

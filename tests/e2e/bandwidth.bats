@@ -223,6 +223,62 @@ qdisc_other() { tc qdisc replace dev "$primary" root tbf rate 20mbit burst 64kb 
 	expect_found "the program that polices" "program .* host's end" police_detach
 }
 
+# c7 has both limits, and another address than those that come next.
+attach_c7()
+{
+	ip netns add c7
+	attach c7 --ip 10.88.9.11 --ip fd00:88::9:11 --ingress-rate 12M --egress-rate 10M
+	defer ip netns delete c7
+	defer nkctl detach --ns c7
+	primary=$(primary_of c7)
+}
+
+# Puts a program that bears the name, and limits nothing, in the place of c7's own.
+pace_forge()
+{
+	at c7 hook replace tcx/egress eth0 "$(at c7 hook query tcx/egress eth0)" next:nk_pace
+}
+
+# Expects that a repair tells of something and mends it, at once and for good.
+expect_limit_mended() # REGEX
+{
+	run -1 nkctl repair --dry-run c7
+	expect_match "a dry run tells" "c7: $1: to be mended" "$output"
+	expect_match "it is mended" "c7: $1: mended" "$(nkctl repair c7)"
+	expect_match "then nothing is left" 'nothing to mend' "$(nkctl repair c7)"
+	expect_same "its state" ok "$(shown c7 state)"
+}
+
+@test "a limit that is lost at the host's end is told, and repair puts its qdisc back" {
+	local primary
+	attach_c7
+	expect_same "all is well" ok "$(shown c7 state)"
+	tc qdisc delete dev "$primary" root
+	expect_same "its state" lost-limit "$(shown c7 state)"
+	expect_match "by doctor, too" 'c7 is lost-limit' "$(nkctl doctor || true)"
+	expect_limit_mended "the qdisc .* host's end is gone"
+	expect_rate udp remote c7 10.88.9.11 $IN_BPS
+	pace_detach host "$primary"
+	expect_same "without its program" lost-limit "$(shown c7 state)"
+	run -1 nkctl repair c7
+	expect_match "nothing tells what it was" "limit's program is gone" "$output"
+}
+
+@test "what root of a container takes off its end, or puts there, hinders nobody" {
+	local primary
+	attach_c7
+	at c7 tc qdisc delete dev eth0 root
+	expect_limit_mended "the qdisc .* container's end is gone"
+	pace_detach c7 eth0
+	expect_limit_mended "the program .* container's end was taken off"
+	pace_forge
+	expect_limit_mended "another program .* container's end"
+	pace_forge
+	nkctl upgrade
+	expect_match "an upgrade puts its own there" 'nothing to mend' "$(nkctl repair c7)"
+	expect_rate udp c7 remote $REMOTE4 10000000
+}
+
 @test "with the endpoint goes all of it" {
 	local before
 	ip netns add c6

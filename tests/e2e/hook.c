@@ -9,8 +9,9 @@
  *	hook detach HOOK DEVICE ID	take the program ID off
  *
  * HOOK is tcx/ingress, tcx/egress, netkit/primary or netkit/peer; DEVICE a name or an index;
- * VERDICT next (the following program, then the stack, decides) or drop. What the kernel refuses is
- * told by the error's symbol on standard output, with exit status 1.
+ * VERDICT next (the following program, then the stack, decides) or drop, with :NAME behind it for a
+ * program that is to have a name. What the kernel refuses is told by the error's symbol on standard
+ * output, with exit status 1.
  */
 #include <err.h>
 #include <errno.h>
@@ -84,30 +85,35 @@ static uint32_t device_parse(const char *name)
 	return ifindex;
 }
 
-static int32_t verdict_parse(const char *name)
+static int32_t verdict_parse(const char *text)
 {
-	if (!strcmp(name, "next"))
+	size_t length = strcspn(text, ":");
+
+	if (!strncmp(text, "next", length))
 		return VERDICT_NEXT;
-	if (!strcmp(name, "drop"))
+	if (!strncmp(text, "drop", length))
 		return VERDICT_DROP;
-	errx(2, "no verdict '%s'", name);
+	errx(2, "no verdict '%s'", text);
 }
 
 /* r0 = verdict; exit. Return: a descriptor, or -1. */
-static int program_load(uint32_t hook, int32_t verdict)
+static int program_load(uint32_t hook, const char *text)
 {
+	const int32_t verdict = verdict_parse(text);
+	const char *name = strchr(text, ':');
 	struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr attr = {
 		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		.prog_name = "verdict",
 		.insns = (uint64_t)(uintptr_t)insns,
 		.insn_cnt = 2,
 		.license = (uint64_t)(uintptr_t) "GPL",
 		.expected_attach_type = hook < NETKIT_PRIMARY ? 0 : hook,
 	};
+
+	(void)snprintf(attr.prog_name, sizeof(attr.prog_name), "%s", name ? name + 1 : "verdict");
 
 	return (int)sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
@@ -136,7 +142,7 @@ static int query(uint32_t hook, uint32_t ifindex)
 
 static int attach(uint32_t hook, uint32_t ifindex, const char *replaced_id, const char *verdict)
 {
-	int fd = program_load(hook, verdict_parse(verdict));
+	int fd = program_load(hook, verdict);
 	int replaced_fd = replaced_id ? program_open(replaced_id) : 0;
 	struct attach_attr attr = { .target_ifindex = ifindex,
 				    .prog_fd = (uint32_t)fd,
