@@ -326,26 +326,26 @@ static int names_check(const struct repair_request *request, const struct endpoi
 	return 0;
 }
 
-static int endpoints_repair(struct repair *repair, const struct repair_request *request,
-			    const struct endpoint_list *list, struct error *err)
+/* One that can't be looked at keeps no other from its repair: its container may see to that. */
+static void endpoints_repair(struct repair *repair, const struct repair_request *request,
+			     const struct endpoint_list *list)
 {
-	int ret = 0;
-
-	for (size_t i = 0; !ret && i < list->count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		const struct endpoint *endpoint = &list->endpoints[i];
 		bool is_known = *endpoint->identity.id;
+		struct error err = { 0 };
 
 		if (!request_has(request, endpoint))
 			continue;
 		fault_look_at(repair, REPAIR_ENDPOINT,
 			      is_known ? endpoint->identity.id : endpoint->link.name,
 			      is_known ? &endpoint->identity : NULL);
-		ret = repair_endpoint(repair, endpoint, err);
-		repair->report.endpoints += !ret;
-		if (ret && link_is_gone(endpoint->link.ifindex))
-			ret = 0; /* its namespace died meanwhile */
+		if (!repair_endpoint(repair, endpoint, &err))
+			repair->report.endpoints++;
+		else if (!link_is_gone(endpoint->link.ifindex)) /* its namespace may have died */
+			fault_leave(repair, "nkctl repair, again",
+				    "it couldn't be looked at to the end: %s", err.message);
 	}
-	return ret;
 }
 
 static int repair_do(struct repair *repair, const struct repair_request *request, struct error *err)
@@ -366,7 +366,9 @@ static int repair_do(struct repair *repair, const struct repair_request *request
 	datapath_repair(repair, &list);
 	if (!request->name_count && list.count)
 		ret = uplinks_repair(repair, err);
-	return ret ? ret : endpoints_repair(repair, request, &list, err);
+	if (!ret)
+		endpoints_repair(repair, request, &list);
+	return ret;
 }
 
 int node_repair(const struct repair_request *request, struct repair_report *ret_report,

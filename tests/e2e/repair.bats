@@ -262,8 +262,21 @@ note_delete()
 		printf '%s\n' "$output" >>"$BATS_TEST_TMPDIR/told"
 	done
 	expect_match "it is told what failed" \
-		'repair: .*eBPF program [0-9]+: Cannot allocate memory' "$(<"$BATS_TEST_TMPDIR/told")"
+		'c1: .*eBPF program [0-9]+: Cannot allocate memory: left' "$(<"$BATS_TEST_TMPDIR/told")"
 	expect_not "nothing else" grep -E "worked on maps|was taken off" "$BATS_TEST_TMPDIR/told"
+	expect_all_well
+}
+
+# A container whose addresses change all the time would see to that itself.
+@test "an endpoint that can't be looked at keeps no other from its repair" {
+	local calls=$BATS_TEST_TMPDIR/calls nth
+	strace -f -o "$calls" -e trace=sendto -e signal=none "$NKCTL_PROGRAM" repair c1
+	nth=$(awk '/sendto\(/ { requests++ } /RTM_GETADDR/ { nth = requests } END { print nth }' "$calls")
+	ip route delete "$(shown c2 addresses | cut -d' ' -f1)" dev "$(primary_of c2)"
+	run -1 strace -o /dev/null -e trace=sendto -e inject=sendto:error=ENOBUFS:when="$nth" \
+		"$NKCTL_PROGRAM" repair c1 c2
+	expect_match "it is told" 'c1: .*No buffer space available.*: left' "$output"
+	expect_match "the other one is mended" 'c2: the host had no route to .*: mended' "$output"
 	expect_all_well
 }
 
