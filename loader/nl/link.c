@@ -331,14 +331,24 @@ int link_up(struct nlsock *nl, int ifindex, struct error *err)
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
-int link_finish(struct nlsock *nl, int ifindex, struct error *err)
+static int link_set_queue_len(struct nlsock *nl, int ifindex, uint32_t length, struct error *err)
 {
 	struct nlsock_request request;
 	struct ifinfomsg *info;
 	struct nlmsghdr *header = link_request(&request, RTM_SETLINK, 0, ifindex, &info);
 
-	mnl_attr_put_u32(header, IFLA_TXQLEN, FINISHED_QUEUE_LEN);
+	mnl_attr_put_u32(header, IFLA_TXQLEN, length);
 	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+int link_finish(struct nlsock *nl, int ifindex, struct error *err)
+{
+	return link_set_queue_len(nl, ifindex, FINISHED_QUEUE_LEN, err);
+}
+
+int link_unfinish(struct nlsock *nl, int ifindex, struct error *err)
+{
+	return link_set_queue_len(nl, ifindex, UNFINISHED_QUEUE_LEN, err);
 }
 
 bool link_is_gone(int ifindex)

@@ -65,7 +65,7 @@ struct link_info {
 	int ifindex;
 	char name[IF_NAMESIZE];
 	char alias[LINK_ALIAS_SIZE]; /* empty: none, or the device isn't finished */
-	bool is_unfinished;          /* no link_finish() of it yet */
+	bool is_unfinished;          /* no link_finish() of it yet, or taken apart */
 	char kind[LINK_KIND_SIZE];   /* "netkit", "veth" ...; empty: a real device */
 	uint32_t group;
 	uint32_t mtu;
@@ -128,6 +128,9 @@ int link_up(struct nlsock *nl, int ifindex, struct error *err);
 
 /* link_finish() - a pair's primary is finished, and its alias valid from now on. */
 int link_finish(struct nlsock *nl, int ifindex, struct error *err);
+
+/* link_unfinish() - it is about to be taken apart, and its alias valid no more. */
+int link_unfinish(struct nlsock *nl, int ifindex, struct error *err);
 
 /* link_delete() - delete a device, and with it its peer. Return: 0; -ENODEV: it was gone. */
 int link_delete(struct nlsock *nl, int ifindex, struct error *err);

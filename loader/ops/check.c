@@ -43,7 +43,8 @@ static int check_primary(struct check *check, struct error *err)
 	if (ret)
 		return ret;
 	if (primary->is_unfinished)
-		return error_set(err, ESTALE, "%s is the remains of an attach that was killed",
+		return error_set(err, ESTALE,
+				 "%s is the remains of an attach or a detach that was killed",
 				 primary->name);
 	if (!(primary->flags & IFF_UP))
 		return error_set(err, ESTALE, "%s, the host's end of the pair, is down",

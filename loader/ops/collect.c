@@ -38,7 +38,7 @@ int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, st
 const char *owner_text(const struct link_info *owner)
 {
 	if (owner->is_unfinished)
-		return "an attach under way";
+		return "an attach or a detach under way";
 	return *owner->alias ? owner->alias : "an endpoint that lost its alias";
 }
 

@@ -6,15 +6,30 @@
 #include "core/cleanup.h"
 #include "core/expedite.h"
 #include "core/log.h"
+#include "model/identity.h"
 #include "nl/link.h"
 #include "ops/flows.h"
 #include "ops/publish.h"
 
 /*
+ * From here on it is what an attach leaves that was killed, and whoever comes next ends the work.
+ * One that somebody has renamed is found by its alias alone, and keeps that.
+ */
+static int endpoint_unfinish(struct node *node, const struct link_info *link, struct error *err)
+{
+	uint64_t hash;
+	int ret = identity_device_hash(link->name, &hash)
+			  ? 0
+			  : link_unfinish(node->nl, link->ifindex, err);
+
+	return ret == -ENODEV ? 0 : ret; /* its namespace has just died */
+}
+
+/*
  * Its ports go before its claims, whose flag tells that there are any. Killed after the claims are
- * gone, it leaves an endpoint that can't send: its source addresses aren't its own any more. The
- * next detach ends the work. Flows go last, when no packet can make another one; the collector has
- * been quicker, where the kernel has it.
+ * gone, it leaves an endpoint that can't send: its source addresses aren't its own any more. Flows
+ * go last, when no packet can make another one; the collector has been quicker, where the kernel
+ * has it.
  */
 static int endpoint_take_down(struct node *node, int ifindex, bool wait,
 			      struct unlisting *unlisting, struct error *err)
@@ -58,6 +73,8 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 				 err);
 	if (!ret)
 		ret = endpoint_locate(node, identity, &link, err);
+	if (!ret)
+		ret = endpoint_unfinish(node, &link, err);
 	if (!ret)
 		ret = endpoint_take_down(node, link.ifindex, wait, &unlisting, err);
 	expedite_end(&unlisting.expedite_fd);

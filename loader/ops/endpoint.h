@@ -21,7 +21,8 @@
  * X(identifier, name, explanation): what an endpoint can be, the worst first.
  */
 #define ENDPOINT_STATES(X)                                                                      \
-	X(UNFINISHED, "unfinished", "an attach was killed half way: detach it or attach again") \
+	X(UNFINISHED, "unfinished",                                                             \
+	  "an attach or a detach was killed half way: detach it or attach again")               \
 	X(UNNAMED, "unnamed", "its alias, which names it, was changed: see nkctl repair")       \
 	X(NO_PROGRAM, "no-program",                                                             \
 	  "its program was taken off: nothing leaves by netkit, all by veth")                   \

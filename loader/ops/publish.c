@@ -489,7 +489,8 @@ static int endpoint_lock(struct node *node, const struct identity *identity, int
 		ret = endpoint_locate(node, identity, &link, err);
 	if (!ret && link.is_unfinished)
 		ret = error_set(err, ENODEV,
-				"not attached: its attach was killed half way, attach it again");
+				"not attached: its attach or detach was killed half way, attach it "
+				"again");
 	if (!ret)
 		*ret_ifindex = link.ifindex;
 	return ret;

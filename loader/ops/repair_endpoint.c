@@ -279,7 +279,7 @@ int repair_endpoint(struct repair *repair, const struct endpoint *endpoint, stru
 
 	if (endpoint->state == ENDPOINT_UNFINISHED) {
 		(void)fault_mend(repair, unfinished_remove, &patient,
-				 "its attach was killed half way: it is removed");
+				 "its attach or detach was killed half way: it is removed");
 		return 0;
 	}
 	if (endpoint->state == ENDPOINT_UNNAMED) {

@@ -77,14 +77,23 @@ del_after_add() # INDEX
 	expect_traffic_went_on
 }
 
+# One of two is attached anew at once: it isn't detached at all, or that works.
+add_after_death() # INDEX
+{
+	(($1 % 2)) || return 0
+	cni ADD c1 "$config" || expect_match 'attached already' 'already attached' "$(answered .msg)"
+	expect_same 'it is well' ok "$(shown c1 state)"
+}
+
 del_after_del() # INDEX
 {
+	add_after_death "$1"
 	expect_cni 'DEL' DEL c1 "$config"
 	expect_same 'what stays' default/c2/eth0 "$(attached)"
 	attached_again
 }
 
-@test "a DEL killed at any point is finished by the next one" {
+@test "a DEL killed at any point is finished by the next one, or by an ADD" {
 	local config
 	config=$(cni_config "$BUILT_IN")
 	for_each_death_of DEL "$config" 4 del_after_del
@@ -93,12 +102,13 @@ del_after_del() # INDEX
 
 gc_after_gc() # INDEX
 {
+	add_after_death "$1"
 	expect_cni 'GC' GC c1 "$collects_all"
 	expect_same 'what stays' default/c2/eth0 "$(attached)"
 	attached_again
 }
 
-@test "a GC killed at any point is finished by the next one" {
+@test "a GC killed at any point is finished by the next one, or by an ADD" {
 	local config collects_all
 	config=$(cni_config "$BUILT_IN")
 	collects_all=$(jq -c '. + {"cni.dev/valid-attachments": []}' <<<"$config")

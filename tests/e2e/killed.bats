@@ -69,22 +69,27 @@ owners() { bpftool -j map dump pinned /sys/fs/bpf/nkctl*/maps/owners | jq length
 	expect_same "c2 alone has addresses" 1 "$(owners)"
 }
 
-# One of two is detached anew; all are attached again.
 detach_and_attach() # INDEX
 {
-	if (($1 % 2)); then
-		detach_once
-		expect_as_noted "detached anew" traces
-	fi
+	detach_once
+	expect_as_noted "detached anew" traces
 	attach_once
 }
 
-@test "a detach killed at any point is finished by the next one" {
+# It is as it was, or attached anew.
+attach_over() # INDEX
+{
+	attach_once
+	expect_same "it is well" ok "$(shown c1 state)"
+}
+
+@test "a detach killed at any point is finished by the next one, or by an attach" {
 	containers c2
 	ip netns add c1
 	note traces
 	attach_once
-	for_each_death 3 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
+	for_each_death 2 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
+	for_each_death 2 attach_over 'locks/' "$NKCTL_PROGRAM" detach --ns c1
 	nkctl detach --ns c1
 	expect_as_noted "in the end" traces
 	expect_same "c2 alone has addresses" 1 "$(owners)"
