@@ -158,6 +158,53 @@ lab_use()
 	expect_as_noted "in the end" traces
 }
 
+# A device that is no uplink by itself, and what an uplink would change of it.
+wire2_state()
+{
+	grep . /proc/sys/net/ipv[46]/conf/wire2/{forwarding,accept_ra,force_forwarding} 2>/dev/null || true
+	hook query tcx/ingress wire2
+	nkctl uplink list | grep wire2 || true
+}
+
+wire2_state_but_id() { wire2_state | sed 's/^[0-9]*$/ID/'; }
+
+wire2_leave() { nkctl uplink remove wire2 2>/dev/null || (($? == 3)); }
+
+wire2_again() # INDEX
+{
+	(($1 % 3 != 1)) || nkctl uplink add wire2
+	(($1 % 3 != 2)) || attach_once
+	(($1 % 3 != 2)) || detach_once
+	wire2_leave
+	expect_as_noted "no uplink any more" wire2_state
+}
+
+# Anew, or by an attach, which looks after all uplinks; or not at all.
+wire2_taken_off() # INDEX
+{
+	(($1 % 3 != 1)) || wire2_leave
+	(($1 % 3 != 1)) || expect_same "it is no uplink" '' "$(hook query tcx/ingress wire2)"
+	(($1 % 3 != 2)) || attach_once
+	(($1 % 3 != 2)) || detach_once
+	nkctl uplink add wire2
+	expect_as_noted "an uplink again" wire2_state_but_id
+}
+
+@test "adding or removing an uplink, killed at any point, is finished by the next one" {
+	containers c2
+	ip netns add c1
+	ip link add wire2 type veth peer name wire3
+	defer ip link delete wire2
+	ip link set wire2 up
+	note wire2_state
+	for_each_death 2 wire2_again 'locks/' "$NKCTL_PROGRAM" uplink add wire2
+	nkctl uplink add wire2
+	note wire2_state_but_id
+	for_each_death 2 wire2_taken_off 'locks/' "$NKCTL_PROGRAM" uplink remove wire2
+	wire2_leave
+	expect_as_noted "in the end" wire2_state
+}
+
 attach_and_down() # INDEX
 {
 	if (($1 % 2)); then
@@ -219,9 +266,13 @@ pinned_id() # PROGRAM
 	bpftool -j prog show pinned "$(echo /sys/fs/bpf/nkctl*/progs)/$1" | jq .id
 }
 
+# Also who comes between: a container, that goes again.
 upgrade_again() # INDEX
 {
 	reaches_published
+	attach c3
+	expect "a new container reaches the world" at c3 ping -c 1 -W 5 $REMOTE4
+	nkctl detach --ns c3
 	nkctl upgrade
 	expect_same "the uplink has the program that is pinned" "$(pinned_id nk_uplink)" \
 		"$(hook query tcx/ingress eth0)"
@@ -230,6 +281,7 @@ upgrade_again() # INDEX
 
 @test "an upgrade killed at any point leaves what works, and the next one finishes it" {
 	containers c1
+	ip netns add c3
 	nkctl publish add c1 8080:80
 	for_each_death 3 upgrade_again 'LOCK_EX' "$NKCTL_PROGRAM" upgrade
 }

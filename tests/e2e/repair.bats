@@ -6,6 +6,7 @@
 
 load lib
 load foreign
+load interrupted
 load repair
 
 # bats test_tags=core
@@ -240,16 +241,24 @@ note_delete()
 	expect_all_well
 }
 
-@test "a repair that is killed leaves nothing open, and the next one finishes it" {
-	local n
-	for n in 20 40 60 80 100; do
-		claim_delete 4 $OWN4
-		ip link set "$PRIMARY" down
-		hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
-		killed_at bpf $n "$NKCTL_PROGRAM" repair
-		expect_none_foreign "killed at eBPF call $n"
-		expect "the next one" nkctl repair
-	done
+damage()
+{
+	claim_delete 4 $OWN4
+	ip link set "$PRIMARY" down
+	hook detach $HOOK "$PRIMARY" "$(shown c1 program)"
+}
+
+repair_again() # INDEX
+{
+	expect_none_foreign "after death $1"
+	expect "the next one" nkctl repair
+	damage
+}
+
+@test "a repair killed at any point leaves nothing open, and the next one finishes it" {
+	damage
+	for_each_death 5 repair_again 'LOCK_EX' "$NKCTL_PROGRAM" repair
+	expect "in the end" nkctl repair
 	expect_all_well
 }
 
