@@ -3,6 +3,8 @@
 #
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: many networks, containers, bytes.
 
+# processors: all
+
 load lib
 load cni
 

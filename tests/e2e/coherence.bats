@@ -4,6 +4,8 @@
 # The host's routes, rules, neighbours and devices are what packets go by, from the first packet on
 # that is sent after a change: the paths that are kept never outlive it.
 
+# processors: all
+
 load lib
 load doctor
 

@@ -7,6 +7,8 @@
 #
 #   bystander, r1, r2 -- host -- wire -- remote
 
+# processors: all
+
 load lib
 load cni
 

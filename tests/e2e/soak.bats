@@ -8,6 +8,8 @@
 #
 #   steady1, steady2, n1 ... n5 -- host -- wire -- remote
 
+# processors: all
+
 load lib
 
 readonly NAMES=(n1 n2 n3 n4 n5)

@@ -5,6 +5,8 @@
 # reset or overtaken, and that a build whose maps are others keeps away. What is killed half way is in
 # killed.bats.
 
+# processors: all
+
 load lib
 
 readonly BURST=64 # messages that are on their way at a time
