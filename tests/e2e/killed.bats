@@ -132,8 +132,24 @@ withdraw_and_publish() # INDEX
 	expect_as_noted "in the end" traces
 }
 
+lab_add() { nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64; }
+
+# What a network has, and its use of it.
+lab_traces()
+{
+	traces
+	nkctl nat show
+	nkctl network list
+}
+
 network_again() # INDEX
 {
+	if (($1 % 2)); then
+		attach c1 --network lab 2>/dev/null || lab_use
+		nkctl detach --ns c1 --network lab 2>/dev/null || (($? == 3))
+		expect_as_noted "with an attach to it" lab_traces
+		return
+	fi
 	nkctl network remove lab 2>/dev/null || (($? == 3))
 	expect_as_noted "after the removal" traces
 	lab_use
@@ -142,7 +158,7 @@ network_again() # INDEX
 # A network that has all that an attach gives one.
 lab_use()
 {
-	nkctl network add lab --subnet 10.99.0.0/24 --subnet fd00:99::/64
+	lab_add
 	attach c1 --network lab
 	nkctl detach --ns c1 --network lab
 }
@@ -153,8 +169,31 @@ lab_use()
 	attach c2
 	note traces
 	lab_use
-	for_each_death 1 network_again 'locks/' "$NKCTL_PROGRAM" network remove lab
+	note lab_traces
+	for_each_death 2 network_again 'locks/' "$NKCTL_PROGRAM" network remove lab
 	nkctl network remove lab
+	expect_as_noted "in the end" traces
+}
+
+# Made again, by who wants what it is; or taken away, if it is there.
+lab_again() # INDEX
+{
+	if (($1 % 2)); then
+		lab_add || expect_same "it is there" lab "$(nkctl network list | awk '$1 == "lab" { print $1 }')"
+		attach c1 --network lab
+		nkctl detach --ns c1 --network lab
+	fi
+	nkctl network remove lab 2>/dev/null || (($? == 3))
+	expect_as_noted "without it" traces
+}
+
+@test "the addition of a network killed at any point has done all or nothing" {
+	ip netns add c1
+	ip netns add c2
+	attach c2
+	note traces
+	for_each_death 2 lab_again 'locks/' "$NKCTL_PROGRAM" network add lab --subnet 10.99.0.0/24 \
+		--subnet fd00:99::/64
 	expect_as_noted "in the end" traces
 }
 
