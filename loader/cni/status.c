@@ -11,6 +11,7 @@
 #include "core/cleanup.h"
 #include "core/netns.h"
 #include "core/sysctl.h"
+#include "model/pool.h"
 #include "nl/link.h"
 #include "nl/observe.h"
 #include "ops/check.h"
@@ -45,21 +46,23 @@ static int status_device(const struct cni_config *config, struct error *err)
 	return ret;
 }
 
+/* An ADD needs an address of each set. */
 static int status_pool(struct node *node, const struct cni_config *config, struct error *err)
 {
+	const struct nk_network *network = &config->network;
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < ADDR_FAMILIES; i++) {
+	for (size_t i = 0; !ret && i < network->subnet_count; i++) {
+		const uint8_t family = network->subnets[i].family;
 		bool room = true;
 
-		if (!network_has_family(&config->network, addr_families[i]) ||
-		    (addr_families[i] == AF_INET6 && !node_has_ipv6(node)))
+		if (!pool_set_begins(network, config->limits, i) ||
+		    (family == AF_INET6 && !node_has_ipv6(node)))
 			continue;
-		ret = network_has_room(node, &config->network, config->limits, addr_families[i],
-				       &room, err);
+		ret = network_has_room(node, network, config->limits, i, &room, err);
 		if (!ret && !room)
 			return error_set(err, ENOSPC, "no %s address is free any more",
-					 family_name(addr_families[i]));
+					 family_name(family));
 	}
 	return ret;
 }

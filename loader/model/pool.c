@@ -5,6 +5,22 @@
 
 #include "model/network.h"
 
+bool pool_set_is_same(const struct nk_network *network, const struct pool_limits *limits, size_t a,
+		      size_t b)
+{
+	return network->subnets[a].family == network->subnets[b].family &&
+	       (!limits || limits[a].set == limits[b].set);
+}
+
+bool pool_set_begins(const struct nk_network *network, const struct pool_limits *limits,
+		     size_t subnet_index)
+{
+	for (size_t i = 0; i < subnet_index; i++)
+		if (pool_set_is_same(network, limits, i, subnet_index))
+			return false;
+	return true;
+}
+
 static bool pool_contains(const struct pool *pool, const struct addr *addr)
 {
 	return addr->family == pool->first.family && addr_compare(addr, &pool->first) >= 0 &&

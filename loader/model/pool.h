@@ -24,6 +24,18 @@ struct pool_limits {
 	size_t set;
 };
 
+/**
+ * pool_set_is_same() - whether two of a network's subnets give out one address together: of a
+ * family, all do unless @limits tell.
+ * @limits: for each of the subnets; NULL: none
+ */
+bool pool_set_is_same(const struct nk_network *network, const struct pool_limits *limits, size_t a,
+		      size_t b);
+
+/* pool_set_begins() - of each set, the first subnet stands for it. */
+bool pool_set_begins(const struct nk_network *network, const struct pool_limits *limits,
+		     size_t subnet_index);
+
 /* struct pool - an iteration over the addresses of a subnet; private to pool_*(). */
 struct pool {
 	struct addr first, last; /* what may be given out, both included */

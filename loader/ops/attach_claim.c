@@ -156,23 +156,9 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 			 family_name(subnet->family), attach->request->identity.network);
 }
 
-/* Whether two subnets give out one address together: of a family, all do unless limits tell. */
 static bool subnets_share_set(const struct attach *attach, size_t a, size_t b)
 {
-	const struct nk_subnet *subnets = attach->network.subnets;
-	const struct pool_limits *limits = attach->request->limits;
-
-	return subnets[a].family == subnets[b].family &&
-	       (!limits || limits[a].set == limits[b].set);
-}
-
-/* Of each set, the first subnet stands for it. */
-static bool subnet_begins_set(const struct attach *attach, size_t subnet_index)
-{
-	for (size_t i = 0; i < subnet_index; i++)
-		if (subnets_share_set(attach, i, subnet_index))
-			return false;
-	return true;
+	return pool_set_is_same(&attach->network, attach->request->limits, a, b);
 }
 
 static bool set_has_address(const struct attach *attach, size_t set)
@@ -218,7 +204,8 @@ static int addresses_claim_auto(struct attach *attach, struct error *err)
 
 	for (size_t i = 0; !ret && i < attach->network.subnet_count; i++)
 		if (attach_wants_family(attach, attach->network.subnets[i].family) &&
-		    subnet_begins_set(attach, i) && !set_has_address(attach, i))
+		    pool_set_begins(&attach->network, attach->request->limits, i) &&
+		    !set_has_address(attach, i))
 			ret = address_claim_auto(attach, i, err);
 	return ret;
 }

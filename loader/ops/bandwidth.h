@@ -60,6 +60,7 @@ int bandwidth_verify(struct node *node, const struct bandwidth_pair *pair, uint3
  * bandwidth_is_kept() - whether the host's end has all that keeps an endpoint's limits.
  * @flags: of its claims
  * @bandwidth: what bandwidth_read() told
+ * @ret_kept: false: a program or the qdisc is gone
  */
 int bandwidth_is_kept(struct nlsock *nl, int ifindex, uint32_t flags,
 		      const struct bandwidth *bandwidth, bool *ret_kept, struct error *err);
@@ -76,8 +77,8 @@ int bandwidth_mend(struct node *node, const struct bandwidth_pair *pair,
 /**
  * bandwidth_upgrade() - put this build's programs in the place of an endpoint's.
  * @pair: without @container. @netns_fd: -1: the container's namespace isn't known; its end keeps
- *	the earlier program, which works as it did, as it does where its root has made another of
- *	it
+ *	the earlier program, which works as it did. So it does where it can't be replaced: a warning
+ *	tells
  */
 int bandwidth_upgrade(struct node *node, const struct bandwidth_pair *pair, struct error *err);
 

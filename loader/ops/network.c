@@ -243,12 +243,12 @@ static bool subnet_has_room(struct node *node, const struct nk_subnet *subnet,
 	return false;
 }
 
-static bool family_has_room(struct node *node, const struct nk_network *network,
-			    const struct pool_limits *limits, uint8_t family,
-			    const struct link_list *links)
+static bool set_has_room(struct node *node, const struct nk_network *network,
+			 const struct pool_limits *limits, size_t set,
+			 const struct link_list *links)
 {
-	for (size_t i = 0; i < network->subnet_count; i++)
-		if (network->subnets[i].family == family &&
+	for (size_t i = set; i < network->subnet_count; i++)
+		if (pool_set_is_same(network, limits, i, set) &&
 		    subnet_has_room(node, &network->subnets[i], limits ? &limits[i] : NULL, links))
 			return true;
 	return false;
@@ -256,18 +256,18 @@ static bool family_has_room(struct node *node, const struct nk_network *network,
 
 /* Only of a pool that seems exhausted it matters who is dead. */
 int network_has_room(struct node *node, const struct nk_network *network,
-		     const struct pool_limits *limits, uint8_t family, bool *ret_room,
+		     const struct pool_limits *limits, size_t set, bool *ret_room,
 		     struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
 	int ret;
 
 	*ret_room = true;
-	if (family_has_room(node, network, limits, family, NULL))
+	if (set_has_room(node, network, limits, set, NULL))
 		return 0;
 	ret = link_list_read(NK_LINK_GROUP, &links, err);
 	if (!ret)
-		*ret_room = family_has_room(node, network, limits, family, &links);
+		*ret_room = set_has_room(node, network, limits, set, &links);
 	return ret;
 }
 

@@ -36,12 +36,13 @@ int networks_read(struct node *node, struct network_list *ret_list, struct error
 int gateways_remove(struct node *node, const struct nk_network *network, struct error *err);
 
 /**
- * network_has_room() - whether an endpoint could have one more address of a family; addresses of
+ * network_has_room() - whether an endpoint could have one more address of a range set; addresses of
  * the dead are free. Nothing is changed.
  * @limits: as struct attach_request has them
+ * @set: its first subnet's number in the network (pool_set_begins())
  */
 int network_has_room(struct node *node, const struct nk_network *network,
-		     const struct pool_limits *limits, uint8_t family, bool *ret_room,
+		     const struct pool_limits *limits, size_t set, bool *ret_room,
 		     struct error *err);
 
 /**

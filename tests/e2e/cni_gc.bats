@@ -146,6 +146,18 @@ down_and_give_up() # INDEX
 
 ## STATUS
 
+@test "STATUS looks at each range set" {
+	local config
+	config=$(cni_config '{"subnets": ["10.91.0.0/30", "10.92.0.0/24"]}' | jq -c '. + {runtimeConfig: {
+		ipRanges: [[{subnet: "10.91.0.0/30"}], [{subnet: "10.92.0.0/24"}]]}}')
+	expect_cni 'one of each is free' STATUS c1 "$config"
+	expect_cni 'attached' ADD c1 "$config"
+	expect_cni_error 'an ADD finds none in the first' 103 'no IPv4 address' ADD c2 "$config"
+	expect_cni_error 'which STATUS tells' 50 'no IPv4 address' STATUS c2 "$config"
+	expect_cni 'with one set of both there is room' STATUS c2 "$(jq -c '
+		.runtimeConfig.ipRanges |= [add]' <<<"$config")"
+}
+
 @test "STATUS tells whether an ADD would work" {
 	local config
 	config=$(cni_config '{"subnets": ["10.91.0.0/30"]}')
