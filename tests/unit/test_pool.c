@@ -309,6 +309,29 @@ static void test_nothing_is_left(void **state)
 	assert_false(pool_next(&pool, &addr));
 }
 
+static void test_sets_of_subnets(void **state)
+{
+	const struct nk_network network = {
+		.subnets = { subnet_of("10.1.0.0/16"), subnet_of("fd00:1::/64"),
+			     subnet_of("10.2.0.0/16"), subnet_of("10.3.0.0/16") },
+		.subnet_count = 4,
+	};
+	const struct pool_limits limits[] = {
+		{ .set = 0 }, { .set = 1 }, { .set = 2 }, { .set = 0 }
+	};
+
+	(void)state;
+	assert_true(pool_set_is_same(&network, NULL, 0, 3));
+	assert_false(pool_set_is_same(&network, NULL, 0, 1)); /* of another family */
+	assert_true(pool_set_is_same(&network, limits, 0, 3));
+	assert_false(pool_set_is_same(&network, limits, 0, 2));
+	assert_true(pool_set_begins(&network, NULL, 0));
+	assert_true(pool_set_begins(&network, NULL, 1));
+	assert_false(pool_set_begins(&network, NULL, 2));
+	assert_true(pool_set_begins(&network, limits, 2));
+	assert_false(pool_set_begins(&network, limits, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_large_exclusions),
 		cmocka_unit_test(test_nothing_is_left),
+		cmocka_unit_test(test_sets_of_subnets),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
