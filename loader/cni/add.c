@@ -77,7 +77,7 @@ static void request_take_config(struct add *add)
 		.ns = add->ns,
 		.identity = add->request->identity,
 		.network = &config->network,
-		.limits = config->limits,
+		.ranges = &config->ranges,
 		.address_count = config->address_count,
 		.auto_addresses = true,
 		.mode = ATTACH_UNSET,
@@ -189,7 +189,7 @@ static int request_take_ipam(struct add *add, struct error *err)
 	attach->address_count = ipam->ip_count;
 	attach->auto_addresses = false;
 	ports_take(add);
-	attach->limits = NULL;
+	attach->ranges = NULL;
 	attach->routes = &add->routes;
 	routes_take_ipam(add);
 	if (add->config.is_default_gateway)

@@ -17,14 +17,14 @@
 #include "model/pool.h"
 #include "model/publish.h"
 
-/* Exclusions of all subnets together. */
+/* Exclusions of all ranges together. */
 #define CNI_EXCLUDED_MAX 64
 
 /**
  * struct cni_config - a checked configuration; it borrows from its request.
  * @network: mode, device, masquerading, metadata and MTU, and without @ipam_type the subnets
- * @limits: for each of the subnets; they point into @excluded
- * @excluded: of all subnets, one after the other
+ * @ranges: of the subnets; they point into @excluded
+ * @excluded: of all ranges, one after the other
  * @is_gateway: the host has the gateway's address
  * @is_default_gateway: the container has a default route, whatever the IPAM plugin says
  * @ipam_type: of the delegated plugin; NULL: addresses are the built-in allocation's
@@ -35,7 +35,7 @@
  */
 struct cni_config {
 	struct nk_network network;
-	struct pool_limits limits[NK_NETWORK_SUBNETS_MAX];
+	struct pool_ranges ranges;
 	struct prefix excluded[CNI_EXCLUDED_MAX];
 	size_t excluded_count;
 	bool is_gateway, is_default_gateway;

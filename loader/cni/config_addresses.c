@@ -19,7 +19,7 @@ static int limit_parse(const struct field *range, const char *key, const struct 
 }
 
 static int exclusions_parse(struct cni_config *config, const struct field *range,
-			    struct pool_limits *limits, struct error *err)
+			    struct pool_range *limits, struct error *err)
 {
 	struct field list, one;
 	int ret = field_get(range, "exclude", JSON_ARRAY, &list, err);
@@ -56,7 +56,7 @@ static int gateway_parse(const struct field *range, const struct nk_subnet *subn
 }
 
 static int range_parse_limits(struct cni_config *config, const struct field *range,
-			      const struct nk_subnet *subnet, struct pool_limits *limits,
+			      const struct nk_subnet *subnet, struct pool_range *limits,
 			      struct error *err)
 {
 	struct prefix prefix = subnet_prefix(subnet);
@@ -72,28 +72,56 @@ static int range_parse_limits(struct cni_config *config, const struct field *ran
 	return ret ? ret : exclusions_parse(config, range, limits, err);
 }
 
-static int subnet_add(struct cni_config *config, const struct field *field, struct error *err)
+/* A subnet may have several ranges. */
+static int subnet_take(struct cni_config *config, const struct field *field, size_t *ret_index,
+		       struct error *err)
 {
+	struct nk_network *network = &config->network;
 	struct prefix subnet;
 	int ret = field_prefix(field, &subnet, err);
 
-	if (!ret && network_add_subnet(&config->network, &subnet, err))
+	for (size_t i = 0; !ret && i < network->subnet_count; i++) {
+		struct prefix known = subnet_prefix(&network->subnets[i]);
+
+		*ret_index = i;
+		if (known.len == subnet.len && addr_equal(&known.addr, &subnet.addr))
+			return 0;
+	}
+	*ret_index = network->subnet_count;
+	if (!ret && network_add_subnet(network, &subnet, err))
 		ret = field_blame(field, err);
 	return ret;
+}
+
+/* @limits: those of a whole subnet: NULL */
+static int range_add(struct cni_config *config, const struct field *subnet,
+		     const struct field *limits, struct error *err)
+{
+	struct pool_ranges *ranges = &config->ranges;
+	struct pool_range range = { 0 };
+	int ret = subnet_take(config, subnet, &range.subnet, err);
+
+	if (!ret && limits)
+		ret = range_parse_limits(config, limits, &config->network.subnets[range.subnet],
+					 &range, err);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < ranges->count; i++)
+		if (pool_range_overlaps(&config->network, &ranges->ranges[i], &range))
+			return field_error(subnet, err, "two ranges of it overlap");
+	if (ranges->count == POOL_RANGES_MAX)
+		return field_error(subnet, err, "more than %d ranges", POOL_RANGES_MAX);
+	ranges->ranges[ranges->count++] = range;
+	return 0;
 }
 
 /* A range as host-local knows it: an object with a subnet, and perhaps limits. */
 static int range_parse(struct cni_config *config, const struct field *range, struct error *err)
 {
-	size_t index = config->network.subnet_count;
 	struct field subnet;
 	int ret = field_get_any_case(range, "subnet", JSON_STRING, &subnet, err);
 
-	if (!ret)
-		ret = subnet_add(config, &subnet, err);
-	return ret ? ret
-		   : range_parse_limits(config, range, &config->network.subnets[index],
-					&config->limits[index], err);
+	return ret ? ret : range_add(config, &subnet, range, err);
 }
 
 static int subnets_parse(struct cni_config *config, const struct field *list, struct error *err)
@@ -107,7 +135,7 @@ static int subnets_parse(struct cni_config *config, const struct field *list, st
 		ret = field_at(list, i, is_object ? JSON_OBJECT : JSON_STRING, &one, err);
 		if (!ret)
 			ret = is_object ? range_parse(config, &one, err)
-					: subnet_add(config, &one, err);
+					: range_add(config, &one, NULL, err);
 	}
 	return ret;
 }
@@ -116,13 +144,12 @@ static int subnets_parse(struct cni_config *config, const struct field *list, st
 static int range_set_check(const struct cni_config *config, const struct field *set, size_t before,
 			   struct error *err)
 {
-	const struct nk_subnet *subnets = config->network.subnets;
-	size_t count = config->network.subnet_count;
+	const struct pool_range *ranges = config->ranges.ranges;
 
-	if (before == count)
+	if (before == config->ranges.count)
 		return field_error(set, err, "a set needs a range");
-	for (size_t i = before; i < count; i++)
-		if (subnets[i].family != subnets[before].family)
+	for (size_t i = before; i < config->ranges.count; i++)
+		if (!pool_set_is_same(&config->network, &ranges[i], &ranges[before]))
 			return field_error(set, err, "the ranges of a set are of one family");
 	return 0;
 }
@@ -130,7 +157,7 @@ static int range_set_check(const struct cni_config *config, const struct field *
 static int range_set_parse(struct cni_config *config, const struct field *set, size_t number,
 			   struct error *err)
 {
-	size_t before = config->network.subnet_count;
+	size_t before = config->ranges.count;
 	struct field one;
 	int ret = 0;
 
@@ -139,8 +166,8 @@ static int range_set_parse(struct cni_config *config, const struct field *set, s
 		if (!ret)
 			ret = range_parse(config, &one, err);
 	}
-	for (size_t i = before; i < config->network.subnet_count; i++)
-		config->limits[i].set = number;
+	for (size_t i = before; i < config->ranges.count; i++)
+		config->ranges.ranges[i].set = number;
 	return ret ? ret : range_set_check(config, set, before, err);
 }
 
@@ -177,8 +204,10 @@ int config_parse_subnets(struct cni_config *config, const struct field *document
 	}
 	ret = field_count(&sets) ? range_sets_parse(config, &sets, err)
 				 : subnets_parse(config, &subnets, err);
-	if (!ret && !config->network.subnet_count && !subnets.value)
+	if (!ret && !config->network.subnet_count && !subnets.value) {
 		network_default_subnets(&config->network);
+		pool_ranges_whole(&config->network, &config->ranges);
+	}
 	if (!ret && !config->network.subnet_count)
 		return field_error(&subnets, err, "must have a subnet at least");
 	return ret;

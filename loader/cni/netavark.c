@@ -304,7 +304,7 @@ static int setup_run(const struct field *document, const char *ns, json_t **ret_
 	struct netavark_network network = { 0 };
 	struct attach_request request = { .ns = ns,
 					  .network = &network.network,
-					  .limits = network.limits,
+					  .ranges = &network.ranges,
 					  .mode = ATTACH_UNSET,
 					  .device = ATTACH_UNSET,
 					  .masquerade = ATTACH_UNSET };

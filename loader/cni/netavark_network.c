@@ -21,7 +21,7 @@ static int gateway_check(const struct field *field, const struct nk_subnet *subn
 }
 
 static int lease_range_parse(const struct field *field, const struct prefix *subnet,
-			     struct pool_limits *limits, struct error *err)
+			     struct pool_range *limits, struct error *err)
 {
 	struct field range;
 	int ret = field_get(field, "lease_range", JSON_OBJECT, &range, err);
@@ -45,6 +45,7 @@ static int subnet_parse(const struct field *field, struct netavark_network *netw
 			struct error *err)
 {
 	size_t index = network->network.subnet_count;
+	struct pool_range *range = &network->ranges.ranges[index];
 	struct prefix prefix;
 	struct field subnet;
 	int ret = field_get(field, "subnet", JSON_STRING, &subnet, err);
@@ -55,7 +56,11 @@ static int subnet_parse(const struct field *field, struct netavark_network *netw
 		ret = network_add_subnet(&network->network, &prefix, err);
 	if (!ret)
 		ret = gateway_check(field, &network->network.subnets[index], err);
-	return ret ? ret : lease_range_parse(field, &prefix, &network->limits[index], err);
+	if (!ret)
+		ret = lease_range_parse(field, &prefix, range, err);
+	range->subnet = index;
+	network->ranges.count = index + 1;
+	return ret;
 }
 
 static int subnets_parse(const struct field *field, struct netavark_network *network,

@@ -10,12 +10,12 @@
 /**
  * struct netavark_network - a checked network.
  * @name: borrowed
- * @limits: for each of the subnets
+ * @ranges: one for each of the subnets
  */
 struct netavark_network {
 	const char *name;
 	struct nk_network network;
-	struct pool_limits limits[NK_NETWORK_SUBNETS_MAX];
+	struct pool_ranges ranges;
 };
 
 /*

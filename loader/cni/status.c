@@ -52,14 +52,14 @@ static int status_pool(struct node *node, const struct cni_config *config, struc
 	const struct nk_network *network = &config->network;
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < network->subnet_count; i++) {
-		const uint8_t family = network->subnets[i].family;
+	for (size_t i = 0; !ret && i < config->ranges.count; i++) {
+		const uint8_t family = network->subnets[config->ranges.ranges[i].subnet].family;
 		bool room = true;
 
-		if (!pool_set_begins(network, config->limits, i) ||
+		if (!pool_set_begins(network, &config->ranges, i) ||
 		    (family == AF_INET6 && !node_has_ipv6(node)))
 			continue;
-		ret = network_has_room(node, network, config->limits, i, &room, err);
+		ret = network_has_room(node, network, &config->ranges, i, &room, err);
 		if (!ret && !room)
 			return error_set(err, ENOSPC, "no %s address is free any more",
 					 family_name(family));

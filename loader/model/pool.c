@@ -5,22 +5,6 @@
 
 #include "model/network.h"
 
-bool pool_set_is_same(const struct nk_network *network, const struct pool_limits *limits, size_t a,
-		      size_t b)
-{
-	return network->subnets[a].family == network->subnets[b].family &&
-	       (!limits || limits[a].set == limits[b].set);
-}
-
-bool pool_set_begins(const struct nk_network *network, const struct pool_limits *limits,
-		     size_t subnet_index)
-{
-	for (size_t i = 0; i < subnet_index; i++)
-		if (pool_set_is_same(network, limits, i, subnet_index))
-			return false;
-	return true;
-}
-
 static bool pool_contains(const struct pool *pool, const struct addr *addr)
 {
 	return addr->family == pool->first.family && addr_compare(addr, &pool->first) >= 0 &&
@@ -73,7 +57,7 @@ static bool pool_skip(const struct pool *pool, struct addr *addr)
 	return !exclusion;
 }
 
-static void pool_limit(struct pool *pool, const struct pool_limits *limits)
+static void pool_limit(struct pool *pool, const struct pool_range *limits)
 {
 	if (limits->first.family && addr_compare(&limits->first, &pool->first) > 0)
 		pool->first = limits->first;
@@ -85,13 +69,13 @@ static void pool_limit(struct pool *pool, const struct pool_limits *limits)
 }
 
 void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet,
-	       const struct pool_limits *limits, const struct addr *cursor)
+	       const struct pool_range *range, const struct addr *cursor)
 {
 	struct pool pool = { 0 };
 
 	pool_bounds(&pool, subnet);
-	if (limits)
-		pool_limit(&pool, limits);
+	if (range)
+		pool_limit(&pool, range);
 	pool.start =
 		cursor && pool_contains(&pool, cursor) ? pool_after(&pool, cursor) : pool.first;
 	if (!pool.empty)
@@ -116,4 +100,56 @@ bool pool_usable(const struct nk_subnet *subnet, const struct addr *addr)
 
 	pool_bounds(&pool, subnet);
 	return pool_contains(&pool, addr);
+}
+
+/* Ranges --------------------------------------------------------------------------------------- */
+
+void pool_ranges_whole(const struct nk_network *network, struct pool_ranges *ret_ranges)
+{
+	*ret_ranges = (struct pool_ranges){ .count = network->subnet_count };
+	for (size_t i = 0; i < network->subnet_count; i++)
+		ret_ranges->ranges[i].subnet = i;
+}
+
+static struct pool range_bounds(const struct nk_network *network, const struct pool_range *range)
+{
+	struct pool pool = { 0 };
+
+	pool_bounds(&pool, &network->subnets[range->subnet]);
+	pool_limit(&pool, range);
+	return pool;
+}
+
+bool pool_range_has(const struct nk_network *network, const struct pool_range *range,
+		    const struct addr *addr)
+{
+	const struct pool pool = range_bounds(network, range);
+
+	return pool_contains(&pool, addr);
+}
+
+bool pool_range_overlaps(const struct nk_network *network, const struct pool_range *range,
+			 const struct pool_range *other)
+{
+	const struct pool pool = range_bounds(network, range);
+	const struct pool other_pool = range_bounds(network, other);
+
+	return range->subnet == other->subnet && addr_compare(&pool.first, &other_pool.last) <= 0 &&
+	       addr_compare(&other_pool.first, &pool.last) <= 0;
+}
+
+bool pool_set_is_same(const struct nk_network *network, const struct pool_range *range,
+		      const struct pool_range *other)
+{
+	return range->set == other->set &&
+	       network->subnets[range->subnet].family == network->subnets[other->subnet].family;
+}
+
+bool pool_set_begins(const struct nk_network *network, const struct pool_ranges *ranges,
+		     size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (pool_set_is_same(network, &ranges->ranges[i], &ranges->ranges[index]))
+			return false;
+	return true;
 }

@@ -11,30 +11,47 @@
 #include "core/addr.h"
 #include "nkctl/maps.h"
 
+#define POOL_RANGES_MAX 16
+
 /**
- * struct pool_limits - what of a subnet may be given out.
+ * struct pool_range - addresses of a subnet that may be given out.
+ * @subnet: its number in the network
  * @first, @last: both included; of family 0: the subnet's own
  * @excluded: prefixes that are passed over
- * @set: number of its range set: subnets of one family and set give out one address together
+ * @set: number of its range set: ranges of one family and set give out one address together
  */
-struct pool_limits {
+struct pool_range {
+	size_t subnet;
 	struct addr first, last;
 	const struct prefix *excluded;
 	size_t excluded_count;
 	size_t set;
 };
 
-/**
- * pool_set_is_same() - whether two of a network's subnets give out one address together: of a
- * family, all do unless @limits tell.
- * @limits: for each of the subnets; NULL: none
- */
-bool pool_set_is_same(const struct nk_network *network, const struct pool_limits *limits, size_t a,
-		      size_t b);
+/* struct pool_ranges - what a network gives out; a subnet may have several. */
+struct pool_ranges {
+	struct pool_range ranges[POOL_RANGES_MAX];
+	size_t count;
+};
 
-/* pool_set_begins() - of each set, the first subnet stands for it. */
-bool pool_set_begins(const struct nk_network *network, const struct pool_limits *limits,
-		     size_t subnet_index);
+/* pool_ranges_whole() - all of each subnet, all in one set. */
+void pool_ranges_whole(const struct nk_network *network, struct pool_ranges *ret_ranges);
+
+/* pool_range_has() - whether an address is one that the range may give out, but for exclusions. */
+bool pool_range_has(const struct nk_network *network, const struct pool_range *range,
+		    const struct addr *addr);
+
+/* pool_range_overlaps() - whether two ranges may give out the same address. */
+bool pool_range_overlaps(const struct nk_network *network, const struct pool_range *range,
+			 const struct pool_range *other);
+
+/* pool_set_is_same() - whether two ranges give out one address together. */
+bool pool_set_is_same(const struct nk_network *network, const struct pool_range *range,
+		      const struct pool_range *other);
+
+/* pool_set_begins() - of each set, the first range stands for it. */
+bool pool_set_begins(const struct nk_network *network, const struct pool_ranges *ranges,
+		     size_t index);
 
 /* struct pool - an iteration over the addresses of a subnet; private to pool_*(). */
 struct pool {
@@ -47,14 +64,14 @@ struct pool {
 
 /**
  * pool_init() - begin after the address that was claimed last.
- * @limits: NULL: none; must live as long as @ret_pool
- * @cursor: that address; NULL or one outside the limits: begin with the first
+ * @range: NULL: all of the subnet; must live as long as @ret_pool
+ * @cursor: that address; NULL or one outside the range: begin with the first
  *
  * The subnet's base address, its gateway (the one after) and, in IPv4, its broadcast address
  * are never given out.
  */
 void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet,
-	       const struct pool_limits *limits, const struct addr *cursor);
+	       const struct pool_range *range, const struct addr *cursor);
 
 /* pool_next() - the next candidate. Return: false after each has been given out once. */
 bool pool_next(struct pool *pool, struct addr *ret_addr);

@@ -21,9 +21,9 @@
  * @ns: as netns_open() takes it
  * @identity: who it will be
  * @network: NULL: the network that is known by the identity's name
- * @limits: for each of @network's subnets, in order, what of it may be given out; NULL: all
+ * @ranges: of @network's subnets: what may be given out; NULL: all
  * @addresses: to have, with the prefix length the container is to see
- * @auto_addresses: take the next free one of each range set (struct pool_limits) that @addresses
+ * @auto_addresses: take the next free one of each range set (struct pool_range) that @addresses
  *	leaves out
  * @routes: NULL: addresses are the network's, and the container gets a default route. Otherwise
  *	addresses and routes are somebody else's choice: any address will do, and the container gets
@@ -46,7 +46,7 @@ struct attach_request {
 	const char *ns;
 	struct identity identity;
 	const struct nk_network *network;
-	const struct pool_limits *limits;
+	const struct pool_ranges *ranges;
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t address_count;
 	bool auto_addresses;

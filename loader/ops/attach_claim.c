@@ -132,11 +132,11 @@ static int address_claim_free(struct attach *attach, const struct prefix *addres
 	return address_claim(attach, address, err);
 }
 
-/* Return: 0; -ENOSPC where each address of the subnet is taken. */
-static int address_claim_next(struct attach *attach, size_t subnet_index, struct error *err)
+/* Return: 0; -ENOSPC where each address of the range is taken. */
+static int address_claim_next(struct attach *attach, const struct pool_range *range,
+			      struct error *err)
 {
-	const struct nk_subnet *subnet = &attach->network.subnets[subnet_index];
-	const struct pool_limits *limits = attach->request->limits;
+	const struct nk_subnet *subnet = &attach->network.subnets[range->subnet];
 	struct addr cursor;
 	struct prefix address = { .len = addr_bits(subnet->family) };
 	struct pool pool;
@@ -144,7 +144,7 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 
 	if (ret && ret != -ENOENT)
 		return ret;
-	pool_init(&pool, subnet, limits ? &limits[subnet_index] : NULL, ret ? NULL : &cursor);
+	pool_init(&pool, subnet, range, ret ? NULL : &cursor);
 	while (pool_next(&pool, &address.addr)) {
 		ret = address_claim_free(attach, &address, err);
 		if (!ret)
@@ -156,32 +156,44 @@ static int address_claim_next(struct attach *attach, size_t subnet_index, struct
 			 family_name(subnet->family), attach->request->identity.network);
 }
 
-static bool subnets_share_set(const struct attach *attach, size_t a, size_t b)
+/* The range that might have given out an address, or else the first one of its subnet, or NULL. */
+static const struct pool_range *range_of(const struct attach *attach, const struct addr *addr)
 {
-	return pool_set_is_same(&attach->network, attach->request->limits, a, b);
+	const struct nk_subnet *subnet = network_subnet_of(&attach->network, addr);
+	const struct pool_range *found = NULL;
+
+	for (size_t i = attach->ranges.count; i-- > 0;) {
+		const struct pool_range *range = &attach->ranges.ranges[i];
+
+		if (&attach->network.subnets[range->subnet] != subnet)
+			continue;
+		if (pool_range_has(&attach->network, range, addr))
+			return range;
+		found = range;
+	}
+	return found;
 }
 
-static bool set_has_address(const struct attach *attach, size_t set)
+static bool set_has_address(const struct attach *attach, const struct pool_range *set)
 {
-	const struct nk_subnet *subnets = attach->network.subnets;
-
 	for (size_t i = 0; i < attach->claimed; i++) {
-		const struct nk_subnet *subnet =
-			network_subnet_of(&attach->network, &attach->addresses[i].addr);
+		const struct pool_range *range = range_of(attach, &attach->addresses[i].addr);
 
-		if (subnet && subnets_share_set(attach, (size_t)(subnet - subnets), set))
+		if (range && pool_set_is_same(&attach->network, range, set))
 			return true;
 	}
 	return false;
 }
 
+/* @set: the number of its first range */
 static int address_claim_set(struct attach *attach, size_t set, struct error *err)
 {
+	const struct pool_range *ranges = attach->ranges.ranges;
 	int ret = -ENOSPC;
 
-	for (size_t i = set; ret == -ENOSPC && i < attach->network.subnet_count; i++)
-		if (subnets_share_set(attach, i, set))
-			ret = address_claim_next(attach, i, err);
+	for (size_t i = set; ret == -ENOSPC && i < attach->ranges.count; i++)
+		if (pool_set_is_same(&attach->network, &ranges[i], &ranges[set]))
+			ret = address_claim_next(attach, &ranges[i], err);
 	return ret;
 }
 
@@ -200,13 +212,20 @@ static int address_claim_auto(struct attach *attach, size_t set, struct error *e
 /* One of each set, in order, but of those that have one already. */
 static int addresses_claim_auto(struct attach *attach, struct error *err)
 {
+	const struct nk_network *network = &attach->network;
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < attach->network.subnet_count; i++)
-		if (attach_wants_family(attach, attach->network.subnets[i].family) &&
-		    pool_set_begins(&attach->network, attach->request->limits, i) &&
-		    !set_has_address(attach, i))
+	if (attach->request->ranges)
+		attach->ranges = *attach->request->ranges;
+	else
+		pool_ranges_whole(network, &attach->ranges);
+	for (size_t i = 0; !ret && i < attach->ranges.count; i++) {
+		const struct pool_range *range = &attach->ranges.ranges[i];
+
+		if (attach_wants_family(attach, network->subnets[range->subnet].family) &&
+		    pool_set_begins(network, &attach->ranges, i) && !set_has_address(attach, range))
 			ret = address_claim_auto(attach, i, err);
+	}
 	return ret;
 }
 

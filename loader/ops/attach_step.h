@@ -17,6 +17,7 @@
  * struct attach - an attach under way.
  * @container: rtnetlink socket inside the container's namespace
  * @pair: how the device pair is made
+ * @ranges: that addresses are taken from
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH, or NK_DEVICE_AUTO until the pair is made
  * @addresses: planned ones, of which the first @claimed are in the endpoint maps
  * @routes: that the container got
@@ -31,6 +32,7 @@ struct attach {
 	struct node *node;
 	const struct attach_request *request;
 	struct nk_network network;
+	struct pool_ranges ranges;
 	struct nlsock *container;
 	int netns_fd;
 	struct pair_spec pair;

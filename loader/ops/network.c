@@ -229,14 +229,14 @@ static bool address_is_free(struct node *node, const struct addr *addr,
 	return ret == -ENOENT || (!ret && links && !link_list_find(links, (int)claim.ifindex));
 }
 
-static bool subnet_has_room(struct node *node, const struct nk_subnet *subnet,
-			    const struct pool_limits *limits, const struct link_list *links)
+static bool range_has_room(struct node *node, const struct nk_subnet *subnet,
+			   const struct pool_range *range, const struct link_list *links)
 {
 	struct addr cursor, addr;
 	struct pool pool;
 	int ret = cursor_get(&node->datapath, subnet, &cursor, NULL);
 
-	pool_init(&pool, subnet, limits, ret ? NULL : &cursor);
+	pool_init(&pool, subnet, range, ret ? NULL : &cursor);
 	while (pool_next(&pool, &addr))
 		if (address_is_free(node, &addr, links))
 			return true;
@@ -244,30 +244,33 @@ static bool subnet_has_room(struct node *node, const struct nk_subnet *subnet,
 }
 
 static bool set_has_room(struct node *node, const struct nk_network *network,
-			 const struct pool_limits *limits, size_t set,
+			 const struct pool_ranges *ranges, size_t set,
 			 const struct link_list *links)
 {
-	for (size_t i = set; i < network->subnet_count; i++)
-		if (pool_set_is_same(network, limits, i, set) &&
-		    subnet_has_room(node, &network->subnets[i], limits ? &limits[i] : NULL, links))
+	for (size_t i = set; i < ranges->count; i++) {
+		const struct pool_range *range = &ranges->ranges[i];
+
+		if (pool_set_is_same(network, range, &ranges->ranges[set]) &&
+		    range_has_room(node, &network->subnets[range->subnet], range, links))
 			return true;
+	}
 	return false;
 }
 
 /* Only of a pool that seems exhausted it matters who is dead. */
 int network_has_room(struct node *node, const struct nk_network *network,
-		     const struct pool_limits *limits, size_t set, bool *ret_room,
+		     const struct pool_ranges *ranges, size_t set, bool *ret_room,
 		     struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
 	int ret;
 
 	*ret_room = true;
-	if (set_has_room(node, network, limits, set, NULL))
+	if (set_has_room(node, network, ranges, set, NULL))
 		return 0;
 	ret = link_list_read(NK_LINK_GROUP, &links, err);
 	if (!ret)
-		*ret_room = set_has_room(node, network, limits, set, &links);
+		*ret_room = set_has_room(node, network, ranges, set, &links);
 	return ret;
 }
 

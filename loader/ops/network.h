@@ -38,11 +38,10 @@ int gateways_remove(struct node *node, const struct nk_network *network, struct 
 /**
  * network_has_room() - whether an endpoint could have one more address of a range set; addresses of
  * the dead are free. Nothing is changed.
- * @limits: as struct attach_request has them
- * @set: its first subnet's number in the network (pool_set_begins())
+ * @set: the number of its first range (pool_set_begins())
  */
 int network_has_room(struct node *node, const struct nk_network *network,
-		     const struct pool_limits *limits, size_t set, bool *ret_room,
+		     const struct pool_ranges *ranges, size_t set, bool *ret_room,
 		     struct error *err);
 
 /**

@@ -40,6 +40,29 @@ load cni
 	expect_same 'nothing of the refused is left' 'pods/c1/eth0 pods/c2/eth0' "$(attached)"
 }
 
+@test "a subnet may have several ranges, in a set and in several" {
+	local config more='{ipRanges: [
+		[{subnet: "10.91.0.0/24", rangeStart: "10.91.0.20", rangeEnd: "10.91.0.20"},
+		 {subnet: "10.91.0.0/24", rangeStart: "10.91.0.10", rangeEnd: "10.91.0.11"}],
+		[{subnet: "10.91.0.0/24", rangeStart: "10.91.0.30"}]]}'
+	config=$(cni_config '{}' | jq -c ". + {runtimeConfig: $more}")
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'one of each set' '10.91.0.20/32 10.91.0.30/32' \
+		"$(answered '[.ips[].address] | join(" ")')"
+	expect_cni 'it is as told' CHECK c1 "$(with_previous "$config")"
+	expect_cni 'the second' ADD c2 "$config"
+	expect_same 'the next range of the first set' '10.91.0.10/32 10.91.0.31/32' \
+		"$(answered '[.ips[].address] | join(" ")')"
+	expect_cni 'detached' DEL c1 "$config"
+	expect_cni 'one is asked for' ADD c1 "$(jq -c '.runtimeConfig += {ips: ["10.91.0.99"]}' <<<"$config")"
+	expect_same 'which is of the second set, and the first begins anew' '10.91.0.99/32 10.91.0.20/32' \
+		"$(answered '[.ips[].address] | join(" ")')"
+	expect_cni_error 'ranges that overlap' 7 'two ranges of it overlap' ADD c3 "$(jq -c '
+		.runtimeConfig.ipRanges[1][0].rangeStart = "10.91.0.11"' <<<"$config")"
+	expect_cni 'detached' DEL c1 "$config"
+	expect_cni 'detached' DEL c2 "$config"
+}
+
 @test "of each set of ranges there is an address, of one family, too" {
 	local config more='{ipRanges: [[{subnet: "10.91.0.0/30"}, {subnet: "10.92.0.0/24"}],
 		[{subnet: "fd00:91::/64"}], [{subnet: "10.93.0.0/24", rangeStart: "10.93.0.9"}]]}'

@@ -122,7 +122,7 @@ static void test_simple_keys(void **state)
 static void test_subnets_and_ranges(void **state)
 {
 	struct parsed parsed;
-	const struct pool_limits *limits;
+	const struct pool_range *ranges;
 
 	(void)state;
 	parse("\"subnets\":[\"10.1.0.0/24\",{\"subnet\":\"10.2.0.0/24\",\"rangeStart\":"
@@ -130,16 +130,16 @@ static void test_subnets_and_ranges(void **state)
 	      "\"10.2.0.11\",\"10.2.0.16/30\"]},{\"subnet\":\"fd00::/64\",\"exclude\":[\"fd00::/"
 	      "96\"]}]",
 	      &parsed);
-	limits = parsed.config.limits;
+	ranges = parsed.config.ranges.ranges;
 	assert_int_equal(parsed.config.network.subnet_count, 3);
-	assert_int_equal(limits[0].first.family, 0);
-	assert_int_equal(limits[0].excluded_count, 0);
-	assert_addr(&limits[1].first, "10.2.0.10");
-	assert_addr(&limits[1].last, "10.2.0.20");
-	assert_int_equal(limits[1].excluded_count, 2);
-	assert_string_equal(prefix_format(&limits[1].excluded[1]).text, "10.2.0.16/30");
-	assert_int_equal(limits[2].excluded_count, 1);
-	assert_string_equal(prefix_format(&limits[2].excluded[0]).text, "fd00::/96");
+	assert_int_equal(ranges[0].first.family, 0);
+	assert_int_equal(ranges[0].excluded_count, 0);
+	assert_addr(&ranges[1].first, "10.2.0.10");
+	assert_addr(&ranges[1].last, "10.2.0.20");
+	assert_int_equal(ranges[1].excluded_count, 2);
+	assert_string_equal(prefix_format(&ranges[1].excluded[1]).text, "10.2.0.16/30");
+	assert_int_equal(ranges[2].excluded_count, 1);
+	assert_string_equal(prefix_format(&ranges[2].excluded[0]).text, "fd00::/96");
 	parsed_free(&parsed);
 }
 
@@ -156,15 +156,37 @@ static void test_ranges_of_the_runtime(void **state)
 	first = subnet_prefix(&parsed.config.network.subnets[0]);
 	assert_int_equal(parsed.config.network.subnet_count, 3);
 	assert_string_equal(prefix_format(&first).text, "10.9.0.0/24");
-	assert_int_equal(parsed.config.limits[0].set, 0);
-	assert_int_equal(parsed.config.limits[1].set, 0);
-	assert_int_equal(parsed.config.limits[2].set, 1);
+	assert_int_equal(parsed.config.ranges.ranges[0].set, 0);
+	assert_int_equal(parsed.config.ranges.ranges[1].set, 0);
+	assert_int_equal(parsed.config.ranges.ranges[2].set, 1);
 	parsed_free(&parsed);
 	parse("\"runtimeConfig\":{\"ipRanges\":[[{\"Subnet\":\"10.9.0.0/24\",\"RangeStart\":"
 	      "\"10.9.0.5\",\"RangeEnd\":\"10.9.0.6\",\"Gateway\":\"10.9.0.1\"}]]}",
 	      &parsed); /* containerd */
-	assert_addr(&parsed.config.limits[0].first, "10.9.0.5");
-	assert_addr(&parsed.config.limits[0].last, "10.9.0.6");
+	assert_addr(&parsed.config.ranges.ranges[0].first, "10.9.0.5");
+	assert_addr(&parsed.config.ranges.ranges[0].last, "10.9.0.6");
+	parsed_free(&parsed);
+}
+
+static void test_several_ranges_of_a_subnet(void **state)
+{
+	struct parsed parsed;
+	const struct pool_ranges *ranges = &parsed.config.ranges;
+
+	(void)state;
+	parse("\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"10.9.0.0/24\",\"rangeStart\":"
+	      "\"10.9.0.40\",\"rangeEnd\":\"10.9.0.49\"},{\"subnet\":\"10.8.0.0/24\"},"
+	      "{\"subnet\":\"10.9.0.0/24\",\"rangeEnd\":\"10.9.0.39\",\"exclude\":"
+	      "[\"10.9.0.8/29\"]}],[{\"subnet\":\"10.9.0.0/24\",\"rangeStart\":\"10.9.0.50\"}]]}",
+	      &parsed);
+	assert_int_equal(parsed.config.network.subnet_count, 2);
+	assert_int_equal(ranges->count, 4);
+	assert_int_equal(ranges->ranges[0].subnet, 0);
+	assert_int_equal(ranges->ranges[1].subnet, 1);
+	assert_int_equal(ranges->ranges[2].subnet, 0);
+	assert_int_equal(ranges->ranges[2].excluded_count, 1);
+	assert_int_equal(ranges->ranges[3].subnet, 0);
+	assert_int_equal(ranges->ranges[3].set, 1);
 	parsed_free(&parsed);
 }
 
@@ -507,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_simple_keys),
 		cmocka_unit_test(test_subnets_and_ranges),
 		cmocka_unit_test(test_ranges_of_the_runtime),
+		cmocka_unit_test(test_several_ranges_of_a_subnet),
 		cmocka_unit_test(test_ports_as_containerd_and_podman_write_them),
 		cmocka_unit_test(test_addresses_that_are_asked_for),
 		cmocka_unit_test(test_resolvers),

@@ -211,7 +211,7 @@ static void test_usable(void **state)
 }
 
 /* Whether an address of 198.51.100.0/24 may be given out, by the rule rather than by jumps. */
-static bool limits_allow(const struct pool_limits *limits, unsigned int host)
+static bool limits_allow(const struct pool_range *limits, unsigned int host)
 {
 	struct addr base = addr_of("198.51.100.0"), addr = addr_add(&base, host);
 
@@ -228,7 +228,7 @@ static bool limits_allow(const struct pool_limits *limits, unsigned int host)
 }
 
 /* From every cursor each allowed address comes once, in order, and no other. */
-static void check_limits(const struct pool_limits *limits)
+static void check_limits(const struct pool_range *limits)
 {
 	struct nk_subnet subnet = subnet_of("198.51.100.0/24");
 	struct addr base = addr_of("198.51.100.0"), addr;
@@ -259,7 +259,7 @@ static void test_limits(void **state)
 						      "198.51.100.254",   "198.51.100.2",
 						      "198.51.100.128/25" };
 	struct prefix excluded[ARRAY_SIZE(excluded_texts)];
-	struct pool_limits limits = { .excluded = excluded };
+	struct pool_range limits = { .excluded = excluded };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(excluded_texts); i++)
@@ -284,7 +284,7 @@ static void test_large_exclusions(void **state)
 	struct nk_subnet subnet = subnet_of("fd00:88::/64");
 	struct prefix excluded[] = { prefix_of("fd00:88::/65"),
 				     prefix_of("fd00:88::8000:0:0:0/66") };
-	struct pool_limits limits = { .excluded = excluded, .excluded_count = 2 };
+	struct pool_range limits = { .excluded = excluded, .excluded_count = 2 };
 	struct pool pool;
 
 	(void)state;
@@ -297,8 +297,8 @@ static void test_nothing_is_left(void **state)
 {
 	struct nk_subnet subnet = subnet_of("192.0.2.0/24");
 	struct prefix excluded[] = { prefix_of("192.0.2.0/25"), prefix_of("192.0.2.128/25") };
-	struct pool_limits none = { .excluded = excluded, .excluded_count = 2 };
-	struct pool_limits broadcast = { .first = addr_of("192.0.2.255") };
+	struct pool_range none = { .excluded = excluded, .excluded_count = 2 };
+	struct pool_range broadcast = { .first = addr_of("192.0.2.255") };
 	struct addr addr;
 	struct pool pool;
 
@@ -309,27 +309,63 @@ static void test_nothing_is_left(void **state)
 	assert_false(pool_next(&pool, &addr));
 }
 
-static void test_sets_of_subnets(void **state)
+static struct pool_range range_of(size_t subnet, const char *first, const char *last)
+{
+	struct pool_range range = { .subnet = subnet };
+
+	if (first)
+		range.first = addr_of(first);
+	if (last)
+		range.last = addr_of(last);
+	return range;
+}
+
+static void test_sets_of_ranges(void **state)
 {
 	const struct nk_network network = {
 		.subnets = { subnet_of("10.1.0.0/16"), subnet_of("fd00:1::/64"),
-			     subnet_of("10.2.0.0/16"), subnet_of("10.3.0.0/16") },
-		.subnet_count = 4,
+			     subnet_of("10.2.0.0/16") },
+		.subnet_count = 3,
 	};
-	const struct pool_limits limits[] = {
-		{ .set = 0 }, { .set = 1 }, { .set = 2 }, { .set = 0 }
+	struct pool_ranges whole;
+	const struct pool_ranges some = {
+		.ranges = { { .subnet = 0 }, { .subnet = 2, .set = 1 }, { .subnet = 2 } },
+		.count = 3,
 	};
 
 	(void)state;
-	assert_true(pool_set_is_same(&network, NULL, 0, 3));
-	assert_false(pool_set_is_same(&network, NULL, 0, 1)); /* of another family */
-	assert_true(pool_set_is_same(&network, limits, 0, 3));
-	assert_false(pool_set_is_same(&network, limits, 0, 2));
-	assert_true(pool_set_begins(&network, NULL, 0));
-	assert_true(pool_set_begins(&network, NULL, 1));
-	assert_false(pool_set_begins(&network, NULL, 2));
-	assert_true(pool_set_begins(&network, limits, 2));
-	assert_false(pool_set_begins(&network, limits, 3));
+	pool_ranges_whole(&network, &whole);
+	assert_int_equal(whole.count, 3);
+	assert_true(pool_set_is_same(&network, &whole.ranges[0], &whole.ranges[2]));
+	assert_false(pool_set_is_same(&network, &whole.ranges[0], &whole.ranges[1]));
+	assert_true(pool_set_begins(&network, &whole, 0));
+	assert_true(pool_set_begins(&network, &whole, 1));
+	assert_false(pool_set_begins(&network, &whole, 2));
+	assert_true(pool_set_begins(&network, &some, 1));
+	assert_false(pool_set_begins(&network, &some, 2));
+}
+
+static void test_ranges_of_a_subnet(void **state)
+{
+	const struct nk_network network = {
+		.subnets = { subnet_of("10.1.0.0/24"), subnet_of("10.2.0.0/24") }, .subnet_count = 2
+	};
+	const struct pool_range low = range_of(0, NULL, "10.1.0.19");
+	const struct pool_range high = range_of(0, "10.1.0.20", NULL);
+	const struct pool_range middle = range_of(0, "10.1.0.19", "10.1.0.20");
+	const struct pool_range other = range_of(1, NULL, NULL);
+	const struct addr last_of_low = addr_of("10.1.0.19"), gateway = addr_of("10.1.0.1");
+
+	(void)state;
+	assert_false(pool_range_overlaps(&network, &low, &high));
+	assert_true(pool_range_overlaps(&network, &low, &middle));
+	assert_true(pool_range_overlaps(&network, &middle, &high));
+	assert_false(pool_range_overlaps(&network, &low, &other));
+	assert_true(pool_range_overlaps(&network, &other, &other));
+	assert_true(pool_range_has(&network, &low, &last_of_low));
+	assert_false(pool_range_has(&network, &high, &last_of_low));
+	assert_false(pool_range_has(&network, &low, &gateway));
+	assert_false(pool_range_has(&network, &other, &last_of_low));
 }
 
 int main(void)
@@ -346,7 +382,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_large_exclusions),
 		cmocka_unit_test(test_nothing_is_left),
-		cmocka_unit_test(test_sets_of_subnets),
+		cmocka_unit_test(test_sets_of_ranges),
+		cmocka_unit_test(test_ranges_of_a_subnet),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
