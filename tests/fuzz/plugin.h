@@ -68,18 +68,25 @@ static int addresses_give(const struct attach_request *request, struct attach_re
 			  struct error *err)
 {
 	struct endpoint *endpoint = &result->endpoint;
+	struct pool_ranges ranges;
 
+	if (request->ranges)
+		ranges = *request->ranges;
+	else
+		pool_ranges_whole(request->network, &ranges);
 	for (size_t i = 0; i < request->address_count; i++) {
 		if (!address_fits(request, &request->addresses[i]))
 			return error_set(err, EINVAL, "no address for a container");
 		result->prefixes[endpoint->address_count++] = request->addresses[i];
 	}
-	for (size_t i = 0; request->auto_addresses && i < request->network->subnet_count; i++) {
-		const struct nk_subnet *subnet = &request->network->subnets[i];
+	for (size_t i = 0; request->auto_addresses && i < ranges.count; i++) {
+		const struct nk_subnet *subnet =
+			&request->network->subnets[ranges.ranges[i].subnet];
 		struct pool pool;
 		struct prefix given = { .len = subnet->prefix_len };
 
-		pool_init(&pool, subnet, request->limits ? &request->limits[i] : NULL, NULL);
+		fuzz_assert(ranges.ranges[i].subnet < request->network->subnet_count);
+		pool_init(&pool, subnet, &ranges.ranges[i], NULL);
 		if (endpoint->address_count == NK_ENDPOINT_ADDRESSES_MAX ||
 		    !pool_next(&pool, &given.addr))
 			return error_set(err, ENOSPC, "no address is free any more");
