@@ -88,8 +88,8 @@ attach_over() # INDEX
 	ip netns add c1
 	note traces
 	attach_once
-	for_each_death 1 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
-	for_each_death 1 attach_over 'locks/' "$NKCTL_PROGRAM" detach --ns c1
+	for_each_death 2 detach_and_attach 'locks/' "$NKCTL_PROGRAM" detach --ns c1
+	for_each_death 2 attach_over 'locks/' "$NKCTL_PROGRAM" detach --ns c1
 	nkctl detach --ns c1
 	expect_as_noted "in the end" traces
 	expect_same "c2 alone has addresses" 1 "$(owners)"
@@ -192,7 +192,7 @@ lab_again() # INDEX
 	ip netns add c2
 	attach c2
 	note traces
-	for_each_death 1 lab_again 'locks/' "$NKCTL_PROGRAM" network add lab --subnet 10.99.0.0/24 \
+	for_each_death 2 lab_again 'locks/' "$NKCTL_PROGRAM" network add lab --subnet 10.99.0.0/24 \
 		--subnet fd00:99::/64
 	expect_as_noted "in the end" traces
 }
@@ -236,10 +236,10 @@ wire2_taken_off() # INDEX
 	defer ip link delete wire2
 	ip link set wire2 up
 	note wire2_state
-	for_each_death 1 wire2_again 'locks/' "$NKCTL_PROGRAM" uplink add wire2
+	for_each_death 2 wire2_again 'locks/' "$NKCTL_PROGRAM" uplink add wire2
 	nkctl uplink add wire2
 	note wire2_state_but_id
-	for_each_death 1 wire2_taken_off 'locks/' "$NKCTL_PROGRAM" uplink remove wire2
+	for_each_death 2 wire2_taken_off 'locks/' "$NKCTL_PROGRAM" uplink remove wire2
 	wire2_leave
 	expect_as_noted "in the end" wire2_state
 }

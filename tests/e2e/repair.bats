@@ -257,7 +257,7 @@ repair_again() # INDEX
 
 @test "a repair killed at any point leaves nothing open, and the next one finishes it" {
 	damage
-	for_each_death 2 repair_again 'LOCK_EX' "$NKCTL_PROGRAM" repair
+	for_each_death 5 repair_again 'LOCK_EX' "$NKCTL_PROGRAM" repair
 	expect "in the end" nkctl repair
 	expect_all_well
 }
