@@ -56,11 +56,11 @@ static int subnet_parse(const struct field *field, struct netavark_network *netw
 		ret = network_add_subnet(&network->network, &prefix, err);
 	if (!ret)
 		ret = gateway_check(field, &network->network.subnets[index], err);
-	if (!ret)
-		ret = lease_range_parse(field, &prefix, range, err);
+	if (ret)
+		return ret;
 	range->subnet = index;
 	network->ranges.count = index + 1;
-	return ret;
+	return lease_range_parse(field, &prefix, range, err);
 }
 
 static int subnets_parse(const struct field *field, struct netavark_network *network,

@@ -39,8 +39,6 @@
 /* The largest packet that a device is given without being asked (GSO_LEGACY_MAX_SIZE). */
 #define PACKET_MAX 65536
 
-#define BANDWIDTH_FLAGS (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED)
-
 enum direction { INGRESS, EGRESS };
 
 uint32_t bandwidth_flags(const struct bandwidth *bandwidth)

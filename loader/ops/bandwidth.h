@@ -26,6 +26,9 @@ struct bandwidth_pair {
 	uint32_t mtu;
 };
 
+/* What claims may have to say of limits. */
+#define BANDWIDTH_FLAGS (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED)
+
 /* bandwidth_flags() - what an endpoint's claims have to say of its limits (nk_endpoint_flags). */
 uint32_t bandwidth_flags(const struct bandwidth *bandwidth);
 

@@ -201,7 +201,7 @@ static int flags_repair(struct patient *patient, struct error *err)
 	if (flags & ~patient->flags & NK_ENDPOINT_PUBLISHED)
 		fault_leave(patient->repair, "nkctl publish add",
 			    "its published ports are gone, and nothing tells what they were");
-	if (flags & ~patient->flags & (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED))
+	if (flags & ~patient->flags & BANDWIDTH_FLAGS)
 		fault_leave(patient->repair, ATTACH_AGAIN,
 			    "a limit's program is gone, and nothing tells what the limit was");
 	return 0;

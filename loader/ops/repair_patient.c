@@ -127,7 +127,7 @@ static int flags_find(struct patient *patient, struct error *err)
 {
 	_cleanup_published_list_ struct published_list published = { 0 };
 	int ret = bandwidth_read(patient->link.ifindex, patient->endpoint->kind == NK_DEVICE_NETKIT,
-				 NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED, &patient->bandwidth, err);
+				 BANDWIDTH_FLAGS, &patient->bandwidth, err);
 
 	if (!ret)
 		ret = published_list_read(&patient->node->datapath, &published, err);

@@ -46,7 +46,7 @@ static int endpoint_upgrade_limits(struct node *node, const struct link_info *li
 	uint32_t flags;
 	int ret = owner_flags(&node->datapath, link->ifindex, &flags, err);
 
-	if (ret || !(flags & (NK_ENDPOINT_PACED | NK_ENDPOINT_POLICED)))
+	if (ret || !(flags & BANDWIDTH_FLAGS))
 		return ret;
 	if (netns)
 		(void)netns_open(netns, &netns_fd, NULL); /* then it isn't known */

@@ -29,8 +29,7 @@
 int uplink_settings_record(const char *device, bool excluded, struct nk_uplink *uplink,
 			   struct error *err);
 
-/* uplink_settings_apply() - change what the record notes. A setting that the device lacks is passed
- * over. */
+/* uplink_settings_apply() - change what the record notes, but for settings the device lacks. */
 int uplink_settings_apply(const char *device, struct nk_uplink *uplink, struct error *err);
 
 /**

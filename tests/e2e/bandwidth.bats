@@ -276,7 +276,7 @@ expect_limit_mended() # REGEX
 	pace_forge
 	nkctl upgrade
 	expect_match "an upgrade puts its own there" 'nothing to mend' "$(nkctl repair c7)"
-	expect_rate udp c7 remote $REMOTE4 10000000
+	expect_rate udp c7 remote $REMOTE4 $OUT_BPS
 }
 
 @test "with the endpoint goes all of it" {

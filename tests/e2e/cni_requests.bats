@@ -10,6 +10,9 @@ load cni
 
 ## What is asked for
 
+# The addresses that an ADD has answered.
+given() { answered '[.ips[].address] | join(" ")'; }
+
 @test "ranges, exclusions and requested addresses" {
 	local subnet='{"subnet": "10.91.0.0/24", "rangeStart": "10.91.0.10", "rangeEnd": "10.91.0.13",
 		"exclude": ["10.91.0.10/31"], "gateway": "10.91.0.1"}'
@@ -48,15 +51,15 @@ load cni
 	config=$(cni_config '{}' | jq -c ". + {runtimeConfig: $more}")
 	expect_cni 'attached' ADD c1 "$config"
 	expect_same 'one of each set' '10.91.0.20/32 10.91.0.30/32' \
-		"$(answered '[.ips[].address] | join(" ")')"
+		"$(given)"
 	expect_cni 'it is as told' CHECK c1 "$(with_previous "$config")"
 	expect_cni 'the second' ADD c2 "$config"
 	expect_same 'the next range of the first set' '10.91.0.10/32 10.91.0.31/32' \
-		"$(answered '[.ips[].address] | join(" ")')"
+		"$(given)"
 	expect_cni 'detached' DEL c1 "$config"
 	expect_cni 'one is asked for' ADD c1 "$(jq -c '.runtimeConfig += {ips: ["10.91.0.99"]}' <<<"$config")"
 	expect_same 'which is of the second set, and the first begins anew' '10.91.0.99/32 10.91.0.20/32' \
-		"$(answered '[.ips[].address] | join(" ")')"
+		"$(given)"
 	expect_cni_error 'ranges that overlap' 7 'two ranges of it overlap' ADD c3 "$(jq -c '
 		.runtimeConfig.ipRanges[1][0].rangeStart = "10.91.0.11"' <<<"$config")"
 	expect_cni 'detached' DEL c1 "$config"
@@ -69,11 +72,11 @@ load cni
 	config=$(cni_config '{}' | jq -c ". + {runtimeConfig: $more}")
 	expect_cni 'attached' ADD c1 "$config"
 	expect_same 'one of each set, in their order' '10.91.0.2/32 fd00:91::2/128 10.93.0.9/32' \
-		"$(answered '[.ips[].address] | join(" ")')"
+		"$(given)"
 	expect_cni 'it is as told' CHECK c1 "$(with_previous "$config")"
 	expect_cni 'the second' ADD c2 "$config"
 	expect_same 'where a range is exhausted, the next of its set' \
-		'10.92.0.2/32 fd00:91::3/128 10.93.0.10/32' "$(answered '[.ips[].address] | join(" ")')"
+		'10.92.0.2/32 fd00:91::3/128 10.93.0.10/32' "$(given)"
 	for address in 10.91.0.2 10.93.0.9 fd00:91::2; do
 		expect "it reaches $address" within c2 ping -c 1 -W 2 "$address"
 	done
@@ -81,7 +84,7 @@ load cni
 	expect_cni 'detached' DEL c2 "$config"
 	expect_cni 'one is asked for' ADD c1 "$(jq -c '.runtimeConfig += {ips: ["10.93.0.77"]}' <<<"$config")"
 	expect_same 'the other sets give theirs' '10.93.0.77/32 10.91.0.2/32 fd00:91::4/128' \
-		"$(answered '[.ips[].address] | join(" ")')"
+		"$(given)"
 	expect_cni 'detached' DEL c1 "$config"
 	expect_same 'nothing is left' '' "$(attached)"
 }

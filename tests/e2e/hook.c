@@ -89,9 +89,9 @@ static int32_t verdict_parse(const char *text)
 {
 	size_t length = strcspn(text, ":");
 
-	if (!strncmp(text, "next", length))
+	if (length == strlen("next") && !strncmp(text, "next", length))
 		return VERDICT_NEXT;
-	if (!strncmp(text, "drop", length))
+	if (length == strlen("drop") && !strncmp(text, "drop", length))
 		return VERDICT_DROP;
 	errx(2, "no verdict '%s'", text);
 }
@@ -114,7 +114,6 @@ static int program_load(uint32_t hook, const char *text)
 	};
 
 	(void)snprintf(attr.prog_name, sizeof(attr.prog_name), "%s", name ? name + 1 : "verdict");
-
 	return (int)sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
