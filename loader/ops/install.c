@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "ops/install.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+
+/*
+ * Theory of operation
+ *
+ * A file is written beside its place, by a name that begins with a dot, which no runtime reads, and
+ * renamed. Meanwhile its directory is locked, so that what has such a name when the lock is had is
+ * of one who was killed. Where a file system has no locks it stays.
+ */
+#define SCRATCH_PREFIX  ".nkctl-new."
+#define SCRATCH_PATTERN SCRATCH_PREFIX "??????"
 
 static const char *const outcome_texts[] = {
 #define X(identifier, text) [INSTALL_##identifier] = (text),
@@ -101,6 +114,26 @@ static int directory_make(const char *dir, struct error *err)
 	return 0;
 }
 
+static void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir); /* it was only read */
+}
+
+/* Locks a directory and removes what the dead have left there. Return: NULL: it can't be opened. */
+static DIR *directory_lock(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (!dir || flock(dirfd(dir), LOCK_EX))
+		return dir;
+	while ((entry = readdir(dir)))
+		if (!fnmatch(SCRATCH_PATTERN, entry->d_name, 0))
+			(void)unlinkat(dirfd(dir), entry->d_name, 0); /* the next one tries again */
+	return dir;
+}
+
 static int path_make(const char *dir, const char *name, char ret_path[PATH_MAX], struct error *err)
 {
 	if (snprintf(ret_path, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
@@ -108,27 +141,30 @@ static int path_make(const char *dir, const char *name, char ret_path[PATH_MAX],
 	return 0;
 }
 
+/* Whoever has a program open to write to it keeps all others from starting it (ETXTBSY). */
 static int file_fill(int fd, const struct content *content, mode_t mode)
 {
 	int ret = content_write(fd, content);
 
 	if (!ret && (fchmod(fd, mode) || fsync(fd)))
 		ret = -errno;
+	if (close(fd) && !ret)
+		ret = -errno;
 	return ret;
 }
 
-/* A name that begins with a dot is read by no runtime. */
 static int file_replace(const char *dir, const char *path, const struct content *content,
 			mode_t mode, struct error *err)
 {
+	_cleanup_(cleanup_closedir) DIR *locked = NULL;
 	char scratch[PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	int ret = path_make(dir, ".nkctl.XXXXXX", scratch, err);
+	int ret = path_make(dir, SCRATCH_PREFIX "XXXXXX", scratch, err), fd;
 
 	if (!ret)
 		ret = directory_make(dir, err);
 	if (ret)
 		return ret;
+	locked = directory_lock(dir);
 	fd = mkostemp(scratch, O_CLOEXEC);
 	if (fd < 0)
 		return write_error(err, errno, "make a file in", dir);
@@ -181,10 +217,12 @@ int install_text(const char *dir, const char *name, const char *text, bool keep,
 int install_remove(const char *dir, const char *name, struct install_file *ret_file,
 		   struct error *err)
 {
+	_cleanup_(cleanup_closedir) DIR *locked = NULL;
 	int ret = path_make(dir, name, ret_file->path, err);
 
 	if (ret)
 		return ret;
+	locked = directory_lock(dir);
 	ret_file->outcome = INSTALL_REMOVED;
 	if (!unlink(ret_file->path))
 		return 0;

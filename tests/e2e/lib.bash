@@ -155,13 +155,25 @@ killed_at() # CALL N COMMAND...
 		"${@:3}" >/dev/null 2>&1
 }
 
-# Waits until a command succeeds.
+# Waits without starting a process, which would take an emulated guest longer: for data that a pipe never has.
+pause() # MS
+{
+	local seconds
+	[[ -n ${silent_pipe:-} ]] || exec {silent_pipe}<> <(:)
+	printf -v seconds '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+	read -r -t "$seconds" -u "$silent_pipe" || true
+}
+
+# Waits until a command succeeds. Asking takes time from what is waited for: the longer that needs, the
+# less often it is asked.
 eventually() # WORDS COMMAND...
 {
-	local end=$((SECONDS + DEADLINE_S))
+	local deadline_s=${deadline_s:-$DEADLINE_S} pause_ms=40
+	local end=$((SECONDS + deadline_s))
 	until "${@:2}" >/dev/null 2>&1; do
-		((SECONDS < end)) || fail "$1, within $DEADLINE_S s" "${*:2}" || return
-		sleep 0.05
+		((SECONDS < end)) || fail "$1, within $deadline_s s" "${*:2}" || return
+		pause $pause_ms
+		((pause_ms >= 500)) || pause_ms=$((pause_ms * 5 / 4))
 	done
 }
 
@@ -376,7 +388,7 @@ hold_pause() # NAME...
 		kill -USR1 "${started[$name]}"
 		eventually "'$name' is silent" eval "[[ \$(tail -n 1 '$(output_of "$name")') == silent ]]"
 	done
-	sleep 0.25
+	pause 250
 }
 
 hold_resume() # NAME...
