@@ -164,14 +164,19 @@ pause() # MS
 	read -r -t "$seconds" -u "$silent_pipe" || true
 }
 
-# Waits until a command succeeds. Asking takes time from what is waited for: the longer that needs, the
-# less often it is asked.
+# Waits until a command succeeds.
 eventually() # WORDS COMMAND...
 {
-	local deadline_s=${deadline_s:-$DEADLINE_S} pause_ms=40
-	local end=$((SECONDS + deadline_s))
-	until "${@:2}" >/dev/null 2>&1; do
-		((SECONDS < end)) || fail "$1, within $deadline_s s" "${*:2}" || return
+	eventually_in $DEADLINE_S "$@"
+}
+
+# The same, with a deadline of its own. Asking takes time from what is waited for: the longer that needs, the
+# less often it is asked.
+eventually_in() # SECONDS WORDS COMMAND...
+{
+	local end=$((SECONDS + $1)) pause_ms=40
+	until "${@:3}" >/dev/null 2>&1; do
+		((SECONDS < end)) || fail "$2, within $1 s" "${*:3}" || return
 		pause $pause_ms
 		((pause_ms >= 500)) || pause_ms=$((pause_ms * 5 / 4))
 	done
