@@ -199,8 +199,9 @@ static int flags_repair(struct patient *patient, struct error *err)
 		(void)fault_mend(patient->repair, flags_mend, patient,
 				 "its claims didn't tell of its ports or limits");
 	if (flags & ~patient->flags & NK_ENDPOINT_PUBLISHED)
-		fault_leave(patient->repair, "nkctl publish add",
-			    "its published ports are gone, and nothing tells what they were");
+		fault_leave(patient->repair, "nkctl publish add, or remove",
+			    "its published ports are gone, by a kill or by somebody, and nothing "
+			    "tells what they were");
 	if (flags & ~patient->flags & BANDWIDTH_FLAGS)
 		fault_leave(patient->repair, ATTACH_AGAIN,
 			    "a limit's program is gone, and nothing tells what the limit was");

@@ -95,10 +95,26 @@ attach_over() # INDEX
 	expect_same "c2 alone has addresses" 1 "$(owners)"
 }
 
+# What may come first: the container goes and comes, a repair that has to tell of lost ports, an upgrade.
+another_comes() # INDEX
+{
+	case $(($1 % 4)) in
+	1) nkctl detach --ns c1
+	   expect_same "its ports go with it" '"0 ports are published"' "$(published)"
+	   attach c1 ;;
+	2) nkctl repair || (($? == 1)) ;;
+	3) nkctl upgrade ;;
+	esac
+	(($1 % 2 == 0)) || { withdraw_once; note traces; }
+}
+
+withdraw_once() { nkctl publish remove c1 80-89:80-89 2>/dev/null || (($? == 3)); }
+
 # Anew, whatever the death has left: all of the ports, or none.
 publish_and_withdraw() # INDEX
 {
 	expect_match "none is half published" '^"(0|20) ports' "$(published)"
+	another_comes "$1"
 	nkctl publish add c1 80-89:80-89
 	expect_same "published anew" '"20 ports are published"' "$(published)"
 	nkctl publish remove c1 80-89:80-89
@@ -111,7 +127,8 @@ published_flows() { nkctl flows list --json | jq '[.[] | select(.kind == "publis
 withdraw_and_publish() # INDEX
 {
 	expect_match "none is half withdrawn" '^"(0|20) ports' "$(published)"
-	nkctl publish remove c1 80-89:80-89 2>/dev/null || (($? == 3))
+	another_comes "$1"
+	withdraw_once
 	expect_same "what came by them has ended" 0 "$(published_flows)"
 	nkctl publish add c1 80-89:80-89
 	expect_same "published again" '"20 ports are published"' "$(published)"
