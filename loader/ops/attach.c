@@ -36,6 +36,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
+#include "core/pause.h"
 #include "nl/inet.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
@@ -44,6 +45,11 @@
 #include "ops/publish.h"
 #include "ops/setup.h"
 #include "ops/uplink.h"
+
+/* How long the device of a namespace that may have died is waited for, and how often looked at. */
+#define PREDECESSOR_WAIT_US     1000000
+#define PREDECESSOR_LOOK_US     1000
+#define PREDECESSOR_LOOK_MAX_US 20000
 
 /* The device pair ------------------------------------------------------------------------------ */
 
@@ -337,19 +343,49 @@ static int attach_do(struct attach *attach, struct error *err)
 	return ret;
 }
 
-static int attach_locked(struct attach *attach, struct error *err)
+static int attach_in_turn(struct attach *attach, struct error *err)
 {
-	const struct identity *identity = &attach->request->identity;
-	const struct pins *pins = &attach->node->datapath.pins;
-	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_endpoint(pins, identity_hash(identity), true, &lock_fd, err);
+	int ret = pins_lock_attach(&attach->node->datapath.pins, &attach->turn_fd, err);
 
-	if (!ret)
-		ret = pins_lock_attach(pins, &attach->turn_fd, err);
 	log_step("locks");
 	if (!ret)
 		ret = attach_do(attach, err);
 	cleanup_close(&attach->turn_fd);
+	return ret;
+}
+
+/*
+ * Of a namespace that has died the devices stay until a worker of the kernel has come to them
+ * (cleanup_net(), net/core/net_namespace.c): who gives its name to another one at once meets them.
+ *
+ * Return: whether the identity had a device in another namespace, and has it no more.
+ */
+static bool predecessor_await_end(const struct attach *attach)
+{
+	struct link_info link;
+	int netnsid, waited_us = 0;
+
+	if (endpoint_find(attach->node, &attach->request->identity, &link, NULL) ||
+	    netns_id(attach->node->nl, attach->netns_fd, &netnsid, NULL) ||
+	    (netnsid >= 0 && netnsid == link.peer_netnsid))
+		return false;
+	while (!link_is_gone(link.ifindex) && waited_us < PREDECESSOR_WAIT_US)
+		waited_us +=
+			pause_before_look(waited_us, PREDECESSOR_LOOK_US, PREDECESSOR_LOOK_MAX_US);
+	return waited_us < PREDECESSOR_WAIT_US;
+}
+
+static int attach_locked(struct attach *attach, struct error *err)
+{
+	const struct identity *identity = &attach->request->identity;
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_endpoint(&attach->node->datapath.pins, identity_hash(identity), true,
+				     &lock_fd, err);
+
+	if (!ret)
+		ret = attach_in_turn(attach, err);
+	if (ret == -EEXIST && predecessor_await_end(attach))
+		ret = attach_in_turn(attach, err);
 	return ret;
 }
 
