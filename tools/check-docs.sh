@@ -177,7 +177,7 @@ page_sections()
 }
 followed_sections()
 {
-	sed -nE "s/^\s*follow ([a-z0-9-]+\.md) '?([^']*)'?\$/\1 \2/p" "$top"/tests/e2e/*.bats | sort -u
+	sed -nE "s/^\s*follow ([a-z0-9-]+\.md) '?([^']*)'?\$/\1 \2/p" "$top"/tests/e2e/*.bash "$top"/tests/e2e/*.bats | sort -u
 }
 pages() { (cd -- "$here/cni" && printf '%s\n' *.md); }
 readme_pages() { grep -o 'tools/cni/[a-z0-9-]*\.md' "$top/README.md" | sed 's,.*/,,' | sort -u; }

@@ -6,7 +6,8 @@
 # tools/setup.sh, after tools/apt.sh.
 #
 # bookworm has podman 4, which speaks CNI. Its podman 5, which has netavark alone, is trixie's, with
-# trixie's libraries beside it: the tests show them to it in a mount namespace.
+# trixie's libraries beside it: the tests show them to it in a mount namespace. Of containerd it has 1.6;
+# trixie's 1.7 is content with bookworm's libraries.
 
 readonly RUNTIMES_PODMAN5=(podman netavark aardvark-dns conmon libc6 libgcc-s1 libsubid5 libgpgme11t64
 	libassuan9 libglib2.0-0t64)
@@ -24,7 +25,9 @@ runtimes_libraries()
 runtimes_missing()
 {
 	[[ -e $cache/runtimes ]] || echo runtimes
-	[[ $codename != bookworm || -e $cache/podman5 ]] || echo podman5
+	[[ $codename == bookworm ]] || return 0
+	[[ -e $cache/podman5 ]] || echo podman5
+	[[ -e $cache/containerd17 ]] || echo containerd17
 }
 
 # A directory appears when all of it is there.
@@ -32,7 +35,10 @@ runtimes_fetch() # DIRECTORY
 {
 	local -a packages=(containerd podman)
 	[[ $codename == bookworm ]] || packages+=(netavark aardvark-dns)
-	[[ $1 == runtimes ]] || packages=("${RUNTIMES_PODMAN5[@]/%//trixie}")
+	case $1 in
+	podman5)      packages=("${RUNTIMES_PODMAN5[@]/%//trixie}") ;;
+	containerd17) packages=(containerd/trixie) ;;
+	esac
 	say "fetching ${packages[*]}"
 	apt_unpack "$scratch/$1" "${packages[@]}"
 	mv -- "$scratch/$1" "$cache/$1"

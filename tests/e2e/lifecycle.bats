@@ -143,7 +143,7 @@ objects_are_gone() # FILE
 	for round in {1..5}; do
 		ip netns delete c1
 		ip netns add c1
-		expect "the name is waited for" attach c1 --ip 10.88.0.7
+		expect "round $round: the name is waited for" attach c1 --ip 10.88.0.7
 	done
 	expect_same "one endpoint" 2 "$(nkctl list | wc -l)"
 	expect "it works" at c1 ping -c 1 -W 5 $REMOTE4
