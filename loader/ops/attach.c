@@ -40,6 +40,7 @@
 #include "nl/inet.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
+#include "ops/collect.h"
 #include "ops/lifecycle.h"
 #include "ops/network.h"
 #include "ops/publish.h"
@@ -116,6 +117,14 @@ static int pair_create(struct attach *attach, struct error *err)
 	attach->peer_ifindex = link.peer_ifindex;
 	attach->has_ipv6 = link.has_ipv6;
 	log_step("pair_create");
+	return 0;
+}
+
+static int dead_collect(struct attach *attach, struct error *err)
+{
+	(void)err;
+	collect_dead(attach->node, attach->ifindex);
+	log_step("dead_collect");
 	return 0;
 }
 
@@ -326,10 +335,10 @@ static void signals_hold(sigset_t *ret_before)
 static int attach_do(struct attach *attach, struct error *err)
 {
 	static int (*const steps[])(struct attach *, struct error *) = {
-		remains_remove, pair_create,     late_addresses_await, addresses_claim,
-		subnets_exempt, ports_publish,   uplinks_ready,        program_attach,
-		limits_apply,   host_side_setup, container_side_setup, attach_report,
-		attach_commit,
+		remains_remove,  pair_create,    dead_collect,    late_addresses_await,
+		addresses_claim, subnets_exempt, ports_publish,   uplinks_ready,
+		program_attach,  limits_apply,   host_side_setup, container_side_setup,
+		attach_report,   attach_commit,
 	};
 	sigset_t before;
 	int ret = 0;

@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bpf/collector.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
 #include "model/pool.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
-#include "ops/collect.h"
 #include "ops/lifecycle.h"
 #include "ops/nat.h"
 #include "ops/network.h"
@@ -299,19 +297,12 @@ int subnets_exempt(struct attach *attach, struct error *err)
 /* Loaded, as it is wanted. */
 int datapath_ready(struct attach *attach, struct error *err)
 {
-	struct node *node = attach->node;
-	uint32_t id;
 	int ret = 0;
 
 	if (attach_loads_by_addresses(attach))
 		ret = addresses_await(attach, ADDRESSES_WAIT_MS, err);
 	if (!ret)
 		ret = datapath_load_wanted(attach, err);
-	if (!ret && node->datapath.config.nat &&
-	    collector_program_id(&node->datapath.pins, &id, NULL) == -ENOENT) {
-		(void)publish_collect(node, NULL); /* another attach may succeed */
-		(void)collect_flows(node, NULL);
-	}
 	log_step("datapath_ready");
 	return ret;
 }

@@ -3,9 +3,12 @@
  * Theory of operation
  *
  * Where the kernel has fentry, the collector (bpf/collect.bpf.c) frees a dead endpoint's claims in
- * the moment its device goes, and there is nothing to do here. Elsewhere they stay until somebody
- * needs them. Flows of the dead would fill the table, and their published ports would keep the host
- * from these, so there each attach looks for both.
+ * the moment its device goes, and there is nothing to do here. Elsewhere an attach looks whether
+ * any of the endpoints before it has died, by their devices' indexes, and a detach that finds no
+ * device looks at all of them. That takes the longer the more there are (half a millisecond with
+ * none), so attaches spend a thousandth of the time on it: the pin of the owners has as its time of
+ * modification when the next such look is due, by the monotonic clock. What the dead have claimed
+ * meanwhile is free to whoever needs it.
  *
  * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
  * is dead, and stays so. Only its deletion needs care: between looking and deleting, another
@@ -15,7 +18,11 @@
 #include "ops/collect.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 
+#include "bpf/collector.h"
 #include "core/cleanup.h"
 #include "model/identity.h"
 #include "nl/observe.h"
@@ -96,6 +103,21 @@ static int orphans_collect(struct node *node, const struct claim_list *claims,
 	return ret;
 }
 
+static int flows_collect(struct node *node, struct error *err)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+	_cleanup_free_ uint32_t *owners = NULL;
+	size_t count = 0;
+	int ret = flow_owners_read(&node->datapath, &owners, &count, err);
+
+	if (!ret && count)
+		ret = link_list_read(NK_LINK_GROUP, &links, err);
+	for (size_t i = 0; !ret && i < count; i++)
+		if (!link_list_find(&links, (int)owners[i]))
+			ret = flows_release(node, (int)owners[i], err);
+	return ret;
+}
+
 /* Who claims is read before the devices, so that each one's device had been made by then. */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 {
@@ -121,7 +143,7 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 		ret = orphans_collect(node, &claims, &links, err);
 	if (!ret)
 		ret = publish_collect(node, err);
-	return ret ? ret : collect_flows(node, err);
+	return ret ? ret : flows_collect(node, err);
 }
 
 /* Who holds the lock of an unfinished endpoint knows that its maker is dead (see attach.c). */
@@ -154,17 +176,82 @@ int collect_unfinished(struct node *node, struct error *err)
 	return ret;
 }
 
-int collect_flows(struct node *node, struct error *err)
-{
-	_cleanup_link_list_ struct link_list links = { 0 };
-	_cleanup_free_ uint32_t *owners = NULL;
-	size_t count = 0;
-	int ret = flow_owners_read(&node->datapath, &owners, &count, err);
+#define NS_PER_S 1000000000LL
 
-	if (!ret && count)
-		ret = link_list_read(NK_LINK_GROUP, &links, err);
-	for (size_t i = 0; !ret && i < count; i++)
-		if (!link_list_find(&links, (int)owners[i]))
-			ret = flows_release(node, (int)owners[i], err);
-	return ret;
+/* How many devices before its own an attach looks at: a microsecond for each that was an
+ * endpoint's. */
+#define COLLECT_NEWEST 16
+
+/* Of the time, attaches look at all endpoints this part. */
+#define COLLECT_PART 1000
+
+/* No look is due later than in a minute. A new pin has the time of day, which is. */
+#define COLLECT_DUE_MAX_NS (60 * NS_PER_S)
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* can't fail for this clock */
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void due_path(const struct node *node, char ret_path[PINS_PATH_SIZE])
+{
+	pins_path(&node->datapath.pins, "maps", "owners", ret_path);
+}
+
+static bool collect_is_due(const struct node *node)
+{
+	char path[PINS_PATH_SIZE];
+	struct stat status;
+	int64_t wait_ns;
+
+	due_path(node, path);
+	if (stat(path, &status))
+		return true;
+	wait_ns = status.st_mtim.tv_sec * NS_PER_S + status.st_mtim.tv_nsec - now_ns();
+	return wait_ns <= 0 || wait_ns > COLLECT_DUE_MAX_NS;
+}
+
+/* Where it can't be noted the next one looks, too. */
+static void due_set(const struct node *node, int64_t wait_ns)
+{
+	int64_t due_ns = now_ns() + (wait_ns < COLLECT_DUE_MAX_NS ? wait_ns : COLLECT_DUE_MAX_NS);
+	const struct timespec due = { .tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S };
+	char path[PINS_PATH_SIZE];
+
+	due_path(node, path);
+	(void)utimensat(AT_FDCWD, path, (struct timespec[]){ due, due }, 0);
+}
+
+/* By their notes alone, and without a lock: what else there is can wait for who needs it. */
+static bool owner_is_dead(struct node *node, int ifindex)
+{
+	bool exists = false;
+
+	return !owner_exists(&node->datapath, ifindex, &exists, NULL) && exists &&
+	       link_is_gone(ifindex);
+}
+
+static bool newest_are_dead(struct node *node, int newest)
+{
+	for (int ifindex = newest - 1; ifindex > 0 && ifindex >= newest - COLLECT_NEWEST; ifindex--)
+		if (owner_is_dead(node, ifindex))
+			return true;
+	return false;
+}
+
+void collect_dead(struct node *node, int newest)
+{
+	int64_t begin_ns = now_ns();
+	uint32_t id;
+	size_t dead;
+
+	if (collector_program_id(&node->datapath.pins, &id, NULL) != -ENOENT ||
+	    (newest && !newest_are_dead(node, newest) && !collect_is_due(node)))
+		return;
+	due_set(node, NS_PER_S / 10); /* others needn't do the same at the same time */
+	(void)collect_claims(node, &dead, NULL);
+	due_set(node, COLLECT_PART * (now_ns() - begin_ns));
 }

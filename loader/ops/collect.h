@@ -48,7 +48,12 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err);
  */
 int collect_unfinished(struct node *node, struct error *err);
 
-/* collect_flows() - delete the flows of all dead endpoints; collect_claims() does that too. */
-int collect_flows(struct node *node, struct error *err);
+/**
+ * collect_dead() - the same where the kernel has no collector, in passing: what fails is left to
+ * the next one.
+ * @newest: index of the newest device, for a look at those before it, and now and then at all; 0:
+ * at all of them, now
+ */
+void collect_dead(struct node *node, int newest);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "model/identity.h"
 #include "nl/link.h"
+#include "ops/collect.h"
 #include "ops/flows.h"
 #include "ops/publish.h"
 
@@ -78,5 +79,7 @@ int endpoint_detach(struct node *node, const struct identity *identity, bool wai
 	if (!ret)
 		ret = endpoint_take_down(node, link.ifindex, wait, &unlisting, err);
 	expedite_end(&unlisting.expedite_fd);
+	if (ret == -ENODEV) /* it may have died with its namespace */
+		collect_dead(node, 0);
 	return ret;
 }

@@ -126,6 +126,7 @@ objects_are_gone() # FILE
 	eventually "its device goes" eval "! nkctl show c1"
 	! has_collector || expect_as_noted "the host is as before the attach" host_state
 	expect_refusal "a detach finds nothing" 3 "isn't attached" detach --ns c1
+	expect_as_noted "nothing is left after it" host_state
 	ip netns add c1
 	attach c1 --ip 10.88.0.7 --ip fd00:88::7
 	expect "its addresses serve the next one at once" at c1 ping -c 1 -W 5 $REMOTE6
@@ -134,6 +135,21 @@ objects_are_gone() # FILE
 	nkctl detach --ns c2
 	nkctl upgrade
 	eventually "the program isn't held by the dead" eval "! bpftool prog show id $old"
+}
+
+# Where the kernel tells nobody, an attach looks for the dead for a thousandth of the time.
+@test "an attach takes away what the dead have left" {
+	local name
+	containers c1 c2
+	nkctl publish add c1 80:80
+	ip netns delete c1
+	eventually "its device goes" eval "! nkctl show c1"
+	pause 1000
+	ip netns add c3
+	attach c3
+	expect_same "what is there is of two" 'owners 2 endpoints_v4 2 endpoints_v6 2 published 0' \
+		"$(map_counts owners endpoints_v4 endpoints_v6 published | xargs)"
+	for name in c2 c3; do nkctl detach --ns $name; done
 }
 
 @test "a namespace that dies while its container is attached anew by the same name" {
