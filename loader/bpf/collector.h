@@ -13,7 +13,7 @@
  * collector_load() - load it on the pinned maps and attach it, in place of an earlier one.
  *
  * Return: 0, or a negative errno where the kernel can't (no fentry, no BTF): claims of the dead
- * then stay until a command needs their addresses.
+ * then stay until a later attach or detach (see ops/collect.c).
  */
 int collector_load(const struct pins *pins, struct error *err);
 

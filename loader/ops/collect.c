@@ -178,11 +178,10 @@ int collect_unfinished(struct node *node, struct error *err)
 
 #define NS_PER_S 1000000000LL
 
-/* How many devices before its own an attach looks at: a microsecond for each that was an
- * endpoint's. */
+/* Each attach looks at so many devices before its own. */
 #define COLLECT_NEWEST 16
 
-/* Of the time, attaches look at all endpoints this part. */
+/* For this part of the time attaches look at all endpoints. */
 #define COLLECT_PART 1000
 
 /* No look is due later than in a minute. A new pin has the time of day, which is. */

@@ -115,8 +115,8 @@ static bool collector_is_missing(const struct doctor *doctor)
 
 void doctor_check_collector(struct doctor *doctor, struct doctor_check *check)
 {
-	static const char meaning[] = "addresses of containers that die stay taken until an attach "
-				      "needs them";
+	static const char meaning[] = "addresses of containers that die stay taken until a later "
+				      "attach or detach";
 	struct error err;
 
 	if (collector_try(&err)) {
