@@ -120,18 +120,21 @@ static void cleanup_closedir(DIR **dir)
 		(void)closedir(*dir); /* it was only read */
 }
 
-/* Locks a directory and removes what the dead have left there. Return: NULL: it can't be opened. */
-static DIR *directory_lock(const char *path)
+/*
+ * Locks a directory until it is closed, and removes what the dead have left there. NULL: it can't
+ * be opened.
+ */
+static void directory_lock(const char *path, DIR **ret_dir)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 
+	*ret_dir = dir;
 	if (!dir || flock(dirfd(dir), LOCK_EX))
-		return dir;
+		return;
 	while ((entry = readdir(dir)))
 		if (!fnmatch(SCRATCH_PATTERN, entry->d_name, 0))
 			(void)unlinkat(dirfd(dir), entry->d_name, 0); /* the next one tries again */
-	return dir;
 }
 
 static int path_make(const char *dir, const char *name, char ret_path[PATH_MAX], struct error *err)
@@ -164,7 +167,7 @@ static int file_replace(const char *dir, const char *path, const struct content 
 		ret = directory_make(dir, err);
 	if (ret)
 		return ret;
-	locked = directory_lock(dir);
+	directory_lock(dir, &locked);
 	fd = mkostemp(scratch, O_CLOEXEC);
 	if (fd < 0)
 		return write_error(err, errno, "make a file in", dir);
@@ -222,7 +225,7 @@ int install_remove(const char *dir, const char *name, struct install_file *ret_f
 
 	if (ret)
 		return ret;
-	locked = directory_lock(dir);
+	directory_lock(dir, &locked);
 	ret_file->outcome = INSTALL_REMOVED;
 	if (!unlink(ret_file->path))
 		return 0;
