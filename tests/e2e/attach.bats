@@ -251,6 +251,7 @@ mtu_of() { shown "$1" device | sed 's/.* mtu //'; }
 # Whoever has one of these already would lose what comes in for it.
 @test "no container gets an address of the host's, or one that the host has a way to" {
 	local said
+	containers c2 # the first one's refusal would take the programs away again, each time
 	ip link add other type veth peer name other1
 	defer ip link delete other
 	ip link set other up
