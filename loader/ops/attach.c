@@ -38,6 +38,7 @@
 #include "core/netns.h"
 #include "core/pause.h"
 #include "nl/inet.h"
+#include "nl/observe.h"
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
 #include "ops/collect.h"
@@ -352,10 +353,15 @@ static int attach_do(struct attach *attach, struct error *err)
 	return ret;
 }
 
-static int attach_in_turn(struct attach *attach, struct error *err)
+static int attach_locked(struct attach *attach, struct error *err)
 {
-	int ret = pins_lock_attach(&attach->node->datapath.pins, &attach->turn_fd, err);
+	const struct identity *identity = &attach->request->identity;
+	const struct pins *pins = &attach->node->datapath.pins;
+	_cleanup_close_ int lock_fd = -1;
+	int ret = pins_lock_endpoint(pins, identity_hash(identity), true, &lock_fd, err);
 
+	if (!ret)
+		ret = pins_lock_attach(pins, &attach->turn_fd, err);
 	log_step("locks");
 	if (!ret)
 		ret = attach_do(attach, err);
@@ -366,36 +372,24 @@ static int attach_in_turn(struct attach *attach, struct error *err)
 /*
  * Of a namespace that has died the devices stay until a worker of the kernel has come to them
  * (cleanup_net(), net/core/net_namespace.c): who gives its name to another one at once meets them.
+ * A namespace that has a name lives.
  *
- * Return: whether the identity had a device in another namespace, and has it no more.
+ * Return: whether the identity had a device of another namespace, and has it no more.
  */
 static bool predecessor_await_end(const struct attach *attach)
 {
+	_cleanup_netns_name_list_ struct netns_name_list names = { 0 };
+	struct nlsock *nl = attach->node->nl;
 	struct link_info link;
-	int netnsid, waited_us = 0;
+	int waited_us = 0;
 
 	if (endpoint_find(attach->node, &attach->request->identity, &link, NULL) ||
-	    netns_id(attach->node->nl, attach->netns_fd, &netnsid, NULL) ||
-	    (netnsid >= 0 && netnsid == link.peer_netnsid))
+	    netns_name_list_read(nl, &names, NULL) || netns_name_find(&names, link.peer_netnsid))
 		return false;
 	while (!link_is_gone(link.ifindex) && waited_us < PREDECESSOR_WAIT_US)
 		waited_us +=
 			pause_before_look(waited_us, PREDECESSOR_LOOK_US, PREDECESSOR_LOOK_MAX_US);
 	return waited_us < PREDECESSOR_WAIT_US;
-}
-
-static int attach_locked(struct attach *attach, struct error *err)
-{
-	const struct identity *identity = &attach->request->identity;
-	_cleanup_close_ int lock_fd = -1;
-	int ret = pins_lock_endpoint(&attach->node->datapath.pins, identity_hash(identity), true,
-				     &lock_fd, err);
-
-	if (!ret)
-		ret = attach_in_turn(attach, err);
-	if (ret == -EEXIST && predecessor_await_end(attach))
-		ret = attach_in_turn(attach, err);
-	return ret;
 }
 
 /*
@@ -438,6 +432,8 @@ int endpoint_attach(struct node *node, const struct attach_request *request,
 	if (!ret)
 		ret = datapath_ready(&attach, err);
 	if (!ret)
+		ret = attach_locked(&attach, err);
+	if (ret == -EEXIST && predecessor_await_end(&attach))
 		ret = attach_locked(&attach, err);
 	if (ret && node->loaded_now)
 		datapath_down_unused(node);
