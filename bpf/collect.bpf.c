@@ -6,7 +6,7 @@
  * and its program, but knows nothing of our maps. No process of ours is there to tidy up; so this
  * program is called by the kernel whenever a device is unregistered, and deletes what that
  * device had claimed, and the flows that count for it. It is a convenience: on a kernel without
- * fentry, claims of the dead stay until a command needs their addresses (loader/ops/collect.c), and
+ * fentry, claims of the dead stay until a later attach or detach (loader/ops/collect.c), and
  * are never mistaken for living ones.
  *
  * An object of its own, since fentry and reading kernel structures make libbpf parse the kernel's

@@ -48,11 +48,6 @@
 #include "ops/setup.h"
 #include "ops/uplink.h"
 
-/* How long the device of a namespace that may have died is waited for, and how often looked at. */
-#define PREDECESSOR_WAIT_US     1000000
-#define PREDECESSOR_LOOK_US     1000
-#define PREDECESSOR_LOOK_MAX_US 20000
-
 /* The device pair ------------------------------------------------------------------------------ */
 
 /* Under the endpoint's lock: what is unfinished now has no maker any more. */
@@ -368,6 +363,11 @@ static int attach_locked(struct attach *attach, struct error *err)
 	cleanup_close(&attach->turn_fd);
 	return ret;
 }
+
+/* How long the device of a namespace that may have died is waited for, and how often looked at. */
+#define PREDECESSOR_WAIT_US     1000000
+#define PREDECESSOR_LOOK_US     1000
+#define PREDECESSOR_LOOK_MAX_US 20000
 
 /*
  * Of a namespace that has died the devices stay until a worker of the kernel has come to them

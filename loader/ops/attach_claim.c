@@ -197,7 +197,7 @@ static int address_claim_set(struct attach *attach, size_t set, struct error *er
 	return ret;
 }
 
-/* The dead may keep their claims until somebody needs them: an exhausted pool is that moment. */
+/* The dead may have kept their claims until now: an exhausted pool needs them. */
 static int address_claim_auto(struct attach *attach, size_t set, struct error *err)
 {
 	size_t dead;

@@ -519,8 +519,8 @@ map_counts() # MAP...
 	done
 }
 
-# Prints what containers leave on a host. Without the kernel's help the claims of the dead stay until somebody
-# needs them.
+# Prints what containers leave on a host. Without the kernel's help the claims of the dead stay until a later
+# attach or detach.
 traces()
 {
 	ip -o link show | sed 's/^[0-9]*: //'
