@@ -132,8 +132,7 @@ expect_dead_add_leaves_nothing()
 	plugin_wrap /usr/lib/cni/nkctl
 	pod_config >web.json
 	sed 's/web/next/; s/8080/8081/' web.json >next.json
-	die_in_next "$BATS_TEST_DIRNAME/crictl" runp next.json
-	crictl rmp -f "$(crictl pods -q)"
+	die_in_next
 	expect_not 'the pod is made' crictl runp web.json
 	expect_same 'a device is left' 1 "$(devices_count)"
 	containerd_start

@@ -147,6 +147,10 @@ expect_no_match() # WORDS REGEX FOUND
 	[[ ! $3 =~ $2 ]] || fail "$1" "expected: not /$2/" "found:    $3"
 }
 
+# For at_bpf: enum bpf_cmd (include/uapi/linux/bpf.h).
+# shellcheck disable=SC2034 # for the tests
+readonly BPF_MAP_UPDATE_ELEM=2 BPF_MAP_DELETE_ELEM=3 BPF_PROG_ATTACH=8
+
 # Runs a command and kills it as it enters its N-th system call of a name.
 killed_at() # CALL N COMMAND...
 {

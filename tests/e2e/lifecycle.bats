@@ -167,14 +167,11 @@ objects_are_gone() # FILE
 
 # A kernel with a collector takes the note of the claims, and those that there are, with the device.
 @test "a container that deletes its interface while its address is claimed keeps none" {
-	local nth
 	containers c2
 	note host_state
 	ip netns add c1
-	strace -o "$BATS_TEST_TMPDIR/calls" -e trace=bpf "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --ip 10.88.0.7
-	nkctl detach --ns c1
-	nth=$(awk '/BPF_MAP_UPDATE_ELEM.*BPF_NOEXIST/ { print NR; exit }' "$BATS_TEST_TMPDIR/calls")
-	start attach host strace -o /dev/null -e trace=bpf -e "inject=bpf:delay_enter=2000000:when=$nth" \
+	# The first one is of the note.
+	start attach host at_bpf $BPF_MAP_UPDATE_ELEM 2 2000 \
 		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE" --ip 10.88.0.7
 	eventually "it is about to claim" eval "[[ \$(map_counts owners) == 'owners 2' ]]"
 	ip -n c1 link delete eth0
@@ -623,12 +620,7 @@ attach_another()
 # Removes an uplink, and attaches c2 between the end of its program and that of its record.
 remove_while_attaching() # DEVICE
 {
-	local nth
-	strace -o "$BATS_TEST_TMPDIR/calls" -e trace=bpf "$NKCTL_PROGRAM" uplink remove "$1"
-	nth=$(awk '/BPF_MAP_DELETE_ELEM/ { print NR; exit }' "$BATS_TEST_TMPDIR/calls")
-	nkctl uplink add "$1"
-	start remove host strace -o /dev/null -e trace=bpf -e "inject=bpf:delay_enter=2000000:when=$nth" \
-		"$NKCTL_PROGRAM" uplink remove "$1"
+	start remove host at_bpf $BPF_MAP_DELETE_ELEM 1 2000 "$NKCTL_PROGRAM" uplink remove "$1"
 	eventually "its settings are given back" eval "[[ \$(settings_of $1) == $'0\n0\n1' ]]"
 	attach c2
 	nkctl detach --ns c2

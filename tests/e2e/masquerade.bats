@@ -451,10 +451,10 @@ flow_protocols() { nkctl flows list --json | jq -r '.[].protocol' | sort | xargs
 	expect_goes_on "upgrade" udp
 	ip netns add c3
 	defer ip netns delete c3
-	killed_at bpf 9 "$NKCTL_PROGRAM" attach --ns c3
+	run -137 at_bpf $BPF_PROG_ATTACH 1 kill "$NKCTL_PROGRAM" attach --ns c3
 	expect_goes_on "an attach killed half way" tcp
 	attach c3
-	killed_at bpf 9 "$NKCTL_PROGRAM" detach --ns c3
+	run -137 at_bpf $BPF_MAP_DELETE_ELEM 1 kill "$NKCTL_PROGRAM" detach --ns c3
 	expect_goes_on "a detach killed half way" tcp
 	expect_goes_on "a detach killed half way" udp
 	nkctl detach --ns c3 || true

@@ -84,7 +84,7 @@ expect_podman_network()
 # be left after GC, and after what podman itself left is gone.
 expect_death_is_collected_by_gc_of() # NETWORK [OPTION]...
 {
-	die_in_next podman run --rm "${@:2}" "$IMAGE" true
+	die_in_next
 	expect_not 'the container runs' podman run --name dead "${@:2}" "$IMAGE" true
 	expect_same 'a device is left' 1 "$(devices_count)"
 	expect_same 'the next one runs' well "$(podman --log-level error run --rm "${@:2}" "$IMAGE" echo well)"

@@ -178,8 +178,8 @@ expect_echoes() # WORDS PLACE PORT ADDRESS...
 
 ## Death in the midst of an attachment
 
-# Has a script stand before a plugin. Files tell it what to do to the next ADD: to wait in the midst, to
-# count the calls that it makes, or to kill it at one of these together with the runtime.
+# Has a script stand before a plugin. Files tell it what to do to the next ADD: to wait in the midst, or
+# to kill it in its midst together with the runtime.
 plugin_wrap() # FILE
 {
 	mv "$1" "$1.real"
@@ -191,13 +191,10 @@ plugin_wrap() # FILE
 		elif [[ -e /run/wait ]]; then
 			mv /run/wait /run/waits
 			while [[ -e /run/waits ]]; do sleep 0.05; done
-		elif [[ -e /run/count ]]; then
-			rm /run/count
-			exec strace -o /run/calls -e trace=bpf "$0.real" "$@"
 		elif [[ -e /run/die ]]; then
-			call=$(</run/die)
+			die=$(</run/die)
 			rm /run/die
-			strace -o /dev/null -e trace=bpf -e inject="bpf:signal=KILL:when=$call" "$0.real" "$@"
+			$die "$0.real" "$@"
 			caller=$PPID
 			while [[ $(</proc/$caller/comm) == @(containerd|podman|netavark) ]]; do
 				callers+=" $caller"
@@ -211,15 +208,8 @@ plugin_wrap() # FILE
 	chmod +x "$1"
 }
 
-# Runs a command that attaches one container, and has the next such die when the device is there and the
-# program is to be attached.
-die_in_next() # COMMAND...
-{
-	touch /run/count
-	expect 'a first one is attached' "$@"
-	grep -n BPF_PROG_ATTACH /run/calls | head -n 1 | cut -d : -f 1 >/run/die
-	expect_match 'the call that attaches the program' '^[0-9]+$' "$(</run/die)"
-}
+# Has the next ADD die when the device is there and the program is to be attached.
+die_in_next() { echo "$(type -P at_bpf) $BPF_PROG_ATTACH 1 kill" >/run/die; }
 
 # Does what runtimes that know GC do when no container is left.
 gc() # NETWORK
