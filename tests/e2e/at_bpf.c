@@ -5,8 +5,9 @@
  *	at_bpf BPF-COMMAND N kill|MILLISECONDS COMMAND [ARGUMENT]...
  *
  * It is the N-th call with BPF-COMMAND, a number of enum bpf_cmd, by the command's first thread.
- *What strace can inject counts calls with any bpf command, and how many come before can differ from
- *run to run: on some kernels an attach looks for what the dead have left when it is time for that.
+ * What strace can inject counts calls with any bpf command, and how many come before can differ
+ * from run to run: on some kernels an attach looks for what the dead have left when it is time
+ * for that.
  *
  * The exit status is the command's, or as a shell has it, 128 and the signal that ended it.
  */
