@@ -6,9 +6,9 @@
  * the moment its device goes, and there is nothing to do here. Elsewhere an attach looks whether
  * any of the endpoints before it has died, by their devices' indexes, and a detach that finds no
  * device looks at all of them. That takes the longer the more there are (half a millisecond with
- * none), so attaches spend a thousandth of the time on it: the pin of the owners has as its time of
- * modification when the next such look is due, by the monotonic clock. What the dead have claimed
- * meanwhile is free to whoever needs it.
+ * none), so attaches spend a ten-thousandth of the time on it: the pin of the owners has as its
+ * time of modification when the next such look is due, by the monotonic clock. What the dead have
+ * claimed meanwhile is free to whoever needs it.
  *
  * A claim is made after its device and deleted before it, so a claim whose device doesn't exist
  * is dead, and stays so. Only its deletion needs care: between looking and deleting, another
@@ -182,7 +182,7 @@ int collect_unfinished(struct node *node, struct error *err)
 #define COLLECT_NEWEST 16
 
 /* For this part of the time attaches look at all endpoints. */
-#define COLLECT_PART 1000
+#define COLLECT_PART 10000
 
 /* No look is due later than in a minute. A new pin has the time of day, which is. */
 #define COLLECT_DUE_MAX_NS (60 * NS_PER_S)
