@@ -70,7 +70,7 @@ static int option_take(int id, const char *value, struct places *places, struct 
 		return directory_take("--conf-dir", value, &places->conf_dir, err);
 	case 'w':
 		places->name = value;
-		return identity_names_check(value, "any", err);
+		return identity_network_check(value, err);
 	default:
 		if (!strchr(value, '/') || prefix_parse(value, &subnet))
 			return error_set(err, EINVAL, "subnet '%s' isn't of the form ADDR/LEN",

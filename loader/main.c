@@ -158,6 +158,8 @@ int main(int argc, char **argv)
 	streams_keep();
 	/* A reader that has gone is an error like others: nothing is to end half way for it. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Who ignores it hands that on, and then no child's exit status is to be had. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (timing && !strcmp(timing, "1"))
 		log_timing_enable();
 	if (argc == 1 && cni_plugin_is_wanted())

@@ -109,6 +109,19 @@ static bool routes_have_default(const struct endpoint_routes *routes, uint8_t fa
 	return false;
 }
 
+/* Where none is told it is the first address, as with the reference plugin bridge. */
+static void gateways_assume(struct add *add)
+{
+	for (size_t i = 0; i < add->ipam.ip_count; i++) {
+		struct cni_ip *ip = &add->ipam.ips[i];
+		struct addr base = prefix_first(&ip->address), first = addr_add(&base, 1);
+
+		if (!ip->gateway.family && ip->address.len <= addr_bits(base.family) - 2 &&
+		    !addr_equal(&ip->address.addr, &first))
+			ip->gateway = first;
+	}
+}
+
 /* "If omitted, a default gateway is assumed (as determined by the CNI plugin)." */
 static void routes_take_ipam(struct add *add)
 {
@@ -191,6 +204,8 @@ static int request_take_ipam(struct add *add, struct error *err)
 	ports_take(add);
 	attach->ranges = NULL;
 	attach->routes = &add->routes;
+	if (add->config.is_gateway)
+		gateways_assume(add);
 	routes_take_ipam(add);
 	if (add->config.is_default_gateway)
 		ret = routes_add_default(add, err);

@@ -61,7 +61,7 @@ int attachment_make(const struct attach_request *request, struct attach_result *
 /* Where somebody has removed the pins a device may still be there; all else hangs on it. */
 static int device_remove(struct node *node, const struct identity *identity, struct error *err)
 {
-	struct unlisting unlisting = { .expedite_fd = -1 }; /* its lock was among the pins */
+	struct unlisting unlisting = { .expedite_fd = -1 }; /* its lock is among the pins */
 	struct link_info link;
 	int ret = node_open_unloaded(node, err);
 
@@ -105,7 +105,7 @@ int attachment_remove(const struct identity *identity, const char *netns, struct
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	int ret = node_open_loaded(&node, PINS_SHARED, err);
 
-	if (ret == -ENOENT)
+	if (ret == -ENOENT || ret == -EPROTO)
 		ret = device_remove(&node, identity, err);
 	else if (!ret)
 		ret = endpoint_detach(&node, identity, false, err);

@@ -39,7 +39,7 @@ static int dns_take(const struct field *document, const struct field *runtime, j
 		ret = field_get(runtime, "dns", JSON_OBJECT, &capability, err);
 	if (!ret)
 		ret = field_get_text(&own, "domain", &domain, err);
-	if (!ret && domain && json_object_set_new(dns, "domain", json_string(domain)))
+	if (!ret && domain && *domain && json_object_set_new(dns, "domain", json_string(domain)))
 		ret = cni_error(err, CNI_FAILED, "out of memory");
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(lists); i++) {
 		ret = dns_take_list(&own, lists[i].key, dns, lists[i].key, err);

@@ -124,8 +124,10 @@ static int program_end(struct ipam_call *call, char **ret_output, size_t *ret_le
 {
 	int status = 0, ret = cni_input_read(call->output_fd, ANSWER_MAX, ret_output, ret_len, err);
 
-	if (ret)
+	if (ret) {
+		(void)error_prefix(err, "answer of the ipam plugin %s", call->type);
 		(void)kill(call->pid, SIGKILL); /* it is there until we wait for it */
+	}
 	while (waitpid(call->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	cleanup_close(&call->output_fd);

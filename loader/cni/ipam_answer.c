@@ -50,6 +50,21 @@ static int route_check(const struct endpoint_route *route, struct error *err)
 			 is_mtu ? route->mtu : route->advmss, MTU_MAX);
 }
 
+static int address_check(const struct cni_result *result, size_t index, struct error *err)
+{
+	const struct prefix *address = &result->ips[index].address;
+
+	if (!address->len)
+		return cni_error(err, CNI_FAILED,
+				 "address %s: a prefix length of 0 leaves no network",
+				 prefix_format(address).text);
+	for (size_t i = 0; i < index; i++)
+		if (addr_equal(&result->ips[i].address.addr, &address->addr))
+			return cni_error(err, CNI_FAILED, "it gave the address %s twice",
+					 addr_format(&address->addr).text);
+	return address_check_reachable(&address->addr, err);
+}
+
 /* That it is a result isn't enough: whatever is in it, nkctl is to do, and to tell that it did. */
 static int answer_check(const struct cni_result *result, struct error *err)
 {
@@ -61,7 +76,7 @@ static int answer_check(const struct cni_result *result, struct error *err)
 		return cni_error(err, CNI_FAILED, "it gave more than %d addresses",
 				 NK_ENDPOINT_ADDRESSES_MAX);
 	for (size_t i = 0; !ret && i < result->ip_count; i++)
-		ret = address_check_reachable(&result->ips[i].address.addr, err);
+		ret = address_check(result, i, err);
 	for (size_t i = 0; !ret && i < result->routes.count; i++)
 		ret = route_check(&result->routes.routes[i], err);
 	return ret;

@@ -43,20 +43,6 @@ static void gateways_fill(json_t *document, const struct nk_network *network)
 	}
 }
 
-/* Whether containers of podman can be in it: their ids have 64 digits, their interfaces any name.
- */
-static int network_name_fits(const char *name, struct error *err)
-{
-	struct identity identity;
-	char id[64 + 1] = "", ifname[IF_NAMESIZE] = "";
-
-	memset(id, '0', sizeof(id) - 1);
-	memset(ifname, 'e', sizeof(ifname) - 1);
-	if (!identity_init(&identity, name, id, ifname, err))
-		return 0;
-	return error_prefix(err, "name");
-}
-
 /* podman's bridge chooses a subnet then; a plugin is to refuse what it can't do. */
 static int ipv6_check(const struct field *field, const struct nk_network *network,
 		      struct error *err)
@@ -81,8 +67,8 @@ static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 	struct field ipam;
 	int ret = netavark_network_parse(&field, &network, err);
 
-	if (!ret)
-		ret = network_name_fits(network.name, err);
+	if (!ret && identity_network_check(network.name, err))
+		ret = error_prefix(err, "name");
 	if (!ret)
 		ret = ipv6_check(&field, &network.network, err);
 	if (!ret)
@@ -401,7 +387,7 @@ static int input_run(enum verb verb, const char *ns, struct error *err)
 	int ret = cni_input_read(STDIN_FILENO, CNI_INPUT_MAX, &input, &len, err);
 
 	if (ret)
-		return ret;
+		return error_prefix(err, "stdin");
 	document = document_load(input, len, NULL);
 	if (json_is_object(document))
 		ret = document_answer(verb, document, ns, err);

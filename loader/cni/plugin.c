@@ -61,7 +61,9 @@ int cni_plugin_run(void)
 
 	(void)strcpy(request.version_text, cni_version_text(CNI_VERSION_NEWEST));
 	ret = cni_input_read(STDIN_FILENO, CNI_INPUT_MAX, &input, &len, &err);
-	if (!ret)
+	if (ret)
+		(void)error_prefix(&err, "stdin");
+	else
 		ret = cni_request_parse(&environment, input, len, &request, &err);
 	log_step("request_parse");
 	if (!ret)

@@ -363,12 +363,10 @@ int cni_input_read(int fd, size_t max, char **ret_input, size_t *ret_len, struct
 		}
 		got = read(fd, input + len, size - len - 1);
 		if (got < 0 && errno != EINTR)
-			return cni_error(err, CNI_IO_FAILURE, "read the input: %s",
-					 strerror(errno));
+			return cni_error(err, CNI_IO_FAILURE, "read: %s", strerror(errno));
 		len += got > 0 ? (size_t)got : 0;
 		if (len > max)
-			return cni_error(err, CNI_DECODE_FAILURE,
-					 "the input has more than %zu bytes", max);
+			return cni_error(err, CNI_DECODE_FAILURE, "more than %zu bytes", max);
 	} while (got);
 	input[len] = '\0';
 	*ret_input = TAKE_PTR(input);

@@ -107,6 +107,16 @@ int identity_init(struct identity *ret_identity, const char *network, const char
 	return 0;
 }
 
+int identity_network_check(const char *network, struct error *err)
+{
+	struct identity identity;
+	char id[64 + 1] = "", ifname[IF_NAMESIZE] = "";
+
+	memset(id, '0', sizeof(id) - 1);
+	memset(ifname, 'e', sizeof(ifname) - 1);
+	return identity_init(&identity, network, id, ifname, err);
+}
+
 void identity_alias(const struct identity *identity, char ret_alias[IDENTITY_ALIAS_SIZE])
 {
 	int len = snprintf(ret_alias, IDENTITY_ALIAS_SIZE, "%s%s/%s/%s",

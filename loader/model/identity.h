@@ -48,6 +48,12 @@ struct identity {
 int identity_init(struct identity *ret_identity, const char *network, const char *id,
 		  const char *ifname, struct error *err);
 
+/*
+ * identity_network_check() - whether containers with ids of 64 digits, as runtimes give them, can be
+ * in a network of that name, by interfaces of any.
+ */
+int identity_network_check(const char *network, struct error *err);
+
 /* network_name_check() - whether a network of that name can be added: it has up to 31 characters.
  */
 int network_name_check(const char *name, struct error *err);

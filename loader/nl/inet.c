@@ -266,6 +266,7 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 		else if (mnl_attr_get_type(attr) == RTA_TABLE)
 			entry.table = attr_u32(attr);
 	}
+	entry.ifindex = ifindex;
 	if (!dump->ifindex || ifindex == dump->ifindex)
 		dump->ret = route_append(&dump->list, &entry);
 	return dump->ret ? MNL_CB_STOP : MNL_CB_OK;
@@ -304,7 +305,8 @@ int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 						      sizeof(struct rtmsg), &family_header);
 
 	((struct rtmsg *)family_header)->rtm_family = family;
-	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)ifindex);
+	if (ifindex)
+		mnl_attr_put_u32(header, RTA_OIF, (uint32_t)ifindex);
 	return route_list_read(nl, header, &dump, ret_list, err);
 }
 
@@ -396,6 +398,19 @@ static void default_route_add_nexthops(struct default_route_list *list,
 		default_route_add(list, hop->rtnh_ifindex, mtu);
 }
 
+/* Whether it is to another IPv4 prefix than 0.0.0.0 with any length. */
+static bool route_is_beyond_zero(const struct nlmsghdr *message)
+{
+	struct addr dst = { 0 };
+	const struct addr zero = { .family = AF_INET };
+	const struct nlattr *attr;
+
+	mnl_attr_for_each (attr, message, sizeof(struct rtmsg))
+		if (mnl_attr_get_type(attr) == RTA_DST)
+			attr_addr_read(attr, AF_INET, &dst);
+	return !addr_equal(&dst, &zero);
+}
+
 static int default_route_parse(const struct nlmsghdr *message, void *data)
 {
 	struct default_route_list *list = data;
@@ -406,10 +421,13 @@ static int default_route_parse(const struct nlmsghdr *message, void *data)
 
 	if (!route)
 		return MNL_CB_OK;
-	/* The IPv4 trie is read in the order of its keys, the IPv6 tree from its leaves. */
-	if (route->rtm_dst_len)
-		return list->family == AF_INET ? MNL_CB_STOP : MNL_CB_OK;
-	if (route->rtm_type != RTN_UNICAST)
+	/*
+	 * The IPv4 trie is read in the order of its keys, of one key the longest prefix first
+	 * (fib_insert_alias(), net/ipv4/fib_trie.c), the IPv6 tree from its leaves.
+	 */
+	if (route->rtm_dst_len && list->family == AF_INET && route_is_beyond_zero(message))
+		return MNL_CB_STOP;
+	if (route->rtm_dst_len || route->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*route)) {
 		if (mnl_attr_get_type(attr) == RTA_OIF)

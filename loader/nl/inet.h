@@ -100,11 +100,13 @@ int inet_multicast_route_delete(struct nlsock *nl, int ifindex, struct error *er
 
 /**
  * struct inet_route_entry - a route that the kernel has.
+ * @ifindex: the device by which it leaves; 0: several
  * @gateway: next hop; family 0: on the link
  * @is_ours: marked with NK_ROUTE_PROTOCOL
  * @is_kernels: made by the kernel, of an address
  */
 struct inet_route_entry {
+	int ifindex;
 	struct prefix dst;
 	struct addr gateway;
 	uint32_t table;
@@ -119,6 +121,7 @@ struct inet_route_list {
 /**
  * inet_route_list_read() - the unicast routes of a family that leave by a device, of all tables.
  * Freed by inet_route_list_free().
+ * @ifindex: 0: by any
  */
 int inet_route_list_read(struct nlsock *nl, uint8_t family, int ifindex,
 			 struct inet_route_list *ret_list, struct error *err);

@@ -220,6 +220,40 @@ static int container_route_add(const struct endpoint_setup *setup,
 		       : inet_route_add(setup->container, &route, err);
 }
 
+static bool route_is_others(const struct endpoint_setup *setup, const struct inet_route_list *list,
+			    const struct endpoint_route *wanted)
+{
+	uint32_t table = wanted->table ? wanted->table : RT_TABLE_MAIN;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct inet_route_entry *entry = &list->entries[i];
+
+		if (entry->ifindex != setup->peer_ifindex && entry->table == table &&
+		    entry->dst.len == wanted->dst.len &&
+		    addr_equal(&entry->dst.addr, &wanted->dst.addr))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * In place of the route to the same destination that the kernel has made for our own address.
+ *
+ * Return: -EEXIST where another interface has one, which stays: the kernel would replace that.
+ */
+static int container_route_replace(const struct endpoint_setup *setup,
+				   const struct endpoint_route *wanted, struct error *err)
+{
+	_cleanup_inet_route_list_ struct inet_route_list list = { 0 };
+	int ret = inet_route_list_read(setup->container, wanted->dst.addr.family, 0, &list, err);
+
+	if (ret)
+		return ret;
+	if (route_is_others(setup, &list, wanted))
+		return -EEXIST;
+	return container_route_add(setup, wanted, true, err);
+}
+
 static int route_note(struct endpoint_routes *routes, const struct endpoint_route *route,
 		      struct error *err)
 {
@@ -254,7 +288,9 @@ static int container_route(const struct endpoint_setup *setup, const struct addr
 	ret = container_route_add(setup, &route, false, err);
 	if (ret == -EEXIST && subnet) {
 		route.dst = subnet_prefix(subnet);
-		ret = container_route_add(setup, &route, true, err);
+		ret = container_route_replace(setup, &route, err);
+		if (ret == -EEXIST)
+			return 0;
 	}
 	if (!ret && !routes_have(routes, &route.dst))
 		ret = route_note(routes, &route, err);
@@ -265,7 +301,8 @@ static int container_route(const struct endpoint_setup *setup, const struct addr
 
 /*
  * "Since another network might have already configured the default route, the CNI plugin should be
- * prepared to skip over its default route definition" (CNI spec, IP Allocation, Notes).
+ * prepared to skip over its default route definition" (CNI spec, IP Allocation, Notes). So it is
+ * with any other that another interface has.
  */
 static int container_route_given(const struct endpoint_setup *setup,
 				 const struct endpoint_route *route, struct endpoint_routes *routes,
@@ -273,10 +310,10 @@ static int container_route_given(const struct endpoint_setup *setup,
 {
 	int ret = container_route_add(setup, route, false, err);
 
-	if (ret == -EEXIST && !route->dst.len)
+	if (ret == -EEXIST && route->dst.len)
+		ret = container_route_replace(setup, route, err);
+	if (ret == -EEXIST)
 		return 0;
-	if (ret == -EEXIST) /* that of the address itself, which the kernel has made */
-		ret = container_route_add(setup, route, true, err);
 	if (!ret)
 		ret = route_note(routes, route, err);
 	return ret ? error_prefix(err, "give the container the route to %s",

@@ -35,6 +35,7 @@ load interrupted
 	expect 'again' nkctl cni uninstall --bin-dir "$dir/bin" --conf-dir "$dir/net.d"
 	expect_refusal 'a bad subnet' 2 'host bits' cni install --subnet 10.97.0.1/24
 	expect_refusal 'a bad name' 2 'a/b' cni install --network a/b
+	expect_refusal 'one too long for any container' 2 'together' cni install --network "$(printf 'x%.0s' {1..200})"
 	expect_refusal 'a file in the way' 1 'Not a directory' cni install \
 		--bin-dir "$dir/net.d/05-other.conflist/x" --conf-dir "$dir/net.d"
 }

@@ -44,6 +44,21 @@ delegated_previous() # CONTAINER
 		ips: [{address: "10.92.0.3/24", interface: 1}]}}'
 }
 
+@test "a route that another interface of the container has stays its own" {
+	local config
+	need_plugins
+	at c1 ip link add net1 type veth peer name net2
+	at c1 ip link set net1 up
+	at c1 ip route add 198.51.100.0/24 dev net1
+	config=$(host_local)
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'it has it, alone' net1 "$(at c1 ip -j route show 198.51.100.0/24 | jq -r '.[].dev')"
+	expect_same 'no other is told' '0.0.0.0/0 ::/0' "$(answered '[.routes[].dst] | join(" ")')"
+	expect_cni 'all is well' CHECK c1 "$(with_previous "$config")"
+	expect_cni 'detached' DEL c1 "$config"
+	expect_same 'it has it still' net1 "$(at c1 ip -j route show 198.51.100.0/24 | jq -r '.[].dev')"
+}
+
 @test "an ADD that fails gives the addresses back" {
 	local config
 	need_plugins
@@ -66,6 +81,11 @@ delegated_previous() # CONTAINER
 	expect_cni 'attached' ADD c1 "$(host_local '{"isDefaultGateway": true, "ipam": {"routes": null}}')"
 	expect_same 'it has a default route' '0.0.0.0/0 ::/0' "$(answered '[.routes[].dst] | join(" ")')"
 	expect 'it reaches the outside' at c1 ping -c 1 -W 2 "$REMOTE4"
+	expect_cni 'detached' DEL c1 "$(host_local)"
+	mine 'echo "{\"ips\": [{\"address\": \"10.96.0.5/24\"}]}"'
+	expect 'the plugin tells of none' cni_mine ADD "$(cni_config '{"isDefaultGateway": true, "ipam": {"type": "mine"}}')"
+	expect_same 'it is the first address' 10.96.0.1 "$(answered '.ips[0].gateway')"
+	expect 'it reaches that' at c1 ping -c 1 -W 2 10.96.0.1
 }
 
 @test "a gateway that the host can't be is refused by the key that asks for it" {
@@ -111,10 +131,18 @@ delegated_previous() # CONTAINER
 	expect_answered_error 'which one, and why' 100 'plugin mine: address 224.0.0.5 .* 224.0.0.0/4'
 	expect_same 'it is given back' 'ADD DEL' "$(xargs <"$BATS_TEST_TMPDIR/log")"
 	expect_same 'nothing is attached' '' "$(attached)"
+	mine 'echo "{\"ips\": [{\"address\": \"10.96.0.5/24\"}, {\"address\": \"10.96.0.5/16\"}]}"'
+	expect_not 'it gives one twice' cni_mine ADD "$config"
+	expect_answered_error 'which one' 100 'plugin mine: .*10.96.0.5 twice'
+	mine 'echo "{\"ips\": [{\"address\": \"10.96.0.5/0\"}]}"'
+	expect_not 'it gives everything' cni_mine ADD "$config"
+	expect_answered_error 'what is wrong with it' 100 'plugin mine: address 10.96.0.5/0: '
 	mine 'yes'
 	expect_not 'it never ends' cni_mine ADD "$config"
+	expect_answered_error 'who said too much' 6 'plugin mine: more than 1048576 bytes'
 	mine "cat >'$BATS_TEST_TMPDIR/seen'; env | sort >'$BATS_TEST_TMPDIR/env'
 		echo '{\"ips\": [{\"address\": \"10.96.0.5/24\"}], \"dns\": {\"nameservers\": [\"192.0.2.9\"]}}'"
+	config=$(jq -c '. + {dns: {domain: ""}}' <<<"$config") # says nothing
 	expect 'it gives an address' cni_mine ADD "$config"
 	expect_same 'that address' '10.96.0.5/24 192.0.2.9' \
 		"$(answered '.ips[0].address + " " + .dns.nameservers[0]')"
@@ -150,6 +178,23 @@ delegated_previous() # CONTAINER
 	wait $pid || result=$?
 	expect_same "it succeeds ($(<"$BATS_TEST_TMPDIR/answer"))" 0 $result
 	expect 'the host reaches it' ping -c 1 -W 2 10.96.0.5
+}
+
+@test "a first ADD that fails leaves what others have set meanwhile" {
+	local pid
+	nkctl down
+	ip link add wire2 type veth peer name wire3
+	defer ip link delete wire2
+	mine "touch '$BATS_TEST_TMPDIR/begun'; until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.05; done; exit 3"
+	cni_mine ADD "$(cni_config '{"ipam": {"type": "mine"}}')" &
+	pid=$!
+	eventually 'it is at work' test -e "$BATS_TEST_TMPDIR/begun"
+	nkctl uplink add wire2
+	touch "$BATS_TEST_TMPDIR/go"
+	expect_not 'it fails' wait $pid
+	expect_match 'the uplink is there' wire2 "$(nkctl uplink list)"
+	nkctl uplink remove wire2
+	nkctl down
 }
 
 # For the plugin "mine": until whoever called it reads its answer, and does nothing else any more.

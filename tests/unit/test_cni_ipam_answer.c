@@ -94,31 +94,44 @@ static void test_failures_with_success(void **state)
 	check_taken("{" IPS ",\"code\":7,\"msg\":\"a key that isn't known\"}");
 }
 
-/* The answer with a number of members in one of its lists: of two of a name the last counts. */
-static const char *with_many(const char *list, const char *member, size_t count)
+/*
+ * The answer with a number of members in one of its lists, each with its number between @begin and
+ * @end: of two lists of a name the last counts.
+ */
+static const char *with_many(const char *list, const char *begin, const char *end, size_t count)
 {
 	static char text[8192];
 	size_t used = (size_t)snprintf(text, sizeof(text), "{" IPS ",\"%s\":[", list);
 
 	for (size_t i = 0; i < count; i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "," : "",
-					 member);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s%zu%s",
+					 i ? "," : "", begin, i + 1, end);
 	(void)snprintf(text + used, sizeof(text) - used, "]}");
 	return text;
 }
 
+static const char *with_addresses(size_t count)
+{
+	return with_many("ips", "{\"address\":\"10.96.0.", "/24\"}", count);
+}
+
+static const char *with_routes(size_t count)
+{
+	return with_many("routes", "{\"dst\":\"10.", ".0.0/16\"}", count);
+}
+
 static void test_too_many(void **state)
 {
-	static const char address[] = "{\"address\":\"10.96.0.5/24\"}";
-	static const char route[] = "{\"dst\":\"10.1.0.0/16\"}";
-
 	(void)state;
-	check_taken(with_many("ips", address, NK_ENDPOINT_ADDRESSES_MAX));
-	check_refused(with_many("ips", address, NK_ENDPOINT_ADDRESSES_MAX + 1), CNI_FAILED,
+	check_taken(with_addresses(NK_ENDPOINT_ADDRESSES_MAX));
+	check_refused(with_addresses(NK_ENDPOINT_ADDRESSES_MAX + 1), CNI_FAILED,
 		      "mine: it gave more than 16 addresses");
-	check_refused(with_many("ips", address, CNI_IPS_MAX + 1), CNI_FAILED, "more than 64");
-	check_taken(with_many("routes", route, ENDPOINT_ROUTES_MAX));
-	check_refused(with_many("routes", route, ENDPOINT_ROUTES_MAX + 1), CNI_FAILED,
+	check_refused(with_addresses(CNI_IPS_MAX + 1), CNI_FAILED, "more than 64");
+	check_refused("{\"ips\":[{\"address\":\"10.96.0.5/24\"},{\"address\":\"10.96.0.5/16\"}]}",
+		      CNI_FAILED, "mine: it gave the address 10.96.0.5 twice");
+	check_refused(with_address("10.96.0.5/0"), CNI_FAILED, "leaves no network");
+	check_taken(with_routes(ENDPOINT_ROUTES_MAX));
+	check_refused(with_routes(ENDPOINT_ROUTES_MAX + 1), CNI_FAILED,
 		      "mine: routes: more than 64 routes");
 }
 
