@@ -445,12 +445,17 @@ void datapath_mend_links(struct datapath *datapath)
  * What is attached works on maps that a load must find: a new set beside them would know nothing of
  * the addresses that are taken.
  */
-static int datapath_restore(struct datapath *datapath, struct error *err)
+int datapath_put_back(struct datapath *datapath, struct error *err)
 {
 	int ret = pins_prepare(&datapath->pins, err);
 
-	if (!ret)
-		ret = rescue_pins(&datapath->pins, err);
+	return ret ? ret : rescue_pins(&datapath->pins, err);
+}
+
+static int datapath_restore(struct datapath *datapath, struct error *err)
+{
+	int ret = datapath_put_back(datapath, err);
+
 	if (!ret)
 		ret = config_read(datapath, err);
 	if (!ret)

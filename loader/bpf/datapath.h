@@ -73,6 +73,9 @@ int datapath_open(struct datapath *datapath, enum pins_lock lock, struct error *
 /* datapath_open_loaded() - the same without loading: -ENOENT where nothing is loaded. */
 int datapath_open_loaded(struct datapath *ret_datapath, enum pins_lock lock, struct error *err);
 
+/* datapath_put_back() - pin what programs that are attached hold, and whose pin was lost. */
+int datapath_put_back(struct datapath *datapath, struct error *err);
+
 /**
  * datapath_load() - load this build's programs on the pinned maps, made where they are absent,
  * and pin them in place of the earlier ones. Needs the exclusive lock.

@@ -103,3 +103,8 @@ int cursor_set(struct datapath *datapath, const struct nk_subnet *subnet, const 
 	memcpy(cursor.addr, addr->bytes, sizeof(cursor.addr));
 	return table_set(datapath, MAP_CURSORS, subnet, &cursor, BPF_ANY, err);
 }
+
+void cursor_delete(struct datapath *datapath, const struct nk_subnet *subnet)
+{
+	(void)table_delete(datapath, MAP_CURSORS, subnet, NULL);
+}

@@ -39,5 +39,7 @@ int cursor_get(struct datapath *datapath, const struct nk_subnet *subnet, struct
 	       struct error *err);
 int cursor_set(struct datapath *datapath, const struct nk_subnet *subnet, const struct addr *addr,
 	       struct error *err);
+/* Also of a subnet that has none. */
+void cursor_delete(struct datapath *datapath, const struct nk_subnet *subnet);
 
 #endif

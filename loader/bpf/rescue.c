@@ -137,7 +137,8 @@ bool rescue_is_possible(void)
 	return attached_newest(&attached);
 }
 
-static int map_pin(const struct pins *pins, uint32_t id, struct error *err)
+/* @config: that map alone, or all but that one, whose pin says that there are all (pins.h) */
+static int map_pin(const struct pins *pins, uint32_t id, bool config, struct error *err)
 {
 	_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
 	struct bpf_map_info info;
@@ -146,7 +147,9 @@ static int map_pin(const struct pins *pins, uint32_t id, struct error *err)
 	if (fd < 0 || map_info(fd, &info))
 		return error_sys(err, errno, "look at the eBPF map %u", id);
 	pin = pin_of(info.name);
-	return pin && !pins_has(pins, "maps", pin) ? pins_add(pins, "maps", pin, fd, err) : 0;
+	if (!pin || !strcmp(pin, PINS_CONFIG) != config || pins_has(pins, "maps", pin))
+		return 0;
+	return pins_add(pins, "maps", pin, fd, err);
 }
 
 static int program_pin(const struct pins *pins, const char *name, uint32_t id, struct error *err)
@@ -160,30 +163,32 @@ static int program_pin(const struct pins *pins, const char *name, uint32_t id, s
 		      : pins_add(pins, "progs", name, fd, err);
 }
 
-static int program_maps_pin(const struct pins *pins, uint32_t id, struct error *err)
+static int program_maps_pin(const struct pins *pins, uint32_t id, bool config, struct error *err)
 {
 	struct program_maps maps = { 0 };
 	int ret = id ? program_maps_read(id, &maps, err) : 0;
 
 	for (uint32_t i = 0; !ret && i < maps.count; i++)
-		ret = map_pin(pins, maps.ids[i], err);
+		ret = map_pin(pins, maps.ids[i], config, err);
 	return ret;
 }
 
-/* The newest first, whose configuration counts; one of an earlier build may hold fewer maps. */
+/* The newest has the configuration that counts; one of an earlier build may hold fewer maps. */
 int rescue_pins(const struct pins *pins, struct error *err)
 {
 	struct attached attached;
 	int ret;
 
 	attached_read(pins, &attached);
-	ret = program_maps_pin(pins, attached_newest(&attached), err);
+	ret = program_maps_pin(pins, attached_newest(&attached), false, err);
 	for (int program = 0; !ret && program < PROGRAM_COUNT; program++) {
-		ret = program_maps_pin(pins, attached.ids[program], err);
+		ret = program_maps_pin(pins, attached.ids[program], false, err);
 		if (!ret)
 			ret = program_pin(pins,
 					  datapath_program_name((enum datapath_program)program),
 					  attached.ids[program], err);
 	}
+	if (!ret)
+		ret = program_maps_pin(pins, attached_newest(&attached), true, err);
 	return ret ? error_prefix(err, "put lost pins back") : 0;
 }

@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -56,6 +57,22 @@ static void child_run(int ifindex, int *expedite_fd)
 	_exit(ret ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
+/* What asks the others of its group or service to end would leave the machine's switch turned on.
+ */
+static pid_t child_start(int ifindex, int *expedite_fd)
+{
+	sigset_t all, before;
+	pid_t child;
+
+	(void)sigfillset(&all); /* these fail only for what doesn't exist */
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	child = fork();
+	if (!child)
+		child_run(ifindex, expedite_fd);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return child;
+}
+
 /* Until the device is unlisted or the child has ended. */
 static void child_watch(struct unlisting *unlisting, int ifindex)
 {
@@ -72,11 +89,9 @@ static void child_watch(struct unlisting *unlisting, int ifindex)
 
 int link_unlist(struct nlsock *nl, int ifindex, struct unlisting *unlisting, struct error *err)
 {
-	pid_t child = fork();
+	pid_t child = child_start(ifindex, &unlisting->expedite_fd);
 	int ret;
 
-	if (!child)
-		child_run(ifindex, &unlisting->expedite_fd);
 	if (child > 0) {
 		unlisting->child = child;
 		child_watch(unlisting, ifindex);

@@ -147,8 +147,10 @@ static int address_claim_next(struct attach *attach, const struct pool_range *ra
 	pool_init(&pool, subnet, range, ret ? NULL : &cursor);
 	while (pool_next(&pool, &address.addr)) {
 		ret = address_claim_free(attach, &address, err);
+		if (!ret) /* where it can't be noted the next one begins where this one did */
+			(void)cursor_set(&attach->node->datapath, subnet, &address.addr, NULL);
 		if (!ret)
-			return cursor_set(&attach->node->datapath, subnet, &address.addr, err);
+			return 0;
 		if (ret != -EEXIST)
 			return ret;
 	}

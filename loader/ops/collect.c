@@ -49,6 +49,13 @@ const char *owner_text(const struct link_info *owner)
 	return *owner->alias ? owner->alias : "an endpoint that lost its alias";
 }
 
+int collect_dead_claim(struct node *node, const struct addr *addr, int ifindex, struct error *err)
+{
+	int ret = owner_release(&node->datapath, ifindex, err);
+
+	return ret ? ret : claim_release(&node->datapath, ifindex, addr, err);
+}
+
 static int collect_address_locked(struct node *node, const struct addr *addr,
 				  struct link_info *ret_owner, struct error *err)
 {
@@ -60,8 +67,7 @@ static int collect_address_locked(struct node *node, const struct addr *addr,
 	ret = collect_owner(node, (int)claim.ifindex, ret_owner, err);
 	if (ret != -ENODEV)
 		return ret ? ret : -EEXIST;
-	ret = owner_release(&node->datapath, (int)claim.ifindex, err);
-	return ret ? ret : claim_release(&node->datapath, (int)claim.ifindex, addr, err);
+	return collect_dead_claim(node, addr, (int)claim.ifindex, err);
 }
 
 int collect_address(struct node *node, const struct addr *addr, struct link_info *ret_owner,

@@ -41,6 +41,12 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
  */
 int collect_claims(struct node *node, size_t *ret_dead, struct error *err);
 
+/*
+ * collect_dead_claim() - free all that a device that is gone has claimed, and an address that it
+ * has claimed without a note. Needs the node's lock.
+ */
+int collect_dead_claim(struct node *node, const struct addr *addr, int ifindex, struct error *err);
+
 /**
  * collect_unfinished() - remove the remains of all attaches that were killed.
  *

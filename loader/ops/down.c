@@ -16,6 +16,7 @@
 #include "bpf/tracker.h"
 #include "bpf/witness.h"
 #include "core/cleanup.h"
+#include "core/expedite.h"
 #include "core/pause.h"
 #include "model/identity.h"
 #include "nl/link.h"
@@ -31,6 +32,14 @@
 #define PROGRAMS_GONE_WAIT_US     15000000
 #define PROGRAMS_GONE_LOOK_US     5000
 #define PROGRAMS_GONE_LOOK_MAX_US 100000
+
+/* What a command that was killed may have left turned on. */
+static void expedite_end_of_dead(const struct pins *pins)
+{
+	int fd = pins_expedite(pins);
+
+	expedite_end(&fd);
+}
 
 /* The kernel takes its time to free a device: meanwhile, the next ones are taken off its lists. */
 static int endpoints_remove(struct node *node, size_t *ret_count, struct error *err)
@@ -53,6 +62,8 @@ static int endpoints_remove(struct node *node, size_t *ret_count, struct error *
 	}
 	for (size_t i = 0; i < links.count; i++)
 		unlisting_await(&unlistings[i]);
+	if (!links.count)
+		expedite_end_of_dead(&node->datapath.pins);
 	return ret;
 }
 
@@ -234,13 +245,25 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 	return ret;
 }
 
+/* Which an attach doesn't add. */
+static bool has_exemptions_added(struct node *node)
+{
+	_cleanup_exempt_list_ struct exempt_list list = { 0 };
+	bool found = exempt_list_read(&node->datapath, &list, NULL);
+
+	for (size_t i = 0; i < list.count; i++)
+		found |= list.entries[i].reasons & NK_EXEMPT_ADDED;
+	return found;
+}
+
 static bool datapath_is_unused(struct node *node)
 {
 	_cleanup_network_list_ struct network_list networks = { 0 };
 	_cleanup_link_list_ struct link_list links = { 0 };
 
 	return !link_list_read(NK_LINK_GROUP, &links, NULL) && !links.count &&
-	       !network_list_read(&node->datapath, &networks, NULL) && !networks.count;
+	       !network_list_read(&node->datapath, &networks, NULL) && !networks.count &&
+	       !has_exemptions_added(node) && !uplinks_were_chosen(node);
 }
 
 /* Whatever fails here, the next command finds the datapath loaded, which is no harm. */

@@ -44,7 +44,10 @@ struct down_report {
  */
 int datapath_down(struct node *node, struct down_report *ret_report, struct error *err);
 
-/* datapath_down_unused() - the same, if nothing is attached and no network was added meanwhile. */
+/*
+ * datapath_down_unused() - the same, if nothing is attached, and no network, uplink or exemption
+ * was added meanwhile.
+ */
 void datapath_down_unused(struct node *node);
 
 /* datapath_down_unfinished() - remove what a load that was killed left, where nothing is loaded. */

@@ -161,6 +161,8 @@ static int subnet_give_up_locked(struct node *node, const struct prefix *prefix,
 		return exempt_add(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 	if (!ret)
 		ret = subnet_remove(node, prefix, &network.subnets[0], err);
+	if (!ret)
+		cursor_delete(&node->datapath, &network.subnets[0]);
 	return ret ? ret : exempt_remove(&node->datapath, prefix, NK_EXEMPT_NETWORK, err);
 }
 

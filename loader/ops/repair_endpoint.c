@@ -132,7 +132,7 @@ static int claim_repair(struct patient *patient, const struct addr *addr, struct
 		return 0;
 	}
 	if (ret == -ENODEV && !patient->repair->dry_run) /* a dead one's */
-		ret = owner_release(&patient->node->datapath, (int)claim.ifindex, err);
+		ret = collect_dead_claim(patient->node, addr, (int)claim.ifindex, err);
 	if (ret && ret != -ENOENT && ret != -ENODEV)
 		return ret;
 	(void)fault_mend(patient->repair, claim_mend, &mend,

@@ -80,7 +80,9 @@ int datapath_upgrade(struct node *node, struct upgrade_report *ret_report, struc
 	int ret;
 
 	memcpy(report.from, node->datapath.config.version, sizeof(report.from));
-	ret = datapath_load(&node->datapath, err);
+	ret = datapath_put_back(&node->datapath, err);
+	if (!ret)
+		ret = datapath_load(&node->datapath, err);
 	if (!ret)
 		ret = endpoints_upgrade(node, &report.endpoints, err);
 	if (!ret)

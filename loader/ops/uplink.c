@@ -276,33 +276,30 @@ static int uplink_detach(int ifindex, uint16_t type, struct error *err)
 	return ret || !id ? ret : hook_detach(program, ifindex, id, err);
 }
 
+/* @exclude: keep the next attach from taking it again */
 static int uplink_teardown(struct node *node, const struct link_info *link,
-			   struct nk_uplink *uplink, struct error *err)
+			   struct nk_uplink *uplink, bool exclude, struct error *err)
 {
+	const struct nk_uplink excluded = UPLINK_UNCHANGED(NK_UPLINK_EXCLUDED);
 	int ret = uplink_detach(link->ifindex, link->type, err);
 
 	if (!ret)
 		ret = uplink_settings_restore(link->name, uplink, err);
 	if (!ret)
-		ret = uplink_delete(&node->datapath, link->ifindex, err);
+		ret = exclude ? uplink_set(&node->datapath, link->ifindex, &excluded, err)
+			      : uplink_delete(&node->datapath, link->ifindex, err);
 	return ret ? error_prefix(err, "stop using %s as an uplink", link->name) : 0;
 }
 
-/* @exclude: keep the next attach from taking it again */
 static int uplink_remove_locked(struct node *node, const struct link_info *link, bool exclude,
 				struct error *err)
 {
-	struct nk_uplink excluded = UPLINK_UNCHANGED(NK_UPLINK_EXCLUDED);
 	struct nk_uplink uplink;
 	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
 
 	if (ret == -ENOENT || (!ret && (uplink.flags & NK_UPLINK_EXCLUDED)))
 		return error_set(err, ENOENT, "%s is no uplink", link->name);
-	if (!ret)
-		ret = uplink_teardown(node, link, &uplink, err);
-	if (!ret && exclude)
-		ret = uplink_set(&node->datapath, link->ifindex, &excluded, err);
-	return ret;
+	return ret ? ret : uplink_teardown(node, link, &uplink, exclude, err);
 }
 
 int uplink_remove(struct node *node, const char *device, struct error *err)
@@ -333,11 +330,25 @@ int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err
 		if (one == -ENODEV)
 			continue;
 		if (!one)
-			one = uplink_teardown(node, &link, &list.entries[i].uplink, &one_err);
+			one = uplink_teardown(node, &link, &list.entries[i].uplink, false,
+					      &one_err);
 		*ret_removed += !one;
 		error_keep(&ret, err, one, &one_err);
 	}
 	return ret;
+}
+
+bool uplinks_were_chosen(struct node *node)
+{
+	_cleanup_uplink_list_ struct uplink_list list = { 0 };
+	struct default_devices devices;
+	bool chosen = default_devices_read(&node->datapath.pins, &devices, NULL) ||
+		      uplink_list_read(&node->datapath, &list, NULL);
+
+	for (size_t i = 0; !chosen && i < list.count; i++)
+		chosen = list.entries[i].uplink.flags & NK_UPLINK_EXCLUDED ||
+			 !default_devices_have(&devices, (int)list.entries[i].ifindex);
+	return chosen;
 }
 
 static int uplink_upgrade(struct node *node, int ifindex, size_t *replaced, struct error *err)

@@ -44,6 +44,9 @@ int uplink_remove(struct node *node, const char *device, struct error *err);
  */
 int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err);
 
+/* Whether somebody has added an uplink, or excluded one, or that can't be told. */
+bool uplinks_were_chosen(struct node *node);
+
 /* uplinks_upgrade() - put the pinned program in the place of each uplink's earlier one. */
 int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err);
 

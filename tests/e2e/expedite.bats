@@ -67,6 +67,12 @@ sequence() # REQUEST-REGEX COMMAND...
 	expect_switch "after the death" $ON_BY_NKCTL
 	expect_not "there is nothing to detach any more" nkctl detach --ns c2
 	expect_switch "nevertheless" $OFF
+	attach c2
+	killed_at pwrite64 2 "$NKCTL_PROGRAM" detach --ns c2
+	expect_switch "after the death" $ON_BY_NKCTL
+	nkctl down
+	expect_switch "after a down that finds nothing" $OFF
+	attach c2
 }
 
 @test "an administrator's switch stays as it is" {

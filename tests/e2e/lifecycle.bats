@@ -598,6 +598,24 @@ attach_another()
 	expect_same "eth0 does" $'1\n1\n2' "$(settings_of eth0)"
 }
 
+@test "a default route is found behind one to a part of 0.0.0.0, which comes before it" {
+	ip route add blackhole 0.0.0.0/8
+	defer ip route delete blackhole 0.0.0.0/8
+	ip -6 route delete default
+	defer ip -6 route add default via $REMOTE6
+	containers c1
+	expect_same "its device is an uplink" 'eth0 ok yes' "$(uplinks)"
+	expect "it carries traffic" at c1 ping -c 1 -W 5 $REMOTE4
+}
+
+@test "an uplink's removal that is killed in the end is finished by the next one" {
+	containers c1
+	run -137 at_bpf $BPF_MAP_UPDATE_ELEM 1 kill "$NKCTL_PROGRAM" uplink remove eth0
+	expect "the next one" nkctl uplink remove eth0
+	containers c2
+	expect_same "the next attach leaves it alone" 'eth0 excluded yes' "$(uplinks)"
+}
+
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
 	before=$(settings_of eth0)

@@ -93,6 +93,16 @@ expect_upgrades_unseen()
 	expect "c1 goes on" at c1 ping -c 1 -W 5 $REMOTE4
 }
 
+@test "an upgrade to another build puts back maps whose pins were lost" {
+	containers c1
+	rm /sys/fs/bpf/nkctl*/maps/endpoints_v*
+	run -0 "$OTHER" upgrade
+	expect "c1 goes on" at c1 ping -c 1 -W 5 $REMOTE4
+	expect_same "it is known" ok "$("$OTHER" show c1 --json | jq -r .state)"
+	nkctl upgrade
+	expect "by this one, too" at c1 ping -c 1 -W 5 $REMOTE6
+}
+
 @test "an upgrade loads nothing where nothing is loaded" {
 	expect_refusal "it says so" 3 'nothing is loaded' upgrade
 	expect_same "nothing is pinned" '' "$(find /sys/fs/bpf -name 'nkctl*')"
@@ -186,4 +196,7 @@ config_set() # BYTE VALUE
 	expect_as_noted "all is as it was" pins
 	expect_goes_on "so are connections" tcp
 	hold_close tcp
+	expect "a runtime's DEL is done" env CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_IFNAME=eth0 \
+		"$NKCTL_PROGRAM" <<<'{"cniVersion": "1.0.0", "name": "default", "type": "nkctl"}'
+	expect_same "the device is gone" '' "$(ip -o link show group 0x6e6b)"
 }
