@@ -49,8 +49,8 @@ int identity_init(struct identity *ret_identity, const char *network, const char
 		  const char *ifname, struct error *err);
 
 /*
- * identity_network_check() - whether containers with ids of 64 digits, as runtimes give them, can be
- * in a network of that name, by interfaces of any.
+ * identity_network_check() - whether containers with ids of 64 digits, as runtimes give them, can
+ * be in a network of that name, by interfaces of any.
  */
 int identity_network_check(const char *network, struct error *err);
 
