@@ -29,6 +29,24 @@ static __always_inline __u64 flow_hash(const struct nk_flow_key *key, __u64 secr
 	return hash;
 }
 
+/* Asks for the socket that gets a packet. Returns the question's size. */
+static __always_inline __u32 socket_question(struct bpf_sock_tuple *tuple,
+					     const struct nk_flow_key *key)
+{
+	if (key_is_v4(key)) {
+		tuple->ipv4.saddr = key->saddr.words[3];
+		tuple->ipv4.daddr = key->daddr.words[3];
+		tuple->ipv4.sport = key->sport;
+		tuple->ipv4.dport = key->dport;
+		return sizeof(tuple->ipv4);
+	}
+	__builtin_memcpy(tuple->ipv6.saddr, &key->saddr, sizeof(key->saddr));
+	__builtin_memcpy(tuple->ipv6.daddr, &key->daddr, sizeof(key->daddr));
+	tuple->ipv6.sport = key->sport;
+	tuple->ipv6.dport = key->dport;
+	return sizeof(tuple->ipv6);
+}
+
 /*
  * Whether a socket of the host would take what comes in for a port: no flow may have it.
  * @tuple: zeroes, room for the question
@@ -36,21 +54,9 @@ static __always_inline __u64 flow_hash(const struct nk_flow_key *key, __u64 secr
 static __always_inline bool host_has_socket(struct __sk_buff *skb, const struct nk_flow_key *key,
 					    struct bpf_sock_tuple *tuple)
 {
+	__u32 size = socket_question(tuple, key);
 	struct bpf_sock *sock = NULL;
-	__u32 size = sizeof(tuple->ipv6);
 
-	if (key_is_v4(key)) {
-		size = sizeof(tuple->ipv4);
-		tuple->ipv4.saddr = key->saddr.words[3];
-		tuple->ipv4.daddr = key->daddr.words[3];
-		tuple->ipv4.sport = key->sport;
-		tuple->ipv4.dport = key->dport;
-	} else {
-		__builtin_memcpy(tuple->ipv6.saddr, &key->saddr, sizeof(key->saddr));
-		__builtin_memcpy(tuple->ipv6.daddr, &key->daddr, sizeof(key->daddr));
-		tuple->ipv6.sport = key->sport;
-		tuple->ipv6.dport = key->dport;
-	}
 	if (key->protocol == IPPROTO_TCP)
 		sock = bpf_skc_lookup_tcp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else if (key->protocol == IPPROTO_UDP)
@@ -59,6 +65,25 @@ static __always_inline bool host_has_socket(struct __sk_buff *skb, const struct 
 		return false;
 	bpf_sk_release(sock);
 	return true;
+}
+
+/* Whether a packet that comes in is for a socket of the host's that speaks with its sender. */
+static __always_inline bool host_is_connected(struct __sk_buff *skb, const struct nk_flow_key *key)
+{
+	struct bpf_sock_tuple tuple = { 0 };
+	__u32 size = socket_question(&tuple, key);
+	struct bpf_sock *sock = NULL;
+	bool connected;
+
+	if (key->protocol == IPPROTO_TCP)
+		sock = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else if (key->protocol == IPPROTO_UDP)
+		sock = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sock)
+		return false;
+	connected = sock->state != BPF_TCP_LISTEN && sock->state != BPF_TCP_CLOSE;
+	bpf_sk_release(sock);
+	return connected;
 }
 
 /* Whether a port of the host is published: what comes in for it isn't an answer. */
@@ -75,12 +100,23 @@ static __always_inline bool protocol_has_ports(__u8 protocol)
 	return protocol != IPPROTO_ICMP && protocol != IPPROTO_ICMPV6;
 }
 
+/* Whether another flow is over, and of those who see that at once this one is to have its key. */
+static __always_inline bool reply_take_over(const struct nk_flow_plan *plan, struct nk_flow *other)
+{
+	__u64 seen_ns = other->seen_ns;
+
+	if (!flow_is_expired(other, plan->now_ns, true) &&
+	    !(plan->takes_finished && flow_is_finished(other)))
+		return false;
+	return __sync_val_compare_and_swap(&other->seen_ns, seen_ns, plan->now_ns) == seen_ns;
+}
+
 /*
  * Claims the reply's key. Where another flow has it, nothing is settled: returns false.
  */
 static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 {
-	const struct nk_flow *other;
+	struct nk_flow *other;
 	long result;
 
 	flow_diffs_set(&plan->reply, &plan->reply_key);
@@ -89,14 +125,19 @@ static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 		other = bpf_map_lookup_elem(&flows, &plan->reply_key);
 		if (!other)
 			return false;
-		if (other->owner != plan->reply.owner || !key_equal(&other->to, &plan->reply.to)) {
-			if (!flow_is_expired(other, plan->now_ns, true) &&
-			    !(plan->takes_finished && flow_is_finished(other)))
+		if (other->owner == plan->reply.owner && key_equal(&other->to, &plan->reply.to)) {
+			/* Another CPU's work, or what was left of this flow: the same entry. */
+			result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply,
+						     BPF_ANY);
+		} else {
+			if (!reply_take_over(plan, other))
 				return false;
 			(void)flow_delete(&plan->reply_key);
+			result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply,
+						     BPF_NOEXIST);
+			if (result == -EEXIST)
+				return false;
 		}
-		/* Another CPU's work, what was left of this flow, or nobody's: the same entry. */
-		result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply, BPF_ANY);
 	}
 	plan->result = result ? NK_DROP_NAT_FLOWS : NK_KEEP;
 	return true;

@@ -77,7 +77,7 @@ static __always_inline int from_ctr_options(struct __sk_buff *skb, const struct 
 					    const struct nk_endpoint *sender)
 {
 	if (!nk_config.nat || !(sender->flags & NK_ENDPOINT_MASQUERADE) ||
-	    destination_is_exempt(key) || destination_is_local(skb, key))
+	    destination_is_exempt(key) || destination_is_not_forwarded(skb, key))
 		return NK_STACK;
 	return drop(NK_DROP_NAT_PROTOCOL);
 }

@@ -15,4 +15,9 @@ struct {
 	__type(value, __u32);
 } host_addresses SEC(".maps");
 
+static __always_inline bool address_is_hosts(const struct nk_ip *ip)
+{
+	return bpf_map_lookup_elem(&host_addresses, ip);
+}
+
 #endif

@@ -20,6 +20,7 @@
 
 #include "endpoint.h"
 #include "flow_create.h"
+#include "host_addresses.h"
 #include "nat_packet.h"
 #include "published.h"
 
@@ -246,7 +247,7 @@ static __always_inline int masquerading_miss(struct __sk_buff *skb,
 		return NK_NAT_AS_IT_IS;
 	if (packet->kind != NK_NAT_ANSWER && (packet->tcp_flags & syn_ack) != syn_ack)
 		return NK_NAT_MASQUERADES;
-	if (destination_is_local(skb, &packet->key))
+	if (destination_is_not_forwarded(skb, &packet->key))
 		return NK_NAT_AS_IT_IS;
 	return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
 								    : NK_DROP_NAT_FLOWS;
@@ -276,7 +277,8 @@ __noinline int from_ctr_miss(struct __sk_buff *skb)
 		return evicted_again(skb, packet, former, sender);
 	if (packet->kind == NK_NAT_PLAIN && nat_port_is_watched(packet->key.dport)) {
 		to = published_find(skb, &packet->key);
-		if (to)
+		/* What the host has no route to isn't to come to a neighbour instead. */
+		if (to && address_is_hosts(&packet->key.daddr))
 			return hairpin(skb, &packet->key, sender, to);
 	}
 	/*
@@ -370,6 +372,11 @@ static __always_inline bool destination_is_martian(const struct nk_flow_key *key
 	return ipv6_is_martian(daddr) || ipv6_is_multicast(daddr);
 }
 
+static __always_inline bool is_first_of_tcp(const struct nk_nat_packet *packet)
+{
+	return (packet->tcp_flags & (NK_TCP_SYN | NK_TCP_ACK)) == NK_TCP_SYN;
+}
+
 /**
  * uplink_miss - what to do with a packet from outside that is of no flow.
  *
@@ -381,11 +388,17 @@ __noinline int uplink_miss(struct __sk_buff *skb)
 	const struct nk_published *to;
 
 	if (!packet || packet->kind != NK_NAT_PLAIN || !protocol_has_ports(packet->key.protocol) ||
-	    destination_is_martian(&packet->key))
+	    destination_is_martian(&packet->key) ||
+	    /* what never leaves its link: RFC 4291, section 2.5.6 */
+	    ipv6_is_link_local((const void *)&packet->key.saddr))
 		return NK_NAT_AS_IT_IS;
 	to = published_find(skb, &packet->key);
-	if (to)
+	if (to) {
+		/* The kernel chose that port for it, or it was there before. */
+		if (!is_first_of_tcp(packet) && host_is_connected(skb, &packet->key))
+			return NK_NAT_AS_IT_IS;
 		return publish(&packet->key, to);
+	}
 	if (evicted_find(packet))
 		return NK_DROP_NAT_NO_FLOW;
 	(void)fragment_forget(0);

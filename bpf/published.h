@@ -6,11 +6,10 @@
 #include "flow.h"
 
 /*
- * Whether a packet's destination is the host's own. The lookup tells no local address from an
- * absent route, nor from any where the device doesn't forward; the stack wouldn't have delivered
- * those packets, either.
+ * Whether a packet isn't to be forwarded: it is the host's own, or nobody's. The lookup tells no
+ * local address from an absent route, nor from any where the device doesn't forward.
  */
-__noinline int destination_is_local(struct __sk_buff *skb, const struct nk_flow_key *key)
+__noinline int destination_is_not_forwarded(struct __sk_buff *skb, const struct nk_flow_key *key)
 {
 	struct bpf_fib_lookup fib = { .tot_len = sizeof(struct ipv6hdr), .ifindex = skb->ifindex };
 	long result;
@@ -44,7 +43,7 @@ static __always_inline const struct nk_published *published_find(struct __sk_buf
 	};
 	const struct nk_published *to = published_lookup(&port);
 
-	return to && published_endpoint(to) && destination_is_local(skb, key) ? to : NULL;
+	return to && published_endpoint(to) && destination_is_not_forwarded(skb, key) ? to : NULL;
 }
 
 #endif

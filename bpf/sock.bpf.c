@@ -133,7 +133,7 @@ static __always_inline void destination_resolve(struct nk_ip *dst, const struct 
 
 static __always_inline bool address_is_own(const struct nk_ip *ip)
 {
-	return ip_is_loopback(ip) || bpf_map_lookup_elem(&host_addresses, ip);
+	return ip_is_loopback(ip) || address_is_hosts(ip);
 }
 
 static __always_inline const struct nk_published *published_find(const struct nk_socket_addr *dst,

@@ -19,10 +19,16 @@
 #include "ttl.h"
 #include "uplink_nat.h"
 
-/* Frames for another host or for many, and those with a VLAN tag, which names another device. */
+#define NK_VLAN_ID_MASK 0x0fff
+
+/*
+ * Not so frames for another host or for many, and those with a VLAN's tag, which names another
+ * device. A tag without an identifier tells a priority alone: IEEE 802.1Q, and
+ * __netif_receive_skb_core(), net/core/dev.c.
+ */
 static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
 {
-	return skb->pkt_type == PACKET_HOST && !skb->vlan_present;
+	return skb->pkt_type == PACKET_HOST && !(skb->vlan_tci & NK_VLAN_ID_MASK);
 }
 
 /* Protocols in which only the packet that comes in shows who began. */

@@ -61,12 +61,13 @@ static int addresses_tell(struct node *node, struct error *err)
 int node_sockets_sync(struct node *node, struct error *err)
 {
 	bool empty;
-	int ret = published_is_empty(&node->datapath, &empty, err);
+	int told, ret = published_is_empty(&node->datapath, &empty, err);
 
 	if (ret)
 		return ret;
 	if (empty)
 		return sockets_detach(&node->datapath, err);
 	ret = sockets_attach(&node->datapath, err);
-	return ret ? ret : addresses_tell(node, err);
+	told = addresses_tell(node, ret ? NULL : err); /* the datapath asks for them, too */
+	return ret ? ret : told;
 }

@@ -5,7 +5,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +137,33 @@ void nat_settings_set(uint32_t port_min, uint32_t port_max, uint32_t endpoint_fl
 	settings_write(&settings);
 }
 
+/* As the loader does after each change of what is published. */
+static void host_addresses_tell(void)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct ifaddrs *addresses;
+
+	if (getifaddrs(&addresses))
+		err(1, "read the host's addresses");
+	for (struct ifaddrs *one = addresses; one; one = one->ifa_next) {
+		struct nk_ip ip;
+
+		if (!one->ifa_addr ||
+		    (one->ifa_addr->sa_family != AF_INET && one->ifa_addr->sa_family != AF_INET6))
+			continue;
+		if (getnameinfo(one->ifa_addr, sizeof(struct sockaddr_in6), text, sizeof(text),
+				NULL, 0, NI_NUMERICHOST))
+			errx(1, "an address of %s can't be read", one->ifa_name);
+		if (strchr(text, '%'))
+			continue; /* link-local */
+		ip = ip_of(text);
+		assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.host_addresses), &ip,
+						     &(uint32_t){ 1 }, BPF_ANY),
+				 0);
+	}
+	freeifaddrs(addresses);
+}
+
 void nat_publish(const struct nk_ip *addr, uint16_t port, uint8_t protocol, enum nat_place to,
 		 uint16_t to_port)
 {
@@ -149,6 +178,7 @@ void nat_publish(const struct nk_ip *addr, uint16_t port, uint8_t protocol, enum
 	port_watch(&settings, port);
 	settings_write(&settings);
 	nat_flags_set(to, nat_endpoint(to).flags | NK_ENDPOINT_PUBLISHED);
+	host_addresses_tell();
 }
 
 void nat_exempt(const struct nk_ip *addr, uint32_t prefix_len)

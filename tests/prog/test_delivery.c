@@ -161,6 +161,13 @@ static void test_from_uplink(void)
 	wire_expect(uplink_ipv4_fd, &packet);
 }
 
+static void tag_add(struct packet *packet, const uint8_t tag[4])
+{
+	memmove(packet->data + 16, packet->data + 12, packet->len - 12);
+	memcpy(packet->data + 12, tag, 4);
+	packet->len += 4;
+}
+
 /* The tag is in the skb by now, the frame behind it is one that would be forwarded. */
 static void test_tagged(void)
 {
@@ -171,9 +178,7 @@ static void test_tagged(void)
 
 	for (size_t i = 0; i < COUNT(tags); i++) {
 		packet_ipv4(&packet, SENDER_V4, OTHER_V4, IPPROTO_UDP, 100);
-		memmove(packet.data + 16, packet.data + 12, packet.len - 12);
-		memcpy(packet.data + 12, tags[i], sizeof(tags[i]));
-		packet.len += sizeof(tags[i]);
+		tag_add(&packet, tags[i]);
 		check_dropped(&packet, NK_DROP_VLAN);
 	}
 }
@@ -189,9 +194,7 @@ static void test_tagged_from_uplink(void)
 	untagged = packet;
 	packet_forwarded(&untagged);
 	packet_macs(&untagged, other_mac, gateway_mac);
-	memmove(packet.data + 16, packet.data + 12, packet.len - 12);
-	memcpy(packet.data + 12, tag, sizeof(tag));
-	packet.len += sizeof(tag);
+	tag_add(&packet, tag);
 	wire_send(router_fd, &packet, NULL);
 	packet_ipv4(&marker, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 200);
 	packet_macs(&marker, uplink_mac, router_mac);
@@ -199,6 +202,23 @@ static void test_tagged_from_uplink(void)
 	packet_forwarded(&marker);
 	packet_macs(&marker, other_mac, gateway_mac);
 	wire_expect_none(other_fd, &untagged, &marker);
+}
+
+/* The tag has a priority and no number, so it is of no VLAN. */
+static void test_priority_from_uplink(void)
+{
+	const uint8_t tag[] = { 0x81, 0x00, 0xa0, 0 };
+	struct packet packet, untagged;
+
+	packet_ipv4(&packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 108);
+	packet_macs(&packet, uplink_mac, router_mac);
+	untagged = packet;
+	packet_forwarded(&untagged);
+	packet_macs(&untagged, other_mac, gateway_mac);
+	tag_add(&packet, tag);
+	wire_send(router_fd, &packet, NULL);
+	wire_expect(other_fd, &untagged);
+	assert_false(wire_has_seen(other_primary_fd, &untagged));
 }
 
 /* Frames that BPF_PROG_TEST_RUN refuses. */
@@ -340,6 +360,7 @@ static const struct delivery_case {
 	{ "packets from the uplink reach an endpoint", test_from_uplink },
 	{ "tagged frames are dropped", test_tagged },
 	{ "tagged frames don't get in", test_tagged_from_uplink },
+	{ "frames with a priority alone do", test_priority_from_uplink },
 	{ "short frames are dropped", test_short },
 	{ "headers needn't be linear", test_not_linear },
 	{ "headers from the uplink needn't be linear", test_not_linear_from_uplink },

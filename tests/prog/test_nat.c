@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <err.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -537,19 +538,64 @@ static void test_ports_few(void **state)
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
 }
 
-/* A socket of the host that what comes in for @port goes to. */
-static int socket_open(uint8_t protocol, uint16_t port)
+static int socket_bind(uint8_t protocol, uint16_t port)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(nat_is_ipv4() ? AF_INET : AF_INET6,
-			(protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+			(protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC |
+				SOCK_NONBLOCK,
+			0);
 	const void *addr = nat_is_ipv4() ? (void *)&v4 : (void *)&v6;
 
-	if (fd < 0 || bind(fd, addr, nat_is_ipv4() ? sizeof(v4) : sizeof(v6)) ||
-	    (protocol == IPPROTO_TCP && listen(fd, 1)))
+	if (fd < 0 || bind(fd, addr, nat_is_ipv4() ? sizeof(v4) : sizeof(v6)))
 		err(1, "open a socket on port %u", port);
 	return fd;
+}
+
+/* A socket of the host that what comes in for @port goes to. */
+static int socket_open(uint8_t protocol, uint16_t port)
+{
+	int fd = socket_bind(protocol, port);
+
+	if (protocol == IPPROTO_TCP && listen(fd, 1))
+		err(1, "listen on port %u", port);
+	return fd;
+}
+
+static void socket_connect(int fd, const struct nk_ip *addr, uint16_t port)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	v4.sin_addr.s_addr = addr->words[3];
+	memcpy(&v6.sin6_addr, addr, sizeof(*addr));
+	if (connect(fd, nat_is_ipv4() ? (void *)&v4 : (void *)&v6,
+		    nat_is_ipv4() ? sizeof(v4) : sizeof(v6)) &&
+	    errno != EINPROGRESS)
+		err(1, "connect to port %u", port);
+}
+
+/* The kernel may choose a published port for a socket of the host, which is to have its answers. */
+static void test_published_port_of_connection(void **state)
+{
+	static const uint8_t with_sockets[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+	nat_begin(*state);
+	for (size_t i = 0; i < COUNT(with_sockets); i++) {
+		struct datagram datagram = nat_datagram(&nat.remote, &nat.host, with_sockets[i],
+							REMOTE_PORT, PUBLISHED_PORT);
+		int fd = socket_bind(with_sockets[i], PUBLISHED_PORT);
+
+		socket_connect(fd, &nat.remote, REMOTE_PORT);
+		nat_publish(&nat.host, PUBLISHED_PORT, with_sockets[i], PLACE_OTHER, SERVER_PORT);
+		datagram.tcp_flags = TCP_SYN | TCP_ACK;
+		nat_assert_stack(PLACE_WORLD, &datagram);
+		nat_assert_no_flows();
+		(void)close(fd);
+		(void)nat_assert_translated(PLACE_WORLD, PLACE_OTHER, &datagram);
+		nat_begin(*state);
+	}
 }
 
 static void test_port_of_socket(void **state)
@@ -734,6 +780,8 @@ static const struct nat_test tests[] = {
 	{ "ports: a finished connection gives its own away", test_port_of_finished_flow },
 	{ "ports: a small range", test_ports_few },
 	{ "ports: one that a socket of the host has", test_port_of_socket },
+	{ "ports: a published one that a connection of the host has",
+	  test_published_port_of_connection },
 	{ "ports: one of an expired flow", test_port_of_expired_flow },
 	{ "inbound: no flow", test_unknown_inbound },
 	{ "inbound: to an endpoint", test_inbound_to_endpoint },

@@ -249,17 +249,46 @@ static void test_hairpin_port_published(void **state)
 	nat_assert_no_flows();
 }
 
+/* The lookup tells it like the host's own: it is to come to nobody else. */
+static void test_hairpin_nowhere(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	nat_publish(&nat.any, PUBLISHED_PORT, IPPROTO_TCP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_hairpin(IPPROTO_TCP);
+	datagram.daddr = nat.nowhere;
+	nat_assert_stack(PLACE_SENDER, &datagram);
+	nat_assert_no_flows();
+}
+
+static void test_link_local(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	if (nat_is_ipv4())
+		return;
+	nat_publish(&nat.any, PUBLISHED_PORT, IPPROTO_TCP, PLACE_OTHER, SERVER_PORT);
+	datagram = nat_to_published(IPPROTO_TCP);
+	datagram.saddr = ip_of("fe80::c");
+	nat_assert_stack(PLACE_WORLD, &datagram);
+	nat_assert_no_flows();
+}
+
 static const struct nat_test tests[] = {
 	{ "published: two entries, and the way back", test_published },
 	{ "published: an address before any", test_published_exact_first },
 	{ "published: any address is the host's", test_published_any },
 	{ "published: a forged source changes nobody's flow", test_forged_source },
 	{ "published: on its last hop", test_expired },
+	{ "published: not to who can't be answered", test_link_local },
 	{ "hairpin: there and back", test_hairpin },
 	{ "hairpin: a port of any address", test_hairpin_any },
 	{ "hairpin: to itself", test_hairpin_self },
 	{ "hairpin: nobody masquerades", test_hairpin_plain },
 	{ "hairpin: not published", test_hairpin_none },
+	{ "hairpin: no route", test_hairpin_nowhere },
 	{ "hairpin: SCTP whose own port is published", test_hairpin_port_published },
 };
 
