@@ -72,22 +72,34 @@ static __always_inline bool destination_is_exempt(const struct nk_flow_key *key)
 	return bpf_map_lookup_elem(&exempt, &address);
 }
 
-/* The address that the host would speak to the destination from, and by which device. */
+static __always_inline void fib_ports_set(struct bpf_fib_lookup *fib, const struct nk_flow_key *key)
+{
+	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP)
+		return;
+	fib->sport = key->sport;
+	fib->dport = key->dport;
+}
+
+/*
+ * The address that the host would speak to the destination from, and by which device. It is asked
+ * for as the way is (fib_question_v4(), nat_packet_upper()), so that both answers are of one route.
+ */
 static __always_inline bool host_address_v4(struct __sk_buff *skb, const struct nk_flow_key *key,
 					    struct nk_flow *flow)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
 		.l4_protocol = key->protocol,
-		.sport = key->sport,
-		.dport = key->dport,
 		.tot_len = sizeof(struct iphdr),
 		.ifindex = skb->ifindex,
 		.ipv4_src = key->saddr.words[3],
 		.ipv4_dst = key->daddr.words[3],
 	};
 
-	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
+	fib_ports_set(&fib, key);
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, tos), &fib.tos,
+			       sizeof(fib.tos)) ||
+	    bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
 		return false;
 	flow->to.saddr = ip_from_v4(fib.ipv4_src);
 	flow->egress = fib.ifindex;
@@ -100,15 +112,18 @@ static __always_inline bool host_address_v6(struct __sk_buff *skb, const struct 
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET6,
 		.l4_protocol = key->protocol,
-		.sport = key->sport,
-		.dport = key->dport,
 		.tot_len = sizeof(struct ipv6hdr),
 		.ifindex = skb->ifindex,
 	};
 	const struct in6_addr *source = (const void *)fib.ipv6_src;
+	__be32 word;
 
 	__builtin_memcpy(fib.ipv6_src, &key->saddr, sizeof(fib.ipv6_src));
 	__builtin_memcpy(fib.ipv6_dst, &key->daddr, sizeof(fib.ipv6_dst));
+	fib_ports_set(&fib, key);
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &word, sizeof(word)))
+		return false;
+	fib.flowinfo = word & bpf_htonl(NK_IPV6_FLOWINFO_MASK);
 	if (bpf_fib_lookup(skb, &fib, sizeof(fib), NK_FIB_LOOKUP_SKIP_NEIGH | NK_FIB_LOOKUP_SRC))
 		return false;
 	flow->to.saddr = ip_from_v6(source);

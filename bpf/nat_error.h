@@ -23,12 +23,16 @@ struct nk_quote6 {
 	__u8 upper[NK_UPPER_LEN];
 };
 
-/* The quotation under way, before and after: no stack has room for them. */
+/*
+ * The quotation under way, before and after: no stack has room for them.
+ * @protocol: the quoted upper layer's, of IPv6
+ */
 struct nk_quotes {
 	union {
 		struct nk_quote4 v4;
 		struct nk_quote6 v6;
 	} old, new;
+	__u8 protocol;
 };
 
 struct {
@@ -172,11 +176,40 @@ static __always_inline struct nk_flow *error_rewrite_v4(struct __sk_buff *skb, _
 	return flow;
 }
 
+/*
+ * quote6_load - read a quotation of IPv6. That a first fragment was too big is told with its header
+ * between.
+ * @offset: of the quotation
+ *
+ * Verified by itself. Returns the offset of the upper layer; 0 where that isn't quoted.
+ */
+__noinline int quote6_load(struct __sk_buff *skb, __u32 offset)
+{
+	struct nk_quotes *quotes = quotes_get();
+	struct nk_quote6 *quote = quotes ? &quotes->old.v6 : NULL;
+	struct nk_ext_header header;
+
+	if (!quote || bpf_skb_load_bytes(skb, offset, &quote->ip6, sizeof(quote->ip6)))
+		return 0;
+	offset += sizeof(quote->ip6);
+	quotes->protocol = quote->ip6.nexthdr;
+	if (quotes->protocol == IPPROTO_FRAGMENT) {
+		if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)) ||
+		    header.fragment & bpf_htons(NK_IPV6_OFFSET_MASK))
+			return 0;
+		offset += ipv6_extension_len(IPPROTO_FRAGMENT, &header);
+		quotes->protocol = header.next;
+	}
+	if (bpf_skb_load_bytes(skb, offset, quote->upper, sizeof(quote->upper)))
+		return 0;
+	return (int)offset;
+}
+
 /* error_rewrite_v6 - the same for ICMPv6, whose checksum has the error's addresses in it. */
 static __always_inline struct nk_flow *error_rewrite_v6(struct __sk_buff *skb, __u32 l3_offset,
 							__u32 sender)
 {
-	__u32 offset = l3_offset + sizeof(struct ipv6hdr) + NK_ICMP_LEN;
+	__u32 offset = l3_offset + sizeof(struct ipv6hdr) + NK_ICMP_LEN, upper_offset;
 	struct nk_ip addrs[2], outer[2]; /* source, destination */
 	struct nk_flow_key key = { 0 };
 	struct nk_quotes *quotes = quotes_get();
@@ -188,13 +221,13 @@ static __always_inline struct nk_flow *error_rewrite_v6(struct __sk_buff *skb, _
 		return NULL;
 	old = &quotes->old.v6;
 	new = &quotes->new.v6;
-	if (bpf_skb_load_bytes(skb, offset, old, sizeof(*old)) ||
-	    bpf_skb_load_bytes(skb, l3_offset + offsetof(struct ipv6hdr, saddr), addrs,
-			       sizeof(addrs)))
+	upper_offset = (__u32)quote6_load(skb, offset);
+	key.protocol = quotes->protocol;
+	if (!upper_offset || bpf_skb_load_bytes(skb, l3_offset + offsetof(struct ipv6hdr, saddr),
+						addrs, sizeof(addrs)))
 		return NULL;
 	key.saddr = ip_from_v6(&old->ip6.saddr);
 	key.daddr = ip_from_v6(&old->ip6.daddr);
-	key.protocol = old->ip6.nexthdr;
 	flow = quote_flow(old->upper, &key, sender);
 	if (!flow || flow->state & NK_FLOW_ROUTED || !ip_equal(&addrs[1], &key.daddr))
 		return NULL;
@@ -207,12 +240,12 @@ static __always_inline struct nk_flow *error_rewrite_v6(struct __sk_buff *skb, _
 	addr_diff = sum_fold(
 		bpf_csum_diff((void *)addrs, sizeof(addrs), (void *)outer, sizeof(outer), 0));
 	diff = bpf_csum_diff((void *)old, sizeof(*old), (void *)new, sizeof(*new), 0);
-	if (bpf_skb_store_bytes(skb, offset, new, sizeof(*new), 0) ||
+	if (bpf_skb_store_bytes(skb, offset, &new->ip6, sizeof(new->ip6), 0) ||
+	    bpf_skb_store_bytes(skb, upper_offset, new->upper, sizeof(new->upper), 0) ||
 	    bpf_skb_store_bytes(skb, l3_offset + offsetof(struct ipv6hdr, saddr), outer,
 				sizeof(outer), 0))
 		return NULL;
-	diff = sum_fold(diff) +
-	       sum_fold(quote_tcp_rewrite(skb, offset + sizeof(struct ipv6hdr), flow));
+	diff = sum_fold(diff) + sum_fold(quote_tcp_rewrite(skb, upper_offset, flow));
 	offset = l3_offset + sizeof(struct ipv6hdr) + NK_ICMP_CHECK_OFFSET;
 	(void)bpf_l4_csum_replace(skb, offset, 0, addr_diff, BPF_F_PSEUDO_HDR);
 	(void)bpf_csum_update(skb, addr_diff);

@@ -33,8 +33,11 @@
 #define INGRESS_HORIZON_NS   (50 * NS_PER_MS)
 #define INGRESS_HORIZON_BITS (8ULL * 32768)
 
-/* Packets that fq may hold: no less than a horizon has, which is what decides. */
-#define FQ_LIMIT 65536
+/* Packets that fq may hold, at least. */
+#define FQ_LIMIT_MIN 65536
+
+/* The smallest frame of Ethernet, without its checksum (ETH_ZLEN). */
+#define FRAME_MIN 60
 
 /* The largest packet that a device is given without being asked (GSO_LEGACY_MAX_SIZE). */
 #define PACKET_MAX 65536
@@ -94,11 +97,22 @@ static struct tbf_spec tbf_of(const struct nk_pace *pace, uint32_t mtu)
 	return spec;
 }
 
+/* No fewer packets than a horizon has: that is what decides. */
+static uint32_t fq_limit_of(const struct nk_pace *pace)
+{
+	uint64_t limit = (uint64_t)((unsigned __int128)pace->rate_bps * pace->horizon_ns /
+				    NS_PER_S / 8 / FRAME_MIN);
+
+	if (limit < FQ_LIMIT_MIN)
+		return FQ_LIMIT_MIN;
+	return limit < INT32_MAX ? (uint32_t)limit : INT32_MAX;
+}
+
 static int qdisc_set(struct nlsock *nl, int ifindex, const struct nk_pace *pace, uint32_t mtu,
 		     struct error *err)
 {
 	struct tbf_spec spec = tbf_of(pace, mtu);
-	int ret = qdisc_set_fq(nl, ifindex, FQ_LIMIT, err);
+	int ret = qdisc_set_fq(nl, ifindex, fq_limit_of(pace), err);
 
 	if (ret == -ENOENT)
 		ret = qdisc_set_tbf(nl, ifindex, &spec, err);

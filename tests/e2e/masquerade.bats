@@ -502,6 +502,9 @@ other_make()
 	expect_same "by a rule for the container" 192.0.3.1 "$(flow -b tcp c1 other $FAR4)"
 	expect_same "by a rule for the container" 2001:db8:3::1 "$(flow -a -b udp c1 other $FAR6)"
 	expect_same "the other container by the default route" $HOST4 "$(flow -b tcp c2 remote $FAR4)"
+	ip rule add dsfield 0x08 table 100
+	defer ip rule delete dsfield 0x08 table 100
+	expect "by a rule for a type of service" at c2 ping -c 1 -W 5 -Q 0x08 $FAR4
 	ip route add $FAR4/32 via 192.0.3.2 src 192.0.3.77 2>/dev/null &&
 		fail "a source that the host doesn't have"
 	ip address add 192.0.3.77/32 dev eth1

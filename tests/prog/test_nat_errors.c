@@ -9,6 +9,8 @@
 #include "net.h"
 #include "prog.h"
 
+#define FRAGMENT_HEADER_LEN 8 /* of IPv6 */
+
 struct error_case {
 	uint8_t type_v4, code_v4;
 	uint8_t type_v6, code_v6;
@@ -31,7 +33,9 @@ static void errors_check(enum nat_place from, enum nat_place to, const struct da
 			 const struct datagram *got, const struct nk_ip *source,
 			 const struct nk_ip *as)
 {
-	const size_t header_len = nat_is_ipv4() ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const size_t header_len = nat_is_ipv4()       ? sizeof(struct iphdr)
+				  : got->fragment_len ? sizeof(struct ipv6hdr) + FRAGMENT_HEADER_LEN
+						      : sizeof(struct ipv6hdr);
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		const struct error_case *test = &errors[i];
@@ -85,6 +89,26 @@ static void test_error_inward(void **state)
 		got = nat_translated(&sent);
 		sent.ttl = got.ttl = 1;
 		errors_check(PLACE_WORLD, PLACE_SENDER, &sent, &got, &nat.remote, &nat.remote);
+		errors_check(PLACE_WORLD, PLACE_SENDER, &sent, &got, &nat.router, &nat.router);
+	}
+}
+
+/* What is too big for a router may be a fragment. */
+static void test_error_about_fragment(void **state)
+{
+	static const uint8_t cut[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
+
+	nat_begin(*state);
+	for (size_t i = 0; i < COUNT(cut); i++) {
+		struct datagram sent = nat_to_remote(cut[i], CLIENT_PORT), got;
+
+		sent.payload_len = 100;
+		sent.fragment_len = 64;
+		sent.fragment_more = true;
+		sent.fragment_id = 7;
+		(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &sent);
+		got = nat_translated(&sent);
+		sent.ttl = got.ttl = 1;
 		errors_check(PLACE_WORLD, PLACE_SENDER, &sent, &got, &nat.router, &nat.router);
 	}
 }
@@ -234,6 +258,7 @@ static void test_error_forged(void **state)
 
 static const struct nat_test tests[] = {
 	{ "errors: inward", test_error_inward },
+	{ "errors: about a fragment", test_error_about_fragment },
 	{ "errors: outward", test_error_outward },
 	{ "errors: of published ports, both ways", test_error_published },
 	{ "errors: of hairpins, both ways", test_error_hairpin },
