@@ -180,23 +180,6 @@ delegated_previous() # CONTAINER
 	expect 'the host reaches it' ping -c 1 -W 2 10.96.0.5
 }
 
-@test "a first ADD that fails leaves what others have set meanwhile" {
-	local pid
-	nkctl down
-	ip link add wire2 type veth peer name wire3
-	defer ip link delete wire2
-	mine "touch '$BATS_TEST_TMPDIR/begun'; until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.05; done; exit 3"
-	cni_mine ADD "$(cni_config '{"ipam": {"type": "mine"}}')" &
-	pid=$!
-	eventually 'it is at work' test -e "$BATS_TEST_TMPDIR/begun"
-	nkctl uplink add wire2
-	touch "$BATS_TEST_TMPDIR/go"
-	expect_not 'it fails' wait $pid
-	expect_match 'the uplink is there' wire2 "$(nkctl uplink list)"
-	nkctl uplink remove wire2
-	nkctl down
-}
-
 # For the plugin "mine": until whoever called it reads its answer, and does nothing else any more.
 # shellcheck disable=SC2016 # expanded there
 readonly UNTIL_AWAITED='end=$((SECONDS + 60))

@@ -616,6 +616,25 @@ attach_another()
 	expect_same "the next attach leaves it alone" 'eth0 excluded yes' "$(uplinks)"
 }
 
+# It is held up behind the load, as it takes its endpoint's lock.
+@test "a first attach that fails takes down nothing that others have set meanwhile" {
+	local lock calls=$BATS_TEST_TMPDIR/calls
+	second_wire
+	defer ip link delete wire2
+	ip netns add c1
+	strace -o "$calls" -e trace=openat "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+	lock=$(grep -om 1 '"locks/[0-9a-f]\{2\}"' "$calls" | tr -d '"')
+	nkctl down
+	at c1 ip link add eth0 type veth peer name other
+	start attach host strace -o /dev/null -P "$lock" -e trace=openat -e inject=openat:delay_enter=3000000 \
+		"$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+	eventually "it has loaded" eval "[[ -e \$(echo /sys/fs/bpf/nkctl*/maps/config) ]]"
+	nkctl uplink add wire2
+	expect_not "it fails" finish attach
+	expect_match "its interface is taken" 'eth0 already' "$(<"$(output_of attach)")"
+	expect_same "the uplink is there" 'wire2 ok no' "$(uplinks)"
+}
+
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
 	before=$(settings_of eth0)
