@@ -22,9 +22,9 @@
 #define NK_VLAN_ID_MASK 0x0fff
 
 /*
- * Not so frames for another host or for many, and those with a VLAN's tag, which names another
- * device. A tag without an identifier tells a priority alone: IEEE 802.1Q, and
- * __netif_receive_skb_core(), net/core/dev.c.
+ * Whether a frame is for this host by this device: not one for another host or for many, nor one
+ * with a VLAN's tag, which names another device. A tag without an identifier tells a priority
+ * alone: IEEE 802.1Q, and __netif_receive_skb_core(), net/core/dev.c.
  */
 static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
 {

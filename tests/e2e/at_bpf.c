@@ -60,6 +60,7 @@ static bool enters(pid_t child, unsigned long command)
 	       (unsigned int)info.entry.args[0] == command;
 }
 
+/* The time to hold it up is the caller's wish: nothing is waited for here. */
 static void harm(pid_t child, const char *how)
 {
 	if (!strcmp(how, "kill"))

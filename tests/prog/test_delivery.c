@@ -183,18 +183,25 @@ static void test_tagged(void)
 	}
 }
 
+/* @ret_untagged: as the endpoint gets it, if it does */
+static void tagged_make(struct packet *packet, const uint8_t tag[4], size_t payload_len,
+			struct packet *ret_untagged)
+{
+	packet_ipv4(packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, payload_len);
+	packet_macs(packet, uplink_mac, router_mac);
+	*ret_untagged = *packet;
+	packet_forwarded(ret_untagged);
+	packet_macs(ret_untagged, other_mac, gateway_mac);
+	tag_add(packet, tag);
+}
+
 /* Tagged with the number of a VLAN that the host has no device for, so it mustn't get in. */
 static void test_tagged_from_uplink(void)
 {
 	const uint8_t tag[] = { 0x81, 0x00, 0, 5 };
 	struct packet packet, untagged, marker;
 
-	packet_ipv4(&packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 104);
-	packet_macs(&packet, uplink_mac, router_mac);
-	untagged = packet;
-	packet_forwarded(&untagged);
-	packet_macs(&untagged, other_mac, gateway_mac);
-	tag_add(&packet, tag);
+	tagged_make(&packet, tag, 104, &untagged);
 	wire_send(router_fd, &packet, NULL);
 	packet_ipv4(&marker, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 200);
 	packet_macs(&marker, uplink_mac, router_mac);
@@ -210,12 +217,7 @@ static void test_priority_from_uplink(void)
 	const uint8_t tag[] = { 0x81, 0x00, 0xa0, 0 };
 	struct packet packet, untagged;
 
-	packet_ipv4(&packet, REMOTE_V4, OTHER_V4, IPPROTO_UDP, 108);
-	packet_macs(&packet, uplink_mac, router_mac);
-	untagged = packet;
-	packet_forwarded(&untagged);
-	packet_macs(&untagged, other_mac, gateway_mac);
-	tag_add(&packet, tag);
+	tagged_make(&packet, tag, 108, &untagged);
 	wire_send(router_fd, &packet, NULL);
 	wire_expect(other_fd, &untagged);
 	assert_false(wire_has_seen(other_primary_fd, &untagged));
