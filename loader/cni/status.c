@@ -72,7 +72,7 @@ static int status_loaded(struct node *node, const struct cni_config *config, str
 	int ret = status_pool(node, config, err);
 
 	if (!ret)
-		ret = uplinks_check(node, err);
+		ret = uplinks_check(node, true, err); /* the next ADD takes the others */
 	return ret == -ESTALE ? cni_recode(err, CNI_LIMITED_CONNECTIVITY) : ret;
 }
 

@@ -334,26 +334,38 @@ static int check_bandwidth(struct check *check, struct error *err)
 	return bandwidth_verify(check->node, &pair, flags, &bandwidth, err);
 }
 
-int uplinks_check(struct node *node, struct error *err)
+static int uplink_check(const struct uplink_state *uplink, struct error *err)
+{
+	if (uplink->excluded || uplink->attached)
+		return 0;
+	if (!uplink->known)
+		return error_set(
+			err, ESTALE,
+			"%s carries a default route since the last ADD and has no program: "
+			"the next one, or `nkctl repair`, makes it an uplink",
+			uplink->name);
+	return error_set(err, ESTALE,
+			 "the program of the uplink %s was taken off: the next ADD, or `nkctl "
+			 "repair`, puts it back",
+			 uplink->name);
+}
+
+int uplinks_check(struct node *node, bool known_only, struct error *err)
 {
 	_cleanup_free_ struct uplink_state *uplinks = NULL;
 	size_t count = 0;
 	int ret = uplinks_observe(node, &uplinks, &count, err);
 
 	for (size_t i = 0; !ret && i < count; i++)
-		if (!uplinks[i].excluded && !uplinks[i].attached)
-			return error_set(
-				err, ESTALE,
-				"the program of the uplink %s was taken off: the next ADD, "
-				"or `nkctl repair`, puts it back",
-				uplinks[i].name);
+		if (uplinks[i].known || !known_only)
+			ret = uplink_check(&uplinks[i], err);
 	return ret;
 }
 
 /* What comes in by an uplink without it, the host's stack takes for its own. */
 static int check_uplinks(struct check *check, struct error *err)
 {
-	return uplinks_check(check->node, err);
+	return uplinks_check(check->node, false, err);
 }
 
 int endpoint_check(struct node *node, const struct endpoint_expectation *expectation,

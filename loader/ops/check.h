@@ -53,8 +53,10 @@ int endpoint_check(struct node *node, const struct endpoint_expectation *expecta
 /**
  * uplinks_check() - whether packets from outside still reach the containers that there are.
  *
- * Return: 0; -ESTALE where an uplink's program was taken off.
+ * @known_only: leave out devices that got a default route since the last attach
+ *
+ * Return: 0; -ESTALE where an uplink's program was taken off, or isn't on it yet.
  */
-int uplinks_check(struct node *node, struct error *err);
+int uplinks_check(struct node *node, bool known_only, struct error *err);
 
 #endif

@@ -94,39 +94,10 @@ void finding_explain(struct doctor_check *check, const char *meaning, const char
 
 /* What the checks look at ---------------------------------------------------------------------- */
 
-static bool uplinks_have(const struct doctor *doctor, int ifindex)
-{
-	for (size_t i = 0; i < doctor->uplink_count; i++)
-		if (doctor->uplinks[i].ifindex == ifindex)
-			return true;
-	return false;
-}
-
-/* Behind the known uplinks come the devices that the next attach would add. */
-static int uplinks_add_expected(struct doctor *doctor, struct error *err)
-{
-	_cleanup_free_ struct uplink_state *expected = NULL;
-	struct uplink_state *grown;
-	size_t count = 0;
-	int ret = uplinks_expected(doctor->nl, &expected, &count, err);
-
-	if (ret)
-		return ret;
-	grown = reallocarray(doctor->uplinks, doctor->known_count + count + 1, sizeof(*grown));
-	if (!grown)
-		return error_sys(err, ENOMEM, "look for uplinks");
-	doctor->uplinks = grown;
-	for (size_t i = 0; i < count; i++)
-		if (!uplinks_have(doctor, expected[i].ifindex))
-			grown[doctor->uplink_count++] = expected[i];
-	return 0;
-}
-
 static int doctor_read_node(struct doctor *doctor, struct error *err)
 {
-	int ret = uplinks_observe(&doctor->node, &doctor->uplinks, &doctor->known_count, err);
+	int ret = uplinks_observe(&doctor->node, &doctor->uplinks, &doctor->uplink_count, err);
 
-	doctor->uplink_count = doctor->known_count;
 	if (!ret)
 		ret = endpoint_list_read(&doctor->node, &doctor->endpoints, err);
 	return ret ? ret : networks_read(&doctor->node, &doctor->networks, err);
@@ -135,9 +106,9 @@ static int doctor_read_node(struct doctor *doctor, struct error *err)
 /* Where nothing is loaded. */
 static int doctor_read_unloaded(struct doctor *doctor, struct error *err)
 {
-	int ret = 0;
+	int ret = uplinks_expected(doctor->nl, &doctor->uplinks, &doctor->uplink_count, err);
 
-	if (doctor->pins_lost)
+	if (!ret && doctor->pins_lost)
 		ret = node_open_unloaded(&doctor->node, err);
 	if (!ret && doctor->pins_lost)
 		ret = endpoint_list_read(&doctor->node, &doctor->endpoints, err);
@@ -148,10 +119,10 @@ static int doctor_read(struct doctor *doctor, struct error *err)
 {
 	int ret = nlsock_open(&doctor->nl, err);
 
-	if (!ret)
-		ret = doctor->node_result ? doctor_read_unloaded(doctor, err)
-					  : doctor_read_node(doctor, err);
-	return ret ? ret : uplinks_add_expected(doctor, err);
+	if (ret)
+		return ret;
+	return doctor->node_result ? doctor_read_unloaded(doctor, err)
+				   : doctor_read_node(doctor, err);
 }
 
 static void doctor_open(struct doctor *doctor)

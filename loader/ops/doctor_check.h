@@ -18,7 +18,7 @@
  * @pins_lost: something is attached whose pins were lost
  * @netns_fd, @netns_nl, @netns_error: a network namespace to try things in, where @netns_nl isn't
  *	NULL
- * @uplinks: the known ones, @known_count of them, and behind these what the next attach would add
+ * @uplinks: the known ones, and what the next attach would add
  * @endpoints, @networks: what the node has; where nothing is loaded, the network "default", and
  *	no endpoint but those that have lost their pins
  * @read_result, @read_error: not 0: why uplinks, endpoints or networks are missing
@@ -35,7 +35,7 @@ struct doctor {
 	struct nlsock *netns_nl;
 	struct error netns_error;
 	struct uplink_state *uplinks;
-	size_t uplink_count, known_count;
+	size_t uplink_count;
 	struct endpoint_list endpoints;
 	struct network_list networks;
 	int read_result;

@@ -148,21 +148,26 @@ void doctor_check_loopback(struct doctor *doctor, struct doctor_check *check)
 	}
 }
 
-static void uplink_examine(const struct uplink_state *uplink, bool known,
+/* @has_endpoints: without any, nobody misses the program of a device that is no uplink yet */
+static void uplink_examine(const struct uplink_state *uplink, bool has_endpoints,
 			   struct doctor_check *check)
 {
 	if (uplink->excluded)
 		finding_add(check, DOCTOR_OK, "%s excluded by hand", uplink->name);
 	else if (uplink->attached)
 		finding_add(check, DOCTOR_OK, "%s (mtu %u)", uplink->name, uplink->mtu);
-	else if (!known)
+	else if (!uplink->known && !has_endpoints)
 		finding_add(check, DOCTOR_OK, "would use %s (mtu %u)", uplink->name, uplink->mtu);
 	else
 		finding_add(check, DOCTOR_WARN, "%s has no program", uplink->name);
 	if (check->state != DOCTOR_OK)
 		finding_explain(check,
-				"its program was taken off: container traffic takes the long way "
-				"through the host's stack",
+				uplink->known
+					? "its program was taken off: container traffic takes the "
+					  "long way through the host's stack"
+					: "it carries a default route since the last attach: what "
+					  "comes in by it takes the long way through the host's "
+					  "stack",
 				"nkctl repair");
 }
 
@@ -173,7 +178,7 @@ void doctor_check_uplinks(struct doctor *doctor, struct doctor_check *check)
 		return;
 	}
 	for (size_t i = 0; i < doctor->uplink_count; i++)
-		uplink_examine(&doctor->uplinks[i], i < doctor->known_count, check);
+		uplink_examine(&doctor->uplinks[i], doctor->endpoints.count, check);
 	if (doctor->uplink_count)
 		return;
 	finding_add(check, DOCTOR_WARN, "no device carries a default route");
@@ -197,11 +202,16 @@ static bool endpoint_has_ipv6(const struct endpoint *endpoint)
 	return false;
 }
 
+static bool uplink_is_set_up(const struct uplink_state *uplink)
+{
+	return uplink->known && uplink_is_used(uplink);
+}
+
 /* An attach turns it on, device by device; only somebody else turns it off again. */
 void doctor_check_forwarding(struct doctor *doctor, struct doctor_check *check)
 {
-	for (size_t i = 0; i < doctor->known_count; i++) {
-		if (!uplink_is_used(&doctor->uplinks[i]))
+	for (size_t i = 0; i < doctor->uplink_count; i++) {
+		if (!uplink_is_set_up(&doctor->uplinks[i]))
 			continue;
 		forwarding_examine("ipv4", doctor->uplinks[i].name, check);
 		forwarding_examine("ipv6", doctor->uplinks[i].name, check);
@@ -219,7 +229,7 @@ void doctor_check_forwarding(struct doctor *doctor, struct doctor_check *check)
 				"net.ipv4.ip_forward turns it off for all",
 				"nkctl repair, or sysctl -w net/FAMILY/conf/DEVICE/forwarding=1 "
 				"for each");
-	else if (doctor->known_count + doctor->endpoints.count)
+	else if (!doctor->node_result)
 		finding_add(check, DOCTOR_OK, "on for uplinks and endpoints");
 	else
 		finding_add(check, DOCTOR_OK, "each attach turns it on where it must");
@@ -230,10 +240,10 @@ void doctor_check_accept_ra(struct doctor *doctor, struct doctor_check *check)
 {
 	int accept, forwarding;
 
-	for (size_t i = 0; i < doctor->known_count; i++) {
+	for (size_t i = 0; i < doctor->uplink_count; i++) {
 		const char *device = doctor->uplinks[i].name;
 
-		if (uplink_is_used(&doctor->uplinks[i]) &&
+		if (uplink_is_set_up(&doctor->uplinks[i]) &&
 		    !sysctl_read_dev("ipv6", device, "accept_ra", &accept, NULL) && accept == 1 &&
 		    !sysctl_read_dev("ipv6", device, "forwarding", &forwarding, NULL) && forwarding)
 			finding_add(check, DOCTOR_NOTE, "net/ipv6/conf/%s/accept_ra is 1", device);

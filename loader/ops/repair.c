@@ -257,35 +257,16 @@ static void uplink_repair(struct repair *repair, const struct uplink_state *stat
 	fault_look_at(repair, REPAIR_UPLINK, state->name, NULL);
 	if (state->excluded)
 		return;
-	if (!state->attached)
+	if (!state->known)
+		(void)fault_mend(repair, uplink_mend, &mend,
+				 "it carries a default route and was no uplink");
+	else if (!state->attached)
 		(void)fault_mend(repair, uplink_mend, &mend, "its program was taken off");
 	else if (!state->fits)
 		(void)fault_mend(repair, uplink_mend, &mend,
 				 "its program worked on maps that aren't pinned any more");
 	else if (!state->forwards)
 		(void)fault_mend(repair, uplink_mend, &mend, "forwarding was off for it");
-}
-
-/* As an attach takes them. */
-static int uplinks_repair_unknown(struct repair *repair, const struct uplink_state *known,
-				  size_t known_count, struct error *err)
-{
-	_cleanup_free_ struct uplink_state *expected = NULL;
-	size_t count = 0;
-	int ret = uplinks_expected(repair->node->nl, &expected, &count, err);
-
-	for (size_t i = 0; !ret && i < count; i++) {
-		struct uplink_mend mend = { repair, expected[i].name };
-		size_t j = 0;
-
-		while (j < known_count && known[j].ifindex != expected[i].ifindex)
-			j++;
-		fault_look_at(repair, REPAIR_UPLINK, expected[i].name, NULL);
-		if (j == known_count)
-			(void)fault_mend(repair, uplink_mend, &mend,
-					 "it carries a default route and was no uplink");
-	}
-	return ret;
 }
 
 static int uplinks_repair(struct repair *repair, struct error *err)
@@ -296,7 +277,7 @@ static int uplinks_repair(struct repair *repair, struct error *err)
 
 	for (size_t i = 0; !ret && i < count; i++)
 		uplink_repair(repair, &states[i]);
-	return ret ? ret : uplinks_repair_unknown(repair, states, count, err);
+	return ret;
 }
 
 /* Endpoints ------------------------------------------------------------------------------------ */

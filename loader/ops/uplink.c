@@ -423,12 +423,42 @@ static int uplink_observe(struct node *node, const struct uplink_entry *entry,
 	if (ret)
 		return ret;
 	*state = uplink_state_of(&link);
+	state->known = true;
 	state->others = others;
 	state->attached = id != 0;
 	state->fits = id && rescue_program_fits(&node->datapath.pins, id);
 	state->forwards = uplink_forwards(link.name);
 	state->excluded = entry->uplink.flags & NK_UPLINK_EXCLUDED;
 	state->default_route = default_devices_have(devices, link.ifindex);
+	return 0;
+}
+
+static bool uplink_states_have(const struct uplink_state *states, size_t count, int ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (states[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Adds the devices of default routes that aren't among the states, each once. */
+static int uplinks_add_expected(struct nlsock *nl, const struct default_devices *devices,
+				struct uplink_state *states, size_t *count, struct error *err)
+{
+	struct link_info link;
+	int ret;
+
+	for (size_t i = 0; i < devices->count; i++) {
+		if (uplink_states_have(states, *count, devices->routes[i].ifindex))
+			continue;
+		ret = link_get_by_index(nl, devices->routes[i].ifindex, &link, err);
+		if (ret == -ENODEV)
+			continue; /* it has gone meanwhile, with its route */
+		if (ret)
+			return ret;
+		states[*count] = uplink_state_of(&link);
+		states[(*count)++].default_route = true;
+	}
 	return 0;
 }
 
@@ -445,7 +475,7 @@ int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t 
 		ret = default_devices_read(&node->datapath.pins, &devices, err);
 	if (ret)
 		return ret;
-	states = calloc(list.count + 1, sizeof(*states));
+	states = calloc(list.count + devices.count + 1, sizeof(*states));
 	if (!states)
 		return error_sys(err, ENOMEM, "look at the uplinks");
 	for (size_t i = 0; i < list.count; i++) {
@@ -454,17 +484,12 @@ int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t 
 			return ret;
 		count += !ret;
 	}
+	ret = uplinks_add_expected(node->nl, &devices, states, &count, err);
+	if (ret)
+		return ret;
 	*ret_states = TAKE_PTR(states);
 	*ret_count = count;
 	return 0;
-}
-
-static bool uplink_states_have(const struct uplink_state *states, size_t count, int ifindex)
-{
-	for (size_t i = 0; i < count; i++)
-		if (states[i].ifindex == ifindex)
-			return true;
-	return false;
 }
 
 int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t *ret_count,
@@ -472,7 +497,6 @@ int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t
 {
 	_cleanup_free_ struct uplink_state *states = NULL;
 	struct default_devices devices;
-	struct link_info link;
 	size_t count = 0;
 	int ret = default_devices_read(NULL, &devices, err);
 
@@ -481,15 +505,9 @@ int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t
 	states = calloc(devices.count + 1, sizeof(*states));
 	if (!states)
 		return error_sys(err, ENOMEM, "look for uplinks");
-	for (size_t i = 0; i < devices.count; i++) {
-		if (uplink_states_have(states, count, devices.routes[i].ifindex))
-			continue;
-		ret = link_get_by_index(nl, devices.routes[i].ifindex, &link, err);
-		if (ret)
-			return ret;
-		states[count] = uplink_state_of(&link);
-		states[count++].default_route = true;
-	}
+	ret = uplinks_add_expected(nl, &devices, states, &count, err);
+	if (ret)
+		return ret;
 	*ret_states = TAKE_PTR(states);
 	*ret_count = count;
 	return 0;

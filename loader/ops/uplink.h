@@ -53,6 +53,7 @@ int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err);
 /**
  * struct uplink_state - one uplink as it is.
  * @type: ARPHRD_*
+ * @known: it is one already; else it carries a default route, and the next attach makes it one
  * @attached: our program is on it
  * @fits: that program works on the maps that are pinned
  * @forwards: the host's stack forwards what comes in by it
@@ -63,18 +64,16 @@ struct uplink_state {
 	int ifindex;
 	uint32_t mtu;
 	uint16_t type;
-	bool excluded, default_route, attached, fits, forwards;
+	bool known, excluded, default_route, attached, fits, forwards;
 	uint32_t others;
 };
 
-/* uplinks_observe() - all that are known, excluded ones too; free() *ret_states. */
+/* uplinks_observe() - all that are known, excluded ones too, and then those that are to become
+ * uplinks; free() *ret_states. */
 int uplinks_observe(struct node *node, struct uplink_state **ret_states, size_t *ret_count,
 		    struct error *err);
 
-/**
- * uplinks_expected() - the devices that carry a default route, each once: what the next attach
- * makes uplinks of, unless they are excluded. Works without a datapath, and reads no program.
- */
+/* uplinks_expected() - uplinks_observe() where nothing is loaded, and so none is known. */
 int uplinks_expected(struct nlsock *nl, struct uplink_state **ret_states, size_t *ret_count,
 		     struct error *err);
 

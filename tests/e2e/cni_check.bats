@@ -43,6 +43,13 @@ program_detach()
 }
 
 uplink_detach() { hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0)"; }
+
+second_default_route()
+{
+	second_wire
+	ip route add default dev wire2 metric 500
+}
+
 unpublish() { nkctl publish remove c1 8080:80; }
 primary_down() { ip link set "$primary" down; }
 primary_mtu() { ip link set "$primary" mtu 1400; }
@@ -75,6 +82,7 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	expect_found 'the IPv6 gateway address' 'no gateway address fd00:91::1' ip address delete fd00:91::1/128 dev lo
 	expect_found 'a port' '8080' unpublish
 	expect_found 'the uplink'\''s program' 'uplink eth0' uplink_detach
+	expect_found 'a new default route'\''s device' 'wire2 carries a default route' second_default_route
 }
 
 @test "CHECK needs an attachment, and what it was told" {

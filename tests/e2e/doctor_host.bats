@@ -98,6 +98,20 @@ setup_file() { containers c1; }
 	nkctl uplink add eth0
 }
 
+@test "a device that got a default route after the last attach is found, and repaired" {
+	second_wire
+	ip route add default dev wire2 metric 500
+	examine
+	expect_check uplinks warn '^eth0 \(mtu 1500\), wire2 has no program$'
+	expect_same 'the list tells' 'no-program' \
+		"$(nkctl uplink list --json | jq -r '.[] | select(.device == "wire2").state')"
+	expect_match 'it is mended' 'wire2.*default route' "$(nkctl repair 2>&1)"
+	examine
+	expect_check uplinks ok 'wire2'
+	ip link delete wire2
+	nkctl repair
+}
+
 @test "a host without a default route is warned of, and ready" {
 	nkctl down
 	ip route flush default

@@ -238,6 +238,14 @@ default_routes_remove()
 	defer ip -6 route replace default via $REMOTE6
 }
 
+# A second way from the host to the remote one, by wire2, without addresses.
+second_wire()
+{
+	ip link add wire2 type veth peer name eth1 netns remote
+	ip link set wire2 up
+	ip -n remote link set eth1 up
+}
+
 # Prints what a jq filter finds in an endpoint.
 endpoint() # ID FILTER
 {

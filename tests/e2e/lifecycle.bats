@@ -397,13 +397,6 @@ settings_of() # DEVICE
 	cat "/proc/sys/net/ipv4/conf/$1/forwarding" "/proc/sys/net/ipv6/conf/$1"/{forwarding,accept_ra}
 }
 
-second_wire()
-{
-	ip link add wire2 type veth peer name eth1 netns remote
-	ip link set wire2 up
-	ip -n remote link set eth1 up
-}
-
 @test "a device's name comes to a terminal and into JSON as printable ASCII" {
 	local name=$'w\e[1m\xff'
 	containers c1
