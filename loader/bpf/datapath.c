@@ -399,8 +399,8 @@ int datapath_try(struct error *err)
 	return ret;
 }
 
-static bool link_is_gone(int (*program_id)(const struct pins *, uint32_t *, struct error *),
-			 const struct pins *pins)
+static bool pinned_link_is_gone(int (*program_id)(const struct pins *, uint32_t *, struct error *),
+				const struct pins *pins)
 {
 	uint32_t id;
 
@@ -416,12 +416,14 @@ static bool invalidator_is_gone(const struct datapath *datapath)
 /* It comes with the programs of the host's sockets. */
 static bool tracker_is_gone(const struct datapath *datapath)
 {
-	return sockets_are_attached(datapath) && link_is_gone(tracker_program_id, &datapath->pins);
+	return sockets_are_attached(datapath) &&
+	       pinned_link_is_gone(tracker_program_id, &datapath->pins);
 }
 
 bool datapath_links_are_gone(const struct datapath *datapath)
 {
-	return (link_is_gone(collector_program_id, &datapath->pins) && !collector_try(NULL)) ||
+	return (pinned_link_is_gone(collector_program_id, &datapath->pins) &&
+		!collector_try(NULL)) ||
 	       (tracker_is_gone(datapath) && !tracker_try(NULL)) ||
 	       (!witness_is_loaded(&datapath->pins) && !witness_try(NULL)) ||
 	       invalidator_is_gone(datapath);
@@ -431,7 +433,7 @@ void datapath_mend_links(struct datapath *datapath)
 {
 	const struct pins *pins = &datapath->pins;
 
-	if (link_is_gone(collector_program_id, pins))
+	if (pinned_link_is_gone(collector_program_id, pins))
 		(void)collector_load(pins, NULL); /* as in datapath_load() */
 	if (tracker_is_gone(datapath))
 		(void)tracker_load(pins, NULL); /* as in sockets_attach() */

@@ -33,6 +33,7 @@
  * struct add - an ADD under way.
  * @ns: path of @netns_fd, which is opened once
  * @call: of the delegated plugin
+ * @is_answered: whether it is over, well or not
  * @answer: that it gave; @ipam borrows from it
  * @routes: that the container is to get, where addresses are delegated
  */
@@ -42,6 +43,7 @@ struct add {
 	int netns_fd;
 	char ns[32];
 	struct ipam_call call;
+	bool is_answered;
 	json_t *answer;
 	struct cni_result ipam;
 	struct endpoint_routes routes;
@@ -280,6 +282,7 @@ static int answer_take(struct add *add, struct error *err)
 {
 	int ret = ipam_add_end(&add->call, &add->answer, &add->ipam, err);
 
+	add->is_answered = true;
 	add->attach.await = NULL;
 	return ret ? ret : request_take_ipam(add, err);
 }
@@ -302,7 +305,7 @@ static int endpoint_add_meanwhile(struct add *add, json_t **ret_answer, struct e
 	add->attach.await = answer_await;
 	add->attach.await_data = add;
 	ret = endpoint_add(add, ret_answer, err);
-	if (!add->attach.await)
+	if (add->is_answered)
 		return ret;
 	if (answer_take(add, &answer_err)) {
 		*err = answer_err;

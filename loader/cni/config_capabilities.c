@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Published ports and bandwidth, as runtimes ask for them. */
 #include <linux/in.h>
-#include <strings.h>
+#include <string.h>
 
 #include "cni/config_step.h"
 
@@ -20,7 +20,6 @@ static int port_get(const struct field *mapping, const char *key, uint16_t *ret_
 
 static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, struct error *err)
 {
-	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 	struct field field;
 	const char *text;
 	int ret = field_get_any_case(mapping, "protocol", JSON_STRING, &field, err);
@@ -29,13 +28,7 @@ static int protocol_get(const struct field *mapping, uint8_t *ret_protocol, stru
 		return ret;
 	text = json_string_value(field.value);
 	*ret_protocol = IPPROTO_TCP;
-	for (size_t i = 0; text && *text && i < ARRAY_SIZE(protocols); i++) {
-		if (!strcasecmp(text, publish_protocol_name(protocols[i]))) {
-			*ret_protocol = protocols[i];
-			return 0;
-		}
-	}
-	if (text && *text)
+	if (text && *text && publish_protocol_parse(text, strlen(text), true, ret_protocol))
 		return field_error(&field, err, "'%s' is none of tcp, udp and sctp", text);
 	return 0;
 }

@@ -88,21 +88,6 @@ static int create_run(json_t *document, json_t **ret_answer, struct error *err)
 
 /* setup ---------------------------------------------------------------------------------------- */
 
-static int protocol_take(const char *name, size_t len, uint8_t *ret_protocol)
-{
-	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
-
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		const char *known = publish_protocol_name(protocols[i]);
-
-		if (strlen(known) == len && !strncmp(known, name, len)) {
-			*ret_protocol = protocols[i];
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
 /* "some combination of these separated by commas" */
 static int protocols_add(const struct field *mapping, struct publish_spec spec,
 			 struct publish_list *ports, struct error *err)
@@ -115,9 +100,9 @@ static int protocols_add(const struct field *mapping, struct publish_spec spec,
 	while (!ret && *names) {
 		size_t len = strcspn(names, ",");
 
-		if (protocol_take(names, len, &spec.protocol))
-			return field_error(mapping, err, "'%s' is none of tcp, udp and sctp",
-					   names);
+		if (publish_protocol_parse(names, len, false, &spec.protocol))
+			return field_error(mapping, err, "'%.*s' is none of tcp, udp and sctp",
+					   (int)len, names);
 		ret = publish_list_merge(ports, &spec, err);
 		names += len + (names[len] == ',');
 	}

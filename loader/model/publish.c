@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PORT_MAX 65535
 
@@ -25,6 +26,19 @@ const char *publish_protocol_name(uint8_t protocol)
 		if (protocols[i].protocol == protocol)
 			return protocols[i].name;
 	return "?";
+}
+
+int publish_protocol_parse(const char *name, size_t len, bool any_case, uint8_t *ret_protocol)
+{
+	int (*compare)(const char *, const char *, size_t) = any_case ? strncasecmp : strncmp;
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (strlen(protocols[i].name) != len || compare(protocols[i].name, name, len))
+			continue;
+		*ret_protocol = protocols[i].protocol;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 bool publish_is_any(const struct addr *addr)
@@ -95,17 +109,6 @@ static bool span_cut(struct span *span, char separator, struct span *ret_before)
 	*ret_before = (struct span){ span->start, found };
 	span->start = found + 1;
 	return true;
-}
-
-static int protocol_parse(const char *name, uint8_t *ret_protocol, struct error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (strcmp(protocols[i].name, name))
-			continue;
-		*ret_protocol = protocols[i].protocol;
-		return 0;
-	}
-	return error_set(err, EINVAL, "protocol '%s' is none of tcp, udp and sctp", name);
 }
 
 static int port_parse(struct span span, uint16_t *ret_port, struct error *err)
@@ -206,10 +209,12 @@ static int spec_parse(const char *text, struct publish_spec *spec, struct error 
 {
 	const char *slash = strrchr(text, '/');
 	struct span span = { text, slash ? slash : text + strlen(text) };
-	int ret = slash ? protocol_parse(slash + 1, &spec->protocol, err) : 0;
+	int ret;
 
-	if (!ret)
-		ret = host_take(&span, &spec->host, err);
+	if (slash && publish_protocol_parse(slash + 1, strlen(slash + 1), false, &spec->protocol))
+		return error_set(err, EINVAL, "protocol '%s' is none of tcp, udp and sctp",
+				 slash + 1);
+	ret = host_take(&span, &spec->host, err);
 	if (!ret)
 		ret = ports_parse(span, spec, err);
 	return ret ? ret : spec_check(spec, err);

@@ -62,6 +62,9 @@ struct publish_text publish_port_format(const struct addr *host, uint16_t port, 
 /* Names of protocols: "tcp", "udp", "sctp". */
 const char *publish_protocol_name(uint8_t protocol);
 
+/* publish_protocol_parse() - by its name, @len bytes of it. Return: 0; -EINVAL. */
+int publish_protocol_parse(const char *name, size_t len, bool any_case, uint8_t *ret_protocol);
+
 /**
  * publish_list_add() - append a range that no other in the list overlaps.
  *

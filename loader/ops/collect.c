@@ -30,7 +30,7 @@
 #include "ops/flows.h"
 #include "ops/publish.h"
 
-int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err)
+int owner_get(struct node *node, int ifindex, struct link_info *ret_link, struct error *err)
 {
 	struct link_info link;
 	int ret = link_get_by_index(node->nl, ifindex, &link, err);
@@ -64,7 +64,7 @@ static int collect_address_locked(struct node *node, const struct addr *addr,
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	ret = collect_owner(node, (int)claim.ifindex, ret_owner, err);
+	ret = owner_get(node, (int)claim.ifindex, ret_owner, err);
 	if (ret != -ENODEV)
 		return ret ? ret : -EEXIST;
 	return collect_dead_claim(node, addr, (int)claim.ifindex, err);
@@ -79,7 +79,7 @@ int collect_address(struct node *node, const struct addr *addr, struct link_info
 	return ret ? ret : collect_address_locked(node, addr, ret_owner, err);
 }
 
-static int owner_collect(struct node *node, int ifindex, struct error *err)
+static int owner_release_dead(struct node *node, int ifindex, struct error *err)
 {
 	_cleanup_close_ int lock_fd = -1;
 	int ret = pins_lock_node(&node->datapath.pins, &lock_fd, err);
@@ -141,7 +141,7 @@ int collect_claims(struct node *node, size_t *ret_dead, struct error *err)
 	for (size_t i = 0; !ret && i < count; i++) {
 		if (link_list_find(&links, (int)owners[i]))
 			continue;
-		ret = owner_collect(node, (int)owners[i], err);
+		ret = owner_release_dead(node, (int)owners[i], err);
 		dead++;
 	}
 	*ret_dead = dead;

@@ -16,11 +16,11 @@
 #include "ops/node.h"
 
 /**
- * collect_owner() - the primary that something in the maps is for.
+ * owner_get() - the primary that something in the maps is for.
  *
  * Return: 0; -ENODEV where it is dead.
  */
-int collect_owner(struct node *node, int ifindex, struct link_info *ret_link, struct error *err);
+int owner_get(struct node *node, int ifindex, struct link_info *ret_link, struct error *err);
 
 /* owner_text() - whose a primary is, for a message: its alias, or why it has none. */
 const char *owner_text(const struct link_info *owner);

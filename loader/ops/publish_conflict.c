@@ -53,8 +53,8 @@ bool entry_is_served(const struct publication *publication, const struct publish
 	struct link_info owner;
 
 	for (; published_list_has(all, i, protocol, port); i++)
-		if (!collect_owner(publication->node, (int)all->entries[i].value.ifindex, &owner,
-				   NULL) &&
+		if (!owner_get(publication->node, (int)all->entries[i].value.ifindex, &owner,
+			       NULL) &&
 		    entry_is_served_by(publication, wanted, &all->entries[i], &owner))
 			return true;
 	return false;
@@ -65,7 +65,7 @@ static int conflict_with_other(struct publication *publication, struct published
 			       const struct published_entry *other, struct error *err)
 {
 	struct link_info owner;
-	int ret = collect_owner(publication->node, (int)other->value.ifindex, &owner, err);
+	int ret = owner_get(publication->node, (int)other->value.ifindex, &owner, err);
 
 	if (ret == -ENODEV) {
 		owner_mark_gone(publication, (int)other->value.ifindex);

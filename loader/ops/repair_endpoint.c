@@ -125,7 +125,7 @@ static int claim_repair(struct patient *patient, const struct addr *addr, struct
 	if (!ret && claim.ifindex == (__u32)patient->link.ifindex)
 		return 0;
 	if (!ret)
-		ret = collect_owner(patient->node, (int)claim.ifindex, &owner, err);
+		ret = owner_get(patient->node, (int)claim.ifindex, &owner, err);
 	if (!ret) {
 		fault_leave(patient->repair, ATTACH_AGAIN, "its address %s is %s's by now",
 			    addr_format(addr).text, *owner.alias ? owner.alias : owner.name);
