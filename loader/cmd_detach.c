@@ -54,11 +54,11 @@ static int detach(const struct identity *identity, struct error *err)
 	_cleanup_node_ struct node node = NODE_CLOSED;
 	int ret = node_open_live(&node, PINS_SHARED, err);
 
+	if (ret == -ENOENT)
+		return detach_missed(&node, identity, err);
 	if (!ret)
 		ret = endpoint_detach(&node, identity, true, err);
-	if (ret == -ENODEV || ret == -ENOENT)
-		return detach_missed(&node, identity, err);
-	return ret;
+	return ret == -ENODEV ? detach_missed(&node, identity, err) : ret;
 }
 
 static int detach_run(struct cli *cli, struct error *err)

@@ -19,20 +19,30 @@ static int down_print(const struct cli *cli, const struct down_report *report, s
 	return 0;
 }
 
-static int down_run(struct cli *cli, struct error *err)
+static int down(struct down_report *report, struct error *err)
 {
 	_cleanup_node_ struct node node = NODE_CLOSED;
+	int ret;
+
+	do {
+		ret = node_open_live(&node, PINS_EXCLUSIVE, err);
+		if (!ret)
+			return datapath_down(&node, report, err);
+		if (ret == -ENOENT)
+			ret = datapath_down_unfinished(err);
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+static int down_run(struct cli *cli, struct error *err)
+{
 	struct down_report report = { 0 };
 	int ret = cli_options_end(cli, err);
 
 	if (!ret)
 		ret = cli_arguments(cli, 0, 0, err);
 	if (!ret)
-		ret = node_open_live(&node, PINS_EXCLUSIVE, err);
-	if (!ret)
-		ret = datapath_down(&node, &report, err);
-	else if (ret == -ENOENT)
-		ret = datapath_down_unfinished(err);
+		ret = down(&report, err);
 	return ret ? error_prefix(err, "down") : down_print(cli, &report, err);
 }
 

@@ -102,36 +102,27 @@ struct owned {
 	size_t count;
 };
 
-/* The note may name an address that somebody else was quicker to claim. */
-static int owned_append(struct datapath *datapath, int ifindex, uint8_t family, const void *bytes,
-			struct owned *owned, struct error *err)
-{
-	struct claim *claim = &owned->claims[owned->count];
-	int ret;
-
-	claim->addr = (struct addr){ .family = family };
-	memcpy(claim->addr.bytes, bytes, addr_size(family));
-	ret = claim_get(datapath, &claim->addr, &claim->endpoint, err);
-	if (ret)
-		return ret == -ENOENT ? 0 : ret;
-	owned->count += claim->endpoint.ifindex == (__u32)ifindex;
-	return 0;
-}
-
-/* IPv4 first, each family in the order in which its addresses were claimed. */
+/*
+ * IPv4 first, each family in the order in which its addresses were claimed. The note may name an
+ * address that somebody else was quicker to claim.
+ */
 static int owned_read(struct datapath *datapath, int ifindex, struct owned *owned,
 		      struct error *err)
 {
-	struct nk_owner owner;
-	int ret = table_get(datapath, MAP_OWNERS, &ifindex, &owner, err);
+	struct addr addrs[NK_ENDPOINT_ADDRESSES_MAX];
+	size_t count;
+	int ret = owner_addresses(datapath, ifindex, addrs, &count, err);
 
 	owned->count = 0;
-	if (ret)
-		return ret == -ENOENT ? 0 : ret;
-	for (__u32 i = 0; !ret && i < owner.v4_count; i++)
-		ret = owned_append(datapath, ifindex, AF_INET, &owner.v4[i], owned, err);
-	for (__u32 i = 0; !ret && i < owner.v6_count; i++)
-		ret = owned_append(datapath, ifindex, AF_INET6, &owner.v6[i], owned, err);
+	for (size_t i = 0; !ret && i < count; i++) {
+		struct claim *claim = &owned->claims[owned->count];
+
+		claim->addr = addrs[i];
+		ret = claim_get(datapath, &claim->addr, &claim->endpoint, err);
+		owned->count += !ret && claim->endpoint.ifindex == (__u32)ifindex;
+		if (ret == -ENOENT)
+			ret = 0;
+	}
 	return ret;
 }
 

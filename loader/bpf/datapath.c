@@ -426,6 +426,7 @@ bool datapath_links_are_gone(const struct datapath *datapath)
 		!collector_try(NULL)) ||
 	       (tracker_is_gone(datapath) && !tracker_try(NULL)) ||
 	       (!witness_is_loaded(&datapath->pins) && !witness_try(NULL)) ||
+	       (pinned_link_is_gone(routes_program_id, &datapath->pins) && !routes_try(NULL)) ||
 	       invalidator_is_gone(datapath);
 }
 
@@ -439,6 +440,8 @@ void datapath_mend_links(struct datapath *datapath)
 		(void)tracker_load(pins, NULL); /* as in sockets_attach() */
 	if (!witness_is_loaded(pins))
 		(void)witness_load(pins, NULL);
+	if (pinned_link_is_gone(routes_program_id, pins))
+		(void)routes_load(pins, NULL);
 	if (invalidator_is_gone(datapath))
 		invalidator_mend(pins);
 }
@@ -551,6 +554,14 @@ int datapath_relock(struct datapath *datapath, enum pins_lock lock, struct error
 bool datapath_is_open(const struct datapath *datapath)
 {
 	return datapath->pins.base_fd >= 0;
+}
+
+bool datapath_is_loaded(const struct pins *pins)
+{
+	struct datapath datapath = DATAPATH_CLOSED;
+
+	datapath.pins = *pins; /* which stay the caller's */
+	return config_read(&datapath, NULL) != -ENOENT;
 }
 
 void datapath_close(struct datapath *datapath)

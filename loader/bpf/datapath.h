@@ -100,6 +100,9 @@ int datapath_relock(struct datapath *datapath, enum pins_lock lock, struct error
 
 bool datapath_is_open(const struct datapath *datapath);
 
+/* Whether one is pinned there as a whole, of whichever layout. */
+bool datapath_is_loaded(const struct pins *pins);
+
 void datapath_close(struct datapath *datapath);
 #define DATAPATH_CLOSED                                                                         \
 	{                                                                                       \

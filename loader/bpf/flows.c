@@ -206,8 +206,7 @@ static int slot_delete(struct datapath *datapath, const struct nk_flow_slot *slo
 	return flow_delete(datapath, &flow, err);
 }
 
-int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t slots,
-		     struct error *err)
+int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, struct error *err)
 {
 	struct nk_flow_slot slot = { .owner = owner, .slot = from };
 	struct nk_flow_ring ring;
@@ -215,7 +214,7 @@ int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, u
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	for (; !ret && slot.slot < slots && slot.slot < ring.size; slot.slot++)
+	for (; !ret && slot.slot < ring.size; slot.slot++)
 		ret = slot_delete(datapath, &slot, err);
 	return ret || from ? ret : table_delete(datapath, MAP_FLOW_RINGS, &owner, err);
 }

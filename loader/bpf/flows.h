@@ -51,12 +51,10 @@ int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_
 /**
  * flow_ring_delete() - delete the flows in an owner's ring.
  * @from: only those in this slot and behind it; 0: all, and the ring itself
- * @slots: how many a ring has, nk_nat.endpoint_flows
  *
  * Return: 0, also where it has no ring.
  */
-int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, uint32_t slots,
-		     struct error *err);
+int flow_ring_delete(struct datapath *datapath, uint32_t owner, uint32_t from, struct error *err);
 
 /* flow_owners_read() - the primaries that have a ring; free() *ret_owners. */
 int flow_owners_read(struct datapath *datapath, uint32_t **ret_owners, size_t *ret_count,

@@ -18,16 +18,14 @@
 
 #include "core/cleanup.h"
 #include "core/expedite.h"
+#include "core/lock.h"
 #include "core/netns.h"
-#include "core/pause.h"
 
 #define INITIAL_NETNS_COOKIE 1
 #define LOCK_STRIPES         64
 
 /* An attach holds its lock for some 20 ms; hundreds in a row stay below this. */
-#define LOCK_WAIT_US     60000000
-#define LOCK_LOOK_US     2000
-#define LOCK_LOOK_MAX_US 100000
+#define LOCK_WAIT_US 60000000
 
 /* A mount takes some 50 us, and more on a machine that has too much to do. */
 #define MOUNT_WAIT_US 10000000
@@ -35,23 +33,13 @@
 static const char *const directories[] = { "maps",  "progs",      "links",
 					   "locks", "locks/node", "locks/expedite" };
 
-/*
- * flock() itself waits without an end, and a signal to break it would be one for the whole
- * process: look now and then instead.
- * @wait_us: how long; 0: once
- */
 static int lock_wait(int fd, int operation, int wait_us, struct error *err)
 {
-	int waited_us = 0;
+	int ret = lock_within(fd, operation, wait_us);
 
-	while (flock(fd, operation | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return error_sys(err, errno, "lock a directory on bpffs");
-		if (waited_us >= wait_us)
-			return error_set(err, EBUSY, "another nkctl is working on it; try again");
-		waited_us += pause_before_look(waited_us, LOCK_LOOK_US, LOCK_LOOK_MAX_US);
-	}
-	return 0;
+	if (ret == -EWOULDBLOCK)
+		return error_set(err, EBUSY, "another nkctl is working on it; try again");
+	return ret ? error_sys(err, ret, "lock a directory on bpffs") : 0;
 }
 
 static bool bpffs_is_mounted(void)
@@ -74,7 +62,7 @@ static int bpffs_mount(struct error *err)
 		return 0;
 	fd = open(BPFFS_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
-		(void)lock_wait(fd, LOCK_EX, MOUNT_WAIT_US, NULL); /* as above */
+		(void)lock_within(fd, LOCK_EX, MOUNT_WAIT_US); /* as above */
 	if (!bpffs_is_mounted() && mount("bpf", BPFFS_PATH, "bpf", 0, "mode=0700"))
 		return error_sys(err, errno, "mount bpffs on " BPFFS_PATH);
 	return 0;

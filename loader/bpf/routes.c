@@ -11,23 +11,46 @@
 
 #define LINK_NAME "default_routes"
 
-int routes_load(const struct pins *pins, struct error *err)
+static int skeleton_open(struct routes_bpf **ret_skeleton, struct error *err)
 {
-	struct routes_bpf *skeleton = routes_bpf__open();
-	int ret;
+	*ret_skeleton = routes_bpf__open();
+	return *ret_skeleton ? 0 : error_sys(err, errno, "open the eBPF object that finds routes");
+}
 
-	if (!skeleton)
-		return error_sys(err, errno, "open the eBPF object that finds routes");
-	ret = routes_bpf__load(skeleton);
+static int skeleton_attach(struct routes_bpf *skeleton, struct error *err)
+{
+	int ret = routes_bpf__load(skeleton);
+
 	if (!ret)
 		ret = routes_bpf__attach(skeleton);
+	return ret ? error_sys(err, ret, "load the eBPF program that finds routes") : 0;
+}
+
+int routes_load(const struct pins *pins, struct error *err)
+{
+	struct routes_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
 	if (ret)
-		(void)error_sys(err, ret, "load the eBPF program that finds routes");
-	else
+		return ret;
+	ret = skeleton_attach(skeleton, err);
+	if (!ret)
 		ret = pins_replace(pins, "links", LINK_NAME,
 				   bpf_link__fd(skeleton->links.nk_default_routes), err);
 	routes_bpf__destroy(skeleton); /* the pin keeps link and program */
 	log_step("routes_load");
+	return ret;
+}
+
+int routes_try(struct error *err)
+{
+	struct routes_bpf *skeleton;
+	int ret = skeleton_open(&skeleton, err);
+
+	if (ret)
+		return ret;
+	ret = skeleton_attach(skeleton, err);
+	routes_bpf__destroy(skeleton);
 	return ret;
 }
 

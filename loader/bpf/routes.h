@@ -17,6 +17,9 @@
  */
 int routes_load(const struct pins *pins, struct error *err);
 
+/* routes_try() - load it, and let it go again. */
+int routes_try(struct error *err);
+
 /**
  * routes_read_default() - the next hops of this namespace's IPv6 default routes.
  * @max: entries of @routes; further ones are left out

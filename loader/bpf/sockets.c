@@ -210,11 +210,12 @@ int sockets_attach(struct datapath *datapath, struct error *err)
 
 int sockets_update(struct datapath *datapath, struct error *err)
 {
+	bool attached = pinned_count(datapath, "links");
 	int ret = 0;
 
-	if (pinned_count(datapath, "progs"))
+	if (attached || pinned_count(datapath, "progs"))
 		ret = programs_load(&datapath->pins, err);
-	if (!ret && pinned_count(datapath, "links"))
+	if (!ret && attached)
 		ret = programs_put(&datapath->pins, err);
 	return ret;
 }

@@ -8,6 +8,7 @@
 #include "core/cleanup.h"
 #include "core/netns.h"
 #include "nl/link.h"
+#include "nl/observe.h"
 #include "ops/collect.h"
 #include "ops/endpoint.h"
 #include "ops/node.h"
@@ -80,13 +81,10 @@ static int changed_device_look(struct node *node, const struct identity *identit
 	_cleanup_close_ int netns_fd = -1;
 	char name[IF_NAMESIZE];
 	struct link_info link;
-	int netnsid;
 
 	identity_device_name(identity, name);
-	if (!netns || !*netns || netns_open(netns, &netns_fd, NULL) ||
-	    link_get_by_name(node->nl, name, &link, NULL) ||
-	    netns_id(node->nl, netns_fd, &netnsid, NULL) || netnsid < 0 ||
-	    netnsid != link.peer_netnsid)
+	if (!netns || !*netns || link_get_by_name(node->nl, name, &link, NULL) ||
+	    netns_open_known(node->nl, netns, link.peer_netnsid, &netns_fd, NULL))
 		return 0;
 	if (link.group == NK_LINK_GROUP)
 		return 0; /* another endpoint of the same hash */

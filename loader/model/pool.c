@@ -94,6 +94,18 @@ bool pool_next(struct pool *pool, struct addr *ret_addr)
 	return pool_skip(pool, &pool->next);
 }
 
+void pool_pass_over(struct pool *pool, const struct addr *candidate, const struct prefix *prefix)
+{
+	struct addr last = prefix_last(prefix);
+
+	if (prefix_contains(prefix, &pool->start) && !addr_equal(candidate, &pool->start)) {
+		pool->empty = true; /* all the way round */
+		return;
+	}
+	pool->next = pool_after(pool, pool_contains(pool, &last) ? &last : &pool->last);
+	(void)pool_skip(pool, &pool->next); /* not all are excluded: one was given */
+}
+
 bool pool_usable(const struct nk_subnet *subnet, const struct addr *addr)
 {
 	struct pool pool = { 0 };

@@ -76,6 +76,9 @@ void pool_init(struct pool *ret_pool, const struct nk_subnet *subnet,
 /* pool_next() - the next candidate. Return: false after each has been given out once. */
 bool pool_next(struct pool *pool, struct addr *ret_addr);
 
+/* pool_pass_over() - leave out all of a prefix that the candidate just given is in. */
+void pool_pass_over(struct pool *pool, const struct addr *candidate, const struct prefix *prefix);
+
 /* pool_usable() - whether an address of the subnet may be given to a container at all. */
 bool pool_usable(const struct nk_subnet *subnet, const struct addr *addr);
 

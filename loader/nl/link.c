@@ -251,6 +251,8 @@ int link_get_by_name(struct nlsock *nl, const char *name, struct link_info *ret_
 	struct ifinfomsg *info;
 	struct nlmsghdr *header = link_request(&request, RTM_GETLINK, 0, 0, &info);
 
+	if (strlen(name) >= IF_NAMESIZE)
+		return error_set(err, ENODEV, "no device has a name that long");
 	mnl_attr_put_strz(header, IFLA_IFNAME, name);
 	return link_get(nl, header, ret_link, err);
 }

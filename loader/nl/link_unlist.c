@@ -96,11 +96,11 @@ int link_unlist(struct nlsock *nl, int ifindex, struct unlisting *unlisting, str
 		unlisting->child = child;
 		child_watch(unlisting, ifindex);
 	}
-	if (link_is_gone(ifindex)) {
-		cleanup_close(&unlisting->expedite_fd);
+	if (child > 0 && link_is_gone(ifindex)) {
+		cleanup_close(&unlisting->expedite_fd); /* the child ends what it is for */
 		return 0;
 	}
-	ret = link_delete(nl, ifindex, err);
+	ret = link_is_gone(ifindex) ? 0 : link_delete(nl, ifindex, err);
 	expedite_end(&unlisting->expedite_fd);
 	return ret;
 }

@@ -159,3 +159,18 @@ const char *netns_name_find(const struct netns_name_list *list, int netnsid)
 			return list->names[i].name;
 	return NULL;
 }
+
+int netns_open_known(struct nlsock *nl, const char *ns, int netnsid, int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	int ret = netns_open(ns, &fd, err), found;
+
+	if (!ret)
+		ret = netns_id(nl, fd, &found, err);
+	if (ret)
+		return ret;
+	if (found != netnsid || netnsid < 0)
+		return error_set(err, ESTALE, "%s is another network namespace by now", ns);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

@@ -39,4 +39,12 @@ void netns_name_list_free(struct netns_name_list *list);
 /* The name of the namespace with an id, or NULL. */
 const char *netns_name_find(const struct netns_name_list *list, int netnsid);
 
+/**
+ * netns_open_known() - open a namespace by its name or path, if it is still the one with an id.
+ *
+ * Return: 0; -ESTALE where it is another one by now, or none; netns_open()'s errors.
+ */
+int netns_open_known(struct nlsock *nl, const char *ns, int netnsid, int *ret_fd,
+		     struct error *err);
+
 #endif

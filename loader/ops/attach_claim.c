@@ -72,15 +72,19 @@ static void address_note_link(struct attach *attach, const struct addr *addr,
  * What comes in for a claimed address goes to the container: it must be neither the host's own nor
  * one that the host has a way to already.
  *
+ * @ret_taken: the destination of the host's route
+ *
  * Return: 0; -EADDRINUSE.
  */
-static int address_check_host(struct attach *attach, const struct addr *addr, struct error *err)
+static int address_check_host(struct attach *attach, const struct addr *addr,
+			      struct prefix *ret_taken, struct error *err)
 {
 	struct inet_route_match match;
 	int ret = inet_route_match(attach->node->nl, addr, &match, err);
 
 	if (ret)
 		return ret;
+	*ret_taken = match.dst;
 	if (match.type == RTN_LOCAL || match.type == RTN_BROADCAST)
 		return error_set(err, EADDRINUSE, "address %s is this host's own",
 				 addr_format(addr).text);
@@ -97,8 +101,9 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 			       struct error *err)
 {
 	struct link_info owner = { 0 };
+	struct prefix taken;
 	size_t dead;
-	int ret = address_check_host(attach, &address->addr, err);
+	int ret = address_check_host(attach, &address->addr, &taken, err);
 
 	if (!ret)
 		ret = address_claim(attach, address, err);
@@ -117,18 +122,26 @@ static int address_claim_given(struct attach *attach, const struct prefix *addre
 			 addr_format(&address->addr).text, owner_text(&owner), owner.name);
 }
 
-/* Most of a full subnet is passed over by a look at the map. Return: 0; -EEXIST. */
+/*
+ * Most of a full subnet is passed over by a look at the map.
+ *
+ * @ret_taken: what to pass over: the address, or all that is the host's by the same route
+ *
+ * Return: 0; -EEXIST.
+ */
 static int address_claim_free(struct attach *attach, const struct prefix *address,
-			      struct error *err)
+			      struct prefix *ret_taken, struct error *err)
 {
 	struct nk_endpoint claim;
 	int ret = claim_get(&attach->node->datapath, &address->addr, &claim, err);
 
+	*ret_taken = *address;
 	if (ret != -ENOENT)
 		return ret ? ret : -EEXIST;
-	ret = address_check_host(attach, &address->addr, err);
+	ret = address_check_host(attach, &address->addr, ret_taken, err);
 	if (ret)
 		return ret == -EADDRINUSE ? -EEXIST : ret;
+	*ret_taken = *address;
 	return address_claim(attach, address, err);
 }
 
@@ -138,7 +151,7 @@ static int address_claim_next(struct attach *attach, const struct pool_range *ra
 {
 	const struct nk_subnet *subnet = &attach->network.subnets[range->subnet];
 	struct addr cursor;
-	struct prefix address = { .len = addr_bits(subnet->family) };
+	struct prefix address = { .len = addr_bits(subnet->family) }, taken;
 	struct pool pool;
 	int ret = cursor_get(&attach->node->datapath, subnet, &cursor, err);
 
@@ -146,13 +159,14 @@ static int address_claim_next(struct attach *attach, const struct pool_range *ra
 		return ret;
 	pool_init(&pool, subnet, range, ret ? NULL : &cursor);
 	while (pool_next(&pool, &address.addr)) {
-		ret = address_claim_free(attach, &address, err);
+		ret = address_claim_free(attach, &address, &taken, err);
 		if (!ret) /* where it can't be noted the next one begins where this one did */
 			(void)cursor_set(&attach->node->datapath, subnet, &address.addr, NULL);
 		if (!ret)
 			return 0;
 		if (ret != -EEXIST)
 			return ret;
+		pool_pass_over(&pool, &address.addr, &taken);
 	}
 	return error_set(err, ENOSPC, "no %s address of network %s is free any more",
 			 family_name(subnet->family), attach->request->identity.network);

@@ -214,7 +214,7 @@ int datapath_down_unfinished(struct error *err)
 	int ret = pins_open(&pins, PINS_EXCLUSIVE, false, err);
 
 	if (!ret)
-		ret = pins_remove(&pins, err);
+		ret = datapath_is_loaded(&pins) ? -EAGAIN : pins_remove(&pins, err);
 	pins_close(&pins);
 	return ret && ret != -ENOENT ? ret : gateways_sweep_unused(err);
 }

@@ -260,31 +260,18 @@ int flows_flush(struct node *node, const struct flow_filter *filter, size_t *ret
 /* Rings -----------------------------------------------------------------------------------------
  */
 
-static int quota_read(struct node *node, uint32_t *ret_quota, struct error *err)
-{
-	_cleanup_nat_ struct nk_nat *nat = NULL;
-	int ret = nat_open(&node->datapath, &nat, err);
-
-	if (!ret)
-		*ret_quota = nat->endpoint_flows;
-	return ret;
-}
-
 int flows_release(struct node *node, int ifindex, struct error *err)
 {
-	uint32_t quota;
-	int ret = quota_read(node, &quota, err);
-
-	return ret ? ret : flow_ring_delete(&node->datapath, (uint32_t)ifindex, 0, quota, err);
+	return flow_ring_delete(&node->datapath, (uint32_t)ifindex, 0, err);
 }
 
-int flows_limit(struct node *node, uint32_t quota, uint32_t slots, struct error *err)
+int flows_limit(struct node *node, uint32_t quota, struct error *err)
 {
 	_cleanup_free_ uint32_t *owners = NULL;
 	size_t count = 0;
 	int ret = flow_owners_read(&node->datapath, &owners, &count, err);
 
 	for (size_t i = 0; !ret && i < count; i++)
-		ret = flow_ring_delete(&node->datapath, owners[i], quota, slots, err);
+		ret = flow_ring_delete(&node->datapath, owners[i], quota, err);
 	return ret;
 }

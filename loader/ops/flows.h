@@ -82,10 +82,7 @@ int flows_flush(struct node *node, const struct flow_filter *filter, size_t *ret
 /* flows_release() - delete all flows of a primary, living or dead, by its ring. */
 int flows_release(struct node *node, int ifindex, struct error *err);
 
-/**
- * flows_limit() - delete what endpoints have beyond a quota.
- * @slots: how many slots their rings had before
- */
-int flows_limit(struct node *node, uint32_t quota, uint32_t slots, struct error *err);
+/* flows_limit() - delete what endpoints have beyond a quota. */
+int flows_limit(struct node *node, uint32_t quota, struct error *err);
 
 #endif

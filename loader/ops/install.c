@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/lock.h"
 
 /*
  * Theory of operation
@@ -23,6 +24,9 @@
  */
 #define SCRATCH_PREFIX  ".nkctl-new."
 #define SCRATCH_PATTERN SCRATCH_PREFIX "??????"
+
+/* An installation takes some 20 ms. */
+#define DIRECTORY_WAIT_US 2000000
 
 static const char *const outcome_texts[] = {
 #define X(identifier, text) [INSTALL_##identifier] = (text),
@@ -121,8 +125,9 @@ static void cleanup_closedir(DIR **dir)
 }
 
 /*
- * Locks a directory until it is closed, and removes what the dead have left there. NULL: it can't
- * be opened.
+ * Locks a directory until it is closed, and removes what the dead have left there. Anybody may lock
+ * it: whoever keeps it for longer than an installation takes isn't waited for, nor swept after.
+ * NULL: it can't be opened.
  */
 static void directory_lock(const char *path, DIR **ret_dir)
 {
@@ -130,7 +135,7 @@ static void directory_lock(const char *path, DIR **ret_dir)
 	struct dirent *entry;
 
 	*ret_dir = dir;
-	if (!dir || flock(dirfd(dir), LOCK_EX))
+	if (!dir || lock_within(dirfd(dir), LOCK_EX, DIRECTORY_WAIT_US))
 		return;
 	while ((entry = readdir(dir)))
 		if (!fnmatch(SCRATCH_PATTERN, entry->d_name, 0))

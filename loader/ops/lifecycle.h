@@ -50,7 +50,11 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
  */
 void datapath_down_unused(struct node *node);
 
-/* datapath_down_unfinished() - remove what a load that was killed left, where nothing is loaded. */
+/*
+ * datapath_down_unfinished() - remove what a load that was killed left, where nothing is loaded.
+ *
+ * Return: 0; -EAGAIN where something has been loaded meanwhile, without an error.
+ */
 int datapath_down_unfinished(struct error *err);
 
 #endif

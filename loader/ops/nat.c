@@ -143,10 +143,8 @@ int nat_change_check(const struct nat_change *change, struct error *err)
 static int endpoint_flows_change(struct node *node, struct nk_nat *nat, uint32_t endpoint_flows,
 				 struct error *err)
 {
-	const uint32_t before = nat->endpoint_flows;
-
 	__atomic_store_n(&nat->endpoint_flows, endpoint_flows, __ATOMIC_RELAXED);
-	return flows_limit(node, endpoint_flows, before, err);
+	return flows_limit(node, endpoint_flows, err);
 }
 
 int nat_change(struct node *node, const struct nat_change *change, struct error *err)

@@ -8,6 +8,7 @@
 #include "bpf/published.h"
 #include "core/netns.h"
 #include "nl/inet.h"
+#include "nl/observe.h"
 #include "ops/bandwidth.h"
 #include "ops/repair_patient.h"
 
@@ -144,12 +145,14 @@ static int flags_find(struct patient *patient, struct error *err)
 static void container_find(struct patient *patient)
 {
 	if (*patient->endpoint->netns &&
-	    (netns_open(patient->endpoint->netns, &patient->netns_fd, NULL) ||
+	    (netns_open_known(patient->node->nl, patient->endpoint->netns,
+			      patient->link.peer_netnsid, &patient->netns_fd, NULL) ||
 	     nlsock_open_in(patient->netns_fd, &patient->container, NULL) ||
 	     link_get_by_index(patient->container, patient->link.peer_ifindex, &patient->peer,
 			       NULL))) {
 		nlsock_close(patient->container); /* it is dying */
 		patient->container = NULL;
+		cleanup_close(&patient->netns_fd);
 	}
 }
 

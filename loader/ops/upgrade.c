@@ -49,7 +49,8 @@ static int endpoint_upgrade_limits(struct node *node, const struct link_info *li
 	if (ret || !(flags & BANDWIDTH_FLAGS))
 		return ret;
 	if (netns)
-		(void)netns_open(netns, &netns_fd, NULL); /* then it isn't known */
+		(void)netns_open_known(node->nl, netns, link->peer_netnsid, &netns_fd,
+				       NULL); /* then it isn't known */
 	pair.netns_fd = netns_fd;
 	return bandwidth_upgrade(node, &pair, err);
 }

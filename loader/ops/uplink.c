@@ -326,12 +326,14 @@ int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err
 	int ret = uplink_list_read(&node->datapath, &list, err), one;
 
 	for (size_t i = 0; i < list.count; i++) {
-		one = link_get_by_index(node->nl, (int)list.entries[i].ifindex, &link, &one_err);
-		if (one == -ENODEV)
-			continue;
+		int ifindex = (int)list.entries[i].ifindex;
+
+		one = link_get_by_index(node->nl, ifindex, &link, &one_err);
 		if (!one)
 			one = uplink_teardown(node, &link, &list.entries[i].uplink, false,
 					      &one_err);
+		if (one && link_is_gone(ifindex))
+			continue; /* with all that was on it */
 		*ret_removed += !one;
 		error_keep(&ret, err, one, &one_err);
 	}
@@ -359,7 +361,7 @@ static int uplink_upgrade(struct node *node, int ifindex, size_t *replaced, stru
 	int ret = link_get_by_index(node->nl, ifindex, &link, err);
 
 	if (ret)
-		return ret == -ENODEV ? 0 : ret;
+		return ret;
 	program = uplink_program(link.type);
 	ret = datapath_program_need(&node->datapath, program, err);
 	if (ret >= 0)
@@ -383,9 +385,15 @@ int uplinks_upgrade(struct node *node, size_t *ret_replaced, struct error *err)
 	size_t replaced = 0;
 	int ret = uplink_list_read(&node->datapath, &list, err);
 
-	for (size_t i = 0; !ret && i < list.count; i++)
-		if (!(list.entries[i].uplink.flags & NK_UPLINK_EXCLUDED))
-			ret = uplink_upgrade(node, (int)list.entries[i].ifindex, &replaced, err);
+	for (size_t i = 0; !ret && i < list.count; i++) {
+		int ifindex = (int)list.entries[i].ifindex;
+
+		if (list.entries[i].uplink.flags & NK_UPLINK_EXCLUDED)
+			continue;
+		ret = uplink_upgrade(node, ifindex, &replaced, err);
+		if (ret && link_is_gone(ifindex))
+			ret = 0; /* meanwhile */
+	}
 	*ret_replaced = replaced;
 	return ret;
 }

@@ -40,6 +40,21 @@ load interrupted
 		--bin-dir "$dir/net.d/05-other.conflist/x" --conf-dir "$dir/net.d"
 }
 
+@test "a directory that somebody keeps locked is installed to, and swept another time" {
+	local dir=$BATS_TEST_TMPDIR/cni
+	mkdir -p "$dir/bin" "$dir/net.d"
+	touch "$dir/bin/.nkctl-new.abcdef"
+	start locker host flock --no-fork "$dir/bin" sleep 1000
+	eventually 'it is locked' eval "! flock -n '$dir/bin' true"
+	expect 'installed' timeout 20 "$NKCTL_PROGRAM" cni install --bin-dir "$dir/bin" --conf-dir "$dir/net.d"
+	expect_same 'nothing of a living one is swept' '.nkctl-new.abcdef 10-nkctl.conflist nkctl' \
+		"$(find "$dir" -type f -printf '%f\n' | sort | xargs)"
+	expect 'uninstalled' timeout 20 "$NKCTL_PROGRAM" cni uninstall --bin-dir "$dir/bin" --conf-dir "$dir/net.d"
+	stop locker
+	expect 'again' nkctl cni install --bin-dir "$dir/bin" --conf-dir "$dir/net.d"
+	expect_same 'now it is' '10-nkctl.conflist nkctl' "$(find "$dir" -type f -printf '%f\n' | sort | xargs)"
+}
+
 @test "a network of that name that isn't ours, or none at all" {
 	local dir=$BATS_TEST_TMPDIR/cni file content
 	local -a dirs=(--bin-dir "$dir/bin" --conf-dir "$dir/net.d")

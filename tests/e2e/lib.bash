@@ -149,7 +149,7 @@ expect_no_match() # WORDS REGEX FOUND
 
 # For at_bpf: enum bpf_cmd (include/uapi/linux/bpf.h).
 # shellcheck disable=SC2034 # for the tests
-readonly BPF_MAP_UPDATE_ELEM=2 BPF_MAP_DELETE_ELEM=3 BPF_PROG_ATTACH=8
+readonly BPF_MAP_UPDATE_ELEM=2 BPF_MAP_DELETE_ELEM=3 BPF_PROG_ATTACH=8 BPF_PROG_QUERY=16
 
 # Runs a command and kills it as it enters its N-th system call of a name.
 killed_at() # CALL N COMMAND...

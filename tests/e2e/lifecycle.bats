@@ -179,6 +179,37 @@ objects_are_gone() # FILE
 	expect_as_noted "nothing is left" host_state
 }
 
+address_of() { nkctl show "$1" --json | jq -r '.addresses[-1] | sub("/.*"; "")'; }
+
+# By a route of its own to all of it (ip-route(8), "local"): that is no search of 2^64 addresses.
+@test "what the host answers to itself is passed over at once" {
+	containers c2
+	ip -6 route add local fd00:88::/65 dev lo
+	defer ip -6 route delete local fd00:88::/65 dev lo
+	ip netns add c1
+	expect "c1" timeout 20 "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+	expect_same "its address is of the other half" 'fd00:88:0:0:8000::' "$(address_of c1)"
+	nkctl detach --ns c1
+	ip -6 route add local fd00:88:0:0:8000::/65 dev lo
+	defer ip -6 route delete local fd00:88:0:0:8000::/65 dev lo
+	run -8 timeout 20 "$NKCTL_PROGRAM" attach --ns c1 --device "$E2E_DEVICE"
+	expect_match "it tells" 'no IPv6 address' "$output"
+}
+
+# What was attached while it looked whether anything is, it had taken for the remains of a load that was killed.
+@test "a down that began before the first attach takes down what that has made" {
+	default_routes_remove # so that it meets no program of an uplink
+	note host_state
+	ip netns add c1
+	start down host at_bpf $BPF_PROG_QUERY 1 4000 "$NKCTL_PROGRAM" down
+	sleep 1
+	attach c1
+	expect "it takes everything down" finish down
+	expect_match "as it tells" 'removed 1 endpoint' "$(<"$(output_of down)")"
+	expect_as_noted "nothing is left" host_state
+	containers c2
+}
+
 @test "an address that a dead one has claimed without a note is free" {
 	containers c2
 	bpftool map update pinned /sys/fs/bpf/nkctl*/maps/endpoints_v4 key 10 88 0 7 \

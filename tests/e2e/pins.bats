@@ -65,7 +65,7 @@ map_ids()
 	local pin maps
 	maps=$(map_ids)
 	for pin in $PINS/maps/{config,generation,networks} $PINS/progs/nk_uplink \
-		$PINS/links/{collect,forward_v4,nk_neighbour}; do
+		$PINS/links/{collect,default_routes,forward_v4,nk_neighbour}; do
 		[[ -e $pin ]] || continue # this kernel has no fentry
 		rm "$pin"
 		run -1 nkctl repair --dry-run
@@ -73,6 +73,16 @@ map_ids()
 		expect "$pin is there again" test -e "$pin"
 	done
 	expect_same "the maps are the same" "$maps" "$(map_ids)"
+	expect_all_well
+}
+
+@test "an upgrade finds the programs of the host's own sockets by their links alone" {
+	nkctl publish add c1 8080:80
+	defer nkctl publish remove c1 8080:80
+	[[ -e $(echo $PINS/links/nk_connect4) ]] || skip "no cgroup that it could be on"
+	rm $PINS/progs/nk_{connect,sendmsg,recvmsg,getpeername}*
+	expect "it upgrades" nkctl upgrade
+	expect "and pins them again" test -e $PINS/progs/nk_connect4
 	expect_all_well
 }
 

@@ -177,6 +177,13 @@ refuse_c2() # WORDS STATUS REGEX OPTION...
 	expect_unchanged "it"
 }
 
+@test "a device that can't be one" {
+	expect_refusal "none" 3 "no device 'nodev'" uplink add nodev
+	expect_refusal "a long name" 3 'no device' uplink add "$(printf 'x%.0s' {1..16})"
+	expect_refusal "a very long one" 3 'no device' uplink add "$(printf 'x%.0s' {1..5000})"
+	expect_refusal "to remove" 3 'no device' uplink remove "$(printf 'x%.0s' {1..5000})"
+}
+
 @test "what isn't attached" {
 	expect_refusal "detach" 3 "detach c2: c2 isn't attached to network default" detach --ns c2
 	expect_refusal "detach of another interface" 3 "isn't attached .*eth1" \

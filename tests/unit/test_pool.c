@@ -293,6 +293,39 @@ static void test_large_exclusions(void **state)
 	assert_next(&pool, "fd00:88::c000:0:0:1");
 }
 
+static void pass_over(struct pool *pool, const char *candidate, const char *taken)
+{
+	struct addr addr = addr_of(candidate);
+	struct prefix prefix = prefix_of(taken);
+
+	assert_next(pool, candidate);
+	pool_pass_over(pool, &addr, &prefix);
+}
+
+/* As far as the next address that isn't, and once round at most: half an IPv6 subnet has 2^63. */
+static void test_what_is_taken_is_passed_over_at_once(void **state)
+{
+	struct pool pool = pool_of("fd00:88::/64", NULL);
+	struct addr addr;
+
+	(void)state;
+	pass_over(&pool, "fd00:88::2", "fd00:88::/65");
+	pass_over(&pool, "fd00:88:0:0:8000::", "fd00:88:0:0:8000::/128");
+	pass_over(&pool, "fd00:88::8000:0:0:1", "fd00:88::8000:0:0:0/65");
+	assert_false(pool_next(&pool, &addr));
+
+	pool = pool_of("fd00:88::/64", "fd00:88::77"); /* begins in the midst of it */
+	pass_over(&pool, "fd00:88::78", "fd00:88::/65");
+	pass_over(&pool, "fd00:88:0:0:8000::", "fd00:88::8000:0:0:0/65");
+	pass_over(&pool, "fd00:88::2", "fd00:88::/65");
+	assert_false(pool_next(&pool, &addr));
+
+	pool = pool_of("10.0.0.0/8", "10.0.0.9");
+	pass_over(&pool, "10.0.0.10", "0.0.0.0/0");
+	pass_over(&pool, "10.0.0.2", "0.0.0.0/0");
+	assert_false(pool_next(&pool, &addr));
+}
+
 static void test_nothing_is_left(void **state)
 {
 	struct nk_subnet subnet = subnet_of("192.0.2.0/24");
@@ -381,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_large_exclusions),
+		cmocka_unit_test(test_what_is_taken_is_passed_over_at_once),
 		cmocka_unit_test(test_nothing_is_left),
 		cmocka_unit_test(test_sets_of_ranges),
 		cmocka_unit_test(test_ranges_of_a_subnet),
