@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "core/text.h"
+#include "nl/observe.h"
 #include "ops/uplink.h"
 #include "output.h"
 
@@ -50,6 +51,17 @@ static void list_print_table(const struct uplink_state *states, size_t count)
 	table_print(&table);
 }
 
+/* What the next attach would make an uplink is missed only where something is attached. */
+static void uplinks_drop_unmissed(const struct uplink_state *states, size_t *count)
+{
+	_cleanup_link_list_ struct link_list links = { 0 };
+
+	if (link_list_read(NK_LINK_GROUP, &links, NULL) || links.count)
+		return;
+	while (*count && !states[*count - 1].known)
+		(*count)--;
+}
+
 /* Where nothing was ever loaded there is no uplink yet. */
 static int uplinks_read_any(struct uplink_state **ret_states, size_t *ret_count, bool *ret_known,
 			    struct error *err)
@@ -59,7 +71,11 @@ static int uplinks_read_any(struct uplink_state **ret_states, size_t *ret_count,
 
 	if (ret == -ENOENT)
 		return 0;
-	return ret ? ret : uplinks_observe(&node, ret_states, ret_count, err);
+	if (!ret)
+		ret = uplinks_observe(&node, ret_states, ret_count, err);
+	if (!ret)
+		uplinks_drop_unmissed(*ret_states, ret_count);
+	return ret;
 }
 
 static int list_run(struct cli *cli, struct error *err)

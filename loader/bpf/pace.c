@@ -131,6 +131,12 @@ static int program_read(uint32_t id, struct nk_pace *ret_pace, struct error *err
 			 id);
 }
 
+bool pace_is_police(const char *name)
+{
+	return !strcmp(name, places[PACE_POLICE].program) ||
+	       !strcmp(name, places[PACE_POLICE_VETH].program);
+}
+
 int pace_find(enum pace_program program, int ifindex, uint32_t *ret_id, struct nk_pace *ret_pace,
 	      struct error *err)
 {

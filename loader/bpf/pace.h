@@ -54,6 +54,9 @@ int pace_attach(const struct pace_programs *programs, enum pace_program program,
 int pace_replace(const struct pace_programs *programs, enum pace_program program, int ifindex,
 		 uint32_t old_id, struct error *err);
 
+/* Whether a program's name, which the kernel cuts, is that of one that polices. */
+bool pace_is_police(const char *name);
+
 /**
  * pace_find() - what is on a hook.
  * @ret_id: of the program; 0: none is attached

@@ -188,9 +188,22 @@ static size_t pinned_count(const struct datapath *datapath, const char *dir)
 	return count;
 }
 
+/* A link that somebody detached, or whose cgroup was removed, is there and has none any more. */
+static bool program_is_attached(const struct pins *pins, const char *name)
+{
+	_cleanup_close_ int fd = pins_get(pins, "links", name, NULL);
+	struct bpf_link_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return fd >= 0 && !bpf_link_get_info_by_fd(fd, &info, &size) && info.cgroup.cgroup_id;
+}
+
 bool sockets_are_attached(const struct datapath *datapath)
 {
-	return pinned_count(datapath, "links") == SOCKETS_PROGRAMS;
+	for (size_t i = 0; i < SOCKETS_PROGRAMS; i++)
+		if (!program_is_attached(&datapath->pins, programs[i].name))
+			return false;
+	return true;
 }
 
 int sockets_attach(struct datapath *datapath, struct error *err)

@@ -282,6 +282,17 @@ static void lists_write(struct writer *writer, json_t *object, const struct cni_
 		append(writer, routes, route_write(writer, &result->routes.routes[i]));
 }
 
+/* What another plugin has said before stays. */
+static void dns_write(struct writer *writer, json_t *dns, const json_t *own)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)own, key, value)
+		if (!json_object_get(dns, key))
+			put(writer, dns, key, json_deep_copy(value));
+}
+
 json_t *cni_result_to_json(const struct cni_result *result, enum cni_version version,
 			   const json_t *previous)
 {
@@ -290,10 +301,9 @@ json_t *cni_result_to_json(const struct cni_result *result, enum cni_version ver
 
 	put(&writer, object, "cniVersion", json_string(cni_version_text(version)));
 	lists_write(&writer, object, result);
-	if (result->dns && !json_object_size(json_object_get(object, "dns")))
-		put(&writer, object, "dns", json_deep_copy(result->dns));
 	if (!json_is_object(json_object_get(object, "dns")))
 		put(&writer, object, "dns", json_object());
+	dns_write(&writer, json_object_get(object, "dns"), result->dns);
 	if (writer.failed) {
 		json_decref(object);
 		return NULL;

@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "bpf/hook.h"
+#include "bpf/sockets.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/netns.h"
@@ -42,6 +43,7 @@
 #include "ops/attach_step.h"
 #include "ops/bandwidth.h"
 #include "ops/collect.h"
+#include "ops/gateway.h"
 #include "ops/lifecycle.h"
 #include "ops/network.h"
 #include "ops/publish.h"
@@ -196,6 +198,26 @@ static struct endpoint_setup attach_setup(const struct attach *attach)
 	};
 }
 
+/*
+ * Where the kernel doesn't tell the programs of new addresses, and ports have been published before
+ * the host got the gateway's (see ops/sockets.c).
+ */
+static int gateways_tell(struct attach *attach, struct error *err)
+{
+	struct datapath *datapath = &attach->node->datapath;
+	bool empty = true;
+	int ret = attach->new_gateways ? published_is_empty(datapath, &empty, err) : 0;
+
+	for (size_t i = 0; !ret && !empty && i < attach->network.subnet_count; i++) {
+		const struct host_address own = { subnet_gateway(&attach->network.subnets[i]),
+						  LOOPBACK_IFINDEX };
+
+		if (attach->new_gateways & 1U << i)
+			ret = host_address_set(datapath, &own, err);
+	}
+	return ret;
+}
+
 static int host_side_setup(struct attach *attach, struct error *err)
 {
 	struct endpoint_setup setup = attach_setup(attach);
@@ -204,7 +226,9 @@ static int host_side_setup(struct attach *attach, struct error *err)
 
 	identity_alias(&attach->request->identity, alias);
 	setup.alias = alias;
-	ret = host_setup(&setup, err);
+	ret = host_setup(&setup, &attach->new_gateways, err);
+	if (!ret)
+		ret = gateways_tell(attach, err);
 
 	log_step("host_setup");
 	return ret;
@@ -298,6 +322,14 @@ static int attach_commit(struct attach *attach, struct error *err)
 	return ret ? error_prefix(err, "finish the device %s", attach->pair.primary_name) : 0;
 }
 
+/* No other attach needs them yet: they take turns. */
+static void gateways_undo(const struct attach *attach)
+{
+	for (size_t i = 0; i < attach->network.subnet_count; i++)
+		if (attach->new_gateways & 1U << i)
+			(void)gateway_remove(attach->node->nl, &attach->network.subnets[i], NULL);
+}
+
 /*
  * Its own errors are less than the one that led here: what stays is removed by the next attach. The
  * kernel may have made a pair and its answer be lost.
@@ -308,6 +340,7 @@ static void attach_undo(struct attach *attach)
 		(void)endpoint_remove(attach->node, attach->ifindex, NULL);
 	else
 		(void)remains_remove(attach, NULL);
+	gateways_undo(attach);
 	claims_undo(attach);
 }
 

@@ -25,6 +25,7 @@
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  * @has_program: it is attached
  * @has_ipv6: the host's end has it turned on, from the beginning
+ * @new_gateways: of host_setup()
  * @turn_fd: the lock of making endpoints
  * @result: what there is to tell of it
  */
@@ -45,6 +46,7 @@ struct attach {
 	bool has_program, has_ipv6, no_uplink, veth_instead, shares_ports;
 	struct publish_report publish;
 	struct attach_on_link on_link;
+	uint32_t new_gateways;
 	int turn_fd;
 	struct attach_result result;
 };

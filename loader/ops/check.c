@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "bpf/hook.h"
+#include "bpf/sockets.h"
 #include "core/cleanup.h"
 #include "core/sysctl.h"
 #include "nl/address.h"
@@ -140,6 +141,7 @@ static bool claim_has_mac(const uint8_t claimed[NK_ETH_ALEN], const struct link_
 
 static int check_claim(struct check *check, const struct addr *addr, struct error *err)
 {
+	bool masquerades = masquerade_applies(check->expectation->masquerade, addr);
 	struct nk_endpoint claim;
 	int ret = claim_get(&check->node->datapath, addr, &claim, err);
 
@@ -149,6 +151,9 @@ static int check_claim(struct check *check, const struct addr *addr, struct erro
 	if (!ret && claim.mtu != check->primary.mtu)
 		return error_set(err, ESTALE, "%s has the MTU %u, and was attached with %u",
 				 check->primary.name, check->primary.mtu, claim.mtu);
+	if (!ret && !(claim.flags & NK_ENDPOINT_MASQUERADE) == masquerades)
+		return error_set(err, ESTALE, "address %s is %smasqueraded", addr_format(addr).text,
+				 masquerades ? "not " : "");
 	if (!ret && !claim_has_mac(claim.mac, &check->peer))
 		return error_set(err, ESTALE,
 				 "the container's %s has another MAC address than it was attached "
@@ -300,6 +305,16 @@ static int check_routes(struct check *check, struct error *err)
 	return ret;
 }
 
+/* Where the kernel or the container that this runs in has none, there are none to miss. */
+static int check_sockets(const struct check *check, struct error *err)
+{
+	if (sockets_are_attached(&check->node->datapath) || sockets_try(NULL))
+		return 0;
+	return error_set(err, ESTALE,
+			 "the host's own sockets aren't led to published ports any more: `nkctl "
+			 "repair` mends that");
+}
+
 static int check_ports(struct check *check, struct error *err)
 {
 	const struct endpoint_expectation *expectation = check->expectation;
@@ -311,7 +326,7 @@ static int check_ports(struct check *check, struct error *err)
 			    expectation->ports, err);
 	if (ret == -ENOENT || ret == -EINVAL)
 		err->code = ret = -ESTALE; /* the words are right */
-	return ret;
+	return ret ? ret : check_sockets(check, err);
 }
 
 static int check_bandwidth(struct check *check, struct error *err)

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "model/bandwidth.h"
 #include "model/identity.h"
+#include "model/network.h"
 #include "model/publish.h"
 #include "ops/node.h"
 #include "ops/setup.h"
@@ -23,6 +24,7 @@
  * @mac: of the container's end; NULL: any
  * @mtu: of the container's end, in bytes; 0: that of the host's
  * @host_mac, @host_mtu: the same of the host's end; NULL, 0: any
+ * @masquerade: whether its addresses are masqueraded
  * @ports: that are published
  * @bandwidth: limits that are kept, with or without a burst
  */
@@ -38,6 +40,7 @@ struct endpoint_expectation {
 	uint32_t mtu;
 	const uint8_t *host_mac;
 	uint32_t host_mtu;
+	enum nk_masquerade masquerade;
 	const struct publish_list *ports;
 	const struct bandwidth *bandwidth;
 };

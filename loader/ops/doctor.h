@@ -74,6 +74,7 @@ enum doctor_needs {
 	X(endpoints, "endpoints", ROOT)              \
 	X(ipv6, "ipv6", NOTHING)                     \
 	X(loopback, "loopback", NOTHING)             \
+	X(repair, "repair", PINS)                    \
 	X(uplinks, "uplinks", PINS)                  \
 	X(forwarding, "forwarding", PINS)            \
 	X(accept_ra, "accept-ra", PINS)              \

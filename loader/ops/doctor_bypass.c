@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bpf/hook.h"
+#include "bpf/pace.h"
 #include "nl/netfilter.h"
 #include "nl/tc.h"
 #include "ops/doctor_check.h"
@@ -32,7 +33,7 @@ static void hook_examine(enum datapath_program program, int ifindex, const char 
 		return; /* the kernel has no such hook, or the device is gone: other checks tell */
 	ours = ours_index(entries, count);
 	for (size_t i = 0; i < count; i++)
-		if (i != ours)
+		if (i != ours && !pace_is_police(entries[i].name))
 			finding_add(check, DOCTOR_WARN, "%s %s nkctl's on %s",
 				    *entries[i].name ? entries[i].name : "a program",
 				    i < ours ? "before" : "behind", device);

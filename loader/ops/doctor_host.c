@@ -13,6 +13,7 @@
 #include "nl/link.h"
 #include "ops/doctor_check.h"
 #include "ops/nat.h"
+#include "ops/repair.h"
 
 static const char *endpoint_label(const struct endpoint *endpoint)
 {
@@ -148,6 +149,35 @@ void doctor_check_loopback(struct doctor *doctor, struct doctor_check *check)
 	}
 }
 
+/* What a look at each endpoint's two sides costs would be felt with more. */
+#define REPAIR_LOOK_MAX 256
+
+void doctor_check_repair(struct doctor *doctor, struct doctor_check *check)
+{
+	_cleanup_repair_report_ struct repair_report report = { 0 };
+	const struct repair_request request = { .dry_run = true };
+	struct error err;
+
+	if (doctor->endpoints.count > REPAIR_LOOK_MAX) {
+		finding_add(check, DOCTOR_NOTE, "not looked at: %zu endpoints",
+			    doctor->endpoints.count);
+		finding_explain(check, "a look at each takes its time", "nkctl repair --dry-run");
+		return;
+	}
+	if (!doctor->node_result && node_repair(&request, &report, &err)) {
+		finding_add(check, DOCTOR_WARN, "%s", err.message);
+		return;
+	}
+	for (size_t i = 0; i < report.count; i++)
+		finding_add(check, DOCTOR_WARN, "%s: %s", report.faults[i].name,
+			    report.faults[i].finding);
+	if (report.count)
+		finding_explain(check, "something isn't any more as an attach made it",
+				"nkctl repair, which tells what it can't mend");
+	else
+		finding_add(check, DOCTOR_OK, "nothing to mend");
+}
+
 /* @has_endpoints: without any, nobody misses the program of a device that is no uplink yet */
 static void uplink_examine(const struct uplink_state *uplink, bool has_endpoints,
 			   struct doctor_check *check)
@@ -161,14 +191,14 @@ static void uplink_examine(const struct uplink_state *uplink, bool has_endpoints
 	else
 		finding_add(check, DOCTOR_WARN, "%s has no program", uplink->name);
 	if (check->state != DOCTOR_OK)
-		finding_explain(check,
-				uplink->known
-					? "its program was taken off: container traffic takes the "
-					  "long way through the host's stack"
-					: "it carries a default route since the last attach: what "
-					  "comes in by it takes the long way through the host's "
-					  "stack",
-				"nkctl repair");
+		finding_explain(
+			check,
+			uplink->known ? "its program was taken off: by it nobody reaches "
+					"published ports, and answers to what is masqueraded are "
+					"lost"
+				      : "it carries a default route since the last attach: "
+					"answers to what is masqueraded and leaves by it are lost",
+			"nkctl repair");
 }
 
 void doctor_check_uplinks(struct doctor *doctor, struct doctor_check *check)

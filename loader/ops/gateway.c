@@ -40,12 +40,14 @@ static struct prefix gateway_prefix(const struct nk_subnet *subnet)
 	return (struct prefix){ subnet_gateway(subnet), addr_bits(subnet->family) };
 }
 
-int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct error *err)
+int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, bool *ret_new,
+		struct error *err)
 {
 	struct inet_route route = subnet_route(subnet);
 	struct prefix address = gateway_prefix(subnet);
 	int ret = inet_route_add(host, &route, err);
 
+	*ret_new = !ret;
 	if (!ret || ret == -EEXIST)
 		ret = inet_addr_add(host, LOOPBACK_IFINDEX, &address, RT_SCOPE_LINK, err);
 	if (ret && ret != -EEXIST)

@@ -3,12 +3,15 @@
 #ifndef NKCTL_OPS_GATEWAY_H
 #define NKCTL_OPS_GATEWAY_H
 
+#include <stdbool.h>
+
 #include "core/error.h"
 #include "nkctl/maps.h"
 #include "nl/nlsock.h"
 
-/* gateway_add() - give the host both, if it doesn't have them. */
-int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);
+/* gateway_add() - give the host both, if it doesn't have them. @ret_new: it had neither. */
+int gateway_add(struct nlsock *host, const struct nk_subnet *subnet, bool *ret_new,
+		struct error *err);
 
 /* gateway_remove() - take both away; absent ones are fine. */
 int gateway_remove(struct nlsock *host, const struct nk_subnet *subnet, struct error *err);

@@ -335,6 +335,20 @@ int gateways_remove(struct node *node, const struct nk_network *network, struct 
 	return ret;
 }
 
+/* The network "default" has its own subnets again then. */
+static int default_check_overlap(struct node *node, struct error *err)
+{
+	_cleanup_network_list_ struct network_list networks = { 0 };
+	struct nk_network network;
+	int ret = networks_read(node, &networks, err);
+
+	if (ret)
+		return ret;
+	network_default(&network);
+	ret = network_check_overlap(&networks, DEFAULT_NETWORK, &network, err);
+	return ret ? error_prefix(err, "its own subnets would come back") : 0;
+}
+
 int network_remove(struct node *node, const char *name, struct error *err)
 {
 	struct nk_network network;
@@ -345,6 +359,8 @@ int network_remove(struct node *node, const char *name, struct error *err)
 		return error_set(err, ENOENT, "there is no network '%s' that was added", name);
 	if (!ret)
 		ret = endpoints_of(node, name, "remove it", err);
+	if (!ret && !strcmp(name, DEFAULT_NETWORK))
+		ret = default_check_overlap(node, err);
 	if (!ret)
 		ret = collect_claims(node, &dead, err);
 	if (!ret)

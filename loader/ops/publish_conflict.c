@@ -52,11 +52,14 @@ bool entry_is_served(const struct publication *publication, const struct publish
 	size_t i = published_list_find(all, protocol, port);
 	struct link_info owner;
 
-	for (; published_list_has(all, i, protocol, port); i++)
-		if (!owner_get(publication->node, (int)all->entries[i].value.ifindex, &owner,
-			       NULL) &&
-		    entry_is_served_by(publication, wanted, &all->entries[i], &owner))
+	for (; published_list_has(all, i, protocol, port); i++) {
+		const struct published_entry *other = &all->entries[i];
+
+		if (!entry_is_of(other, publication->ifindex) &&
+		    !owner_get(publication->node, (int)other->value.ifindex, &owner, NULL) &&
+		    entry_is_served_by(publication, wanted, other, &owner))
 			return true;
+	}
 	return false;
 }
 

@@ -91,7 +91,7 @@ static int host_mend(void *data, struct error *err)
 	if (ret)
 		return ret;
 	sides_fill(data, 0, &sides);
-	return host_setup(&sides.setup, err);
+	return host_setup(&sides.setup, NULL, err);
 }
 
 static void primary_repair(struct patient *patient)
@@ -202,17 +202,29 @@ static bool peer_lacks_ipv6(const struct patient *patient)
 	       patient->claim.mtu >= MTU_MIN_V6;
 }
 
+/* Where packets are sent to; an l3 pair of netkit has none. */
+static bool peer_has_mac(const struct patient *patient)
+{
+	static const uint8_t none[NK_ETH_ALEN];
+
+	return !memcmp(patient->peer_mac, none, NK_ETH_ALEN) ||
+	       !memcmp(patient->peer_mac, patient->peer.mac, NK_ETH_ALEN);
+}
+
 static int peer_mend(struct patient *patient, struct error *err)
 {
+	struct nlsock *nl = patient->container;
+	struct link_info *peer = &patient->peer;
 	int ret = 0;
 
-	if (!peer_lacks_ipv6(patient))
-		return 0;
-	ret = link_set_mtu(patient->container, patient->peer.ifindex, patient->claim.mtu, err);
+	if (!peer_has_mac(patient))
+		ret = link_set_mac(nl, peer->ifindex, patient->peer_mac, err);
+	if (!ret && peer_lacks_ipv6(patient))
+		ret = link_set_mtu(nl, peer->ifindex, patient->claim.mtu, err);
 	if (ret)
-		return error_prefix(err, "set the MTU of the container's %s", patient->peer.name);
-	patient->peer.mtu = patient->claim.mtu;
-	return 0;
+		return error_prefix(err, "set the MTU and the MAC address of the container's %s",
+				    peer->name);
+	return link_get_by_index(nl, peer->ifindex, peer, err);
 }
 
 static int container_mend(void *data, struct error *err)
@@ -300,6 +312,8 @@ static void peer_repair(struct patient *patient)
 
 	if (!(patient->peer.flags & IFF_UP))
 		container_fault(&mend, "was down", "");
+	if (!peer_has_mac(patient))
+		container_fault(&mend, "had another MAC address", "");
 	if (!peer_lacks_ipv6(patient))
 		return;
 	(void)snprintf(mtu, sizeof(mtu), "%u", patient->peer.mtu);

@@ -76,8 +76,19 @@ static int primary_forward(const struct endpoint_setup *setup, struct error *err
 	return ret ? ret : primary_force_forwarding(name, err);
 }
 
+static int host_gateway_add(const struct endpoint_setup *setup, const struct nk_subnet *subnet,
+			    uint32_t *new_gateways, struct error *err)
+{
+	bool is_new = false;
+	int ret = gateway_add(setup->host, subnet, &is_new, err);
+
+	if (is_new && new_gateways)
+		*new_gateways |= 1U << (subnet - setup->network->subnets);
+	return ret;
+}
+
 static int host_route_add(const struct endpoint_setup *setup, const struct addr *addr,
-			  bool with_source, struct error *err)
+			  bool with_source, uint32_t *new_gateways, struct error *err)
 {
 	const struct nk_subnet *subnet = network_subnet_of(setup->network, addr);
 	struct inet_route route = { .dst = { *addr, addr_bits(addr->family) },
@@ -88,7 +99,7 @@ static int host_route_add(const struct endpoint_setup *setup, const struct addr 
 	if (subnet) {
 		gateway = subnet_gateway(subnet);
 		route.prefsrc = with_source ? &gateway : NULL;
-		ret = gateway_add(setup->host, subnet, err);
+		ret = host_gateway_add(setup, subnet, new_gateways, err);
 	}
 	if (!ret)
 		ret = inet_route_replace(setup->host, &route, err);
@@ -104,7 +115,7 @@ static int host_neigh_add(const struct endpoint_setup *setup, const struct addr 
 	return inet_neigh_add(setup->host, setup->ifindex, addr, setup->peer_mac, err);
 }
 
-int host_setup(const struct endpoint_setup *setup, struct error *err)
+int host_setup(const struct endpoint_setup *setup, uint32_t *new_gateways, struct error *err)
 {
 	struct link_info loopback;
 	int ret = primary_forward(setup, err);
@@ -117,7 +128,7 @@ int host_setup(const struct endpoint_setup *setup, struct error *err)
 		const struct addr *addr = &setup->addresses[i].addr;
 
 		/* Addresses of a loopback device that is down are no source for a route. */
-		ret = host_route_add(setup, addr, loopback.flags & IFF_UP, err);
+		ret = host_route_add(setup, addr, loopback.flags & IFF_UP, new_gateways, err);
 		if (!ret)
 			ret = host_neigh_add(setup, addr, err);
 	}

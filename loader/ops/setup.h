@@ -64,8 +64,12 @@ struct endpoint_setup {
 	size_t address_count;
 };
 
-/* host_setup() - the primary has its alias, forwards and is up, and the host has its routes. */
-int host_setup(const struct endpoint_setup *setup, struct error *err);
+/**
+ * host_setup() - the primary has its alias, forwards and is up, and the host has its routes.
+ * @new_gateways: gets a bit set, 1 << its index in the network, for each subnet whose gateway the
+ *	host hadn't; NULL: nobody asks
+ */
+int host_setup(const struct endpoint_setup *setup, uint32_t *new_gateways, struct error *err);
 
 /**
  * container_setup() - the peer is up, with its addresses and routes; so is the loopback device.

@@ -297,6 +297,8 @@ static int uplink_remove_locked(struct node *node, const struct link_info *link,
 	struct nk_uplink uplink;
 	int ret = uplink_get(&node->datapath, link->ifindex, &uplink, err);
 
+	if (ret == -ENOENT && exclude)
+		return uplink_setup_locked(node, link, true, err); /* before an attach takes it */
 	if (ret == -ENOENT || (!ret && (uplink.flags & NK_UPLINK_EXCLUDED)))
 		return error_set(err, ENOENT, "%s is no uplink", link->name);
 	return ret ? ret : uplink_teardown(node, link, &uplink, exclude, err);
@@ -334,7 +336,8 @@ int uplinks_remove_all(struct node *node, size_t *ret_removed, struct error *err
 					      &one_err);
 		if (one && link_is_gone(ifindex))
 			continue; /* with all that was on it */
-		*ret_removed += !one;
+		if (!one && !(list.entries[i].uplink.flags & NK_UPLINK_EXCLUDED))
+			(*ret_removed)++;
 		error_keep(&ret, err, one, &one_err);
 	}
 	return ret;

@@ -42,6 +42,23 @@ program_detach()
 	fi
 }
 
+# Changes a byte of what the key of an IPv4 entry leads to.
+value_change() # MAP BYTE VALUE
+{
+	local path entry
+	local -a key value
+	path=$(echo /sys/fs/bpf/nkctl*/maps/"$1")
+	entry=$(bpftool --json map dump pinned "$path" | jq -c "map(select(.key | length == 4 or .[10] == \"0xff\"))[0]")
+	mapfile -t key < <(jq -r '.key[]' <<<"$entry")
+	mapfile -t value < <(jq -r '.value[]' <<<"$entry")
+	value[$2]=$3
+	bpftool map update pinned "$path" key "${key[@]}" value "${value[@]}"
+}
+
+masquerading_lose() { value_change endpoints_v4 20 0; }
+port_lead_astray() { value_change published 15 99; }
+sockets_detach() { bpftool link detach pinned /sys/fs/bpf/nkctl*/links/nk_connect4; }
+
 uplink_detach() { hook detach tcx/ingress eth0 "$(hook query tcx/ingress eth0)"; }
 
 second_default_route()
@@ -81,6 +98,10 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	expect_found 'the gateway address' '10.91.0.1|no route' ip address delete 10.91.0.1/32 dev lo
 	expect_found 'the IPv6 gateway address' 'no gateway address fd00:91::1' ip address delete fd00:91::1/128 dev lo
 	expect_found 'a port' '8080' unpublish
+	expect_found 'masquerading' 'is not masqueraded' masquerading_lose
+	expect_found 'a port that leads elsewhere' '8080.*doesn.t lead' port_lead_astray
+	[[ ! -e $(echo /sys/fs/bpf/nkctl*/progs/nk_connect4) ]] ||
+		expect_found 'the way of the host'\''s own sockets' 'own sockets' sockets_detach
 	expect_found 'the uplink'\''s program' 'uplink eth0' uplink_detach
 	expect_found 'a new default route'\''s device' 'wire2 carries a default route' second_default_route
 }

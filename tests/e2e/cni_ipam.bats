@@ -59,6 +59,19 @@ delegated_previous() # CONTAINER
 	expect_same 'it has it still' net1 "$(at c1 ip -j route show 198.51.100.0/24 | jq -r '.[].dev')"
 }
 
+@test "an ADD that fails leaves the host no gateway address, nor a way to its subnet" {
+	local config
+	attach c2
+	mine 'echo "{\"ips\": [{\"address\": \"10.96.0.5/24\", \"gateway\": \"10.96.0.1\"}],
+		\"routes\": [{\"dst\": \"10.60.0.0/16\", \"scope\": 253}]}"' # a link has no such gateway
+	config=$(cni_config '{"ipam": {"type": "mine"}, "isGateway": true, "mode": "l2"}')
+	note host_state
+	expect_not 'it fails' cni_mine ADD "$config"
+	expect_answered_error 'the route' 100 '10.60.0.0/16'
+	expect_as_noted 'nothing is left' host_state
+	nkctl detach --ns c2
+}
+
 @test "an ADD that fails gives the addresses back" {
 	local config
 	need_plugins

@@ -90,6 +90,23 @@ setup_file() { containers c1; }
 	ip link set "$(primary_of c1)" up
 }
 
+@test "what repair would mend is found" {
+	examine
+	expect_check repair ok '^nothing to mend$'
+	ip -n c1 route delete default
+	examine
+	expect_check repair warn "^c1: the container's eth0 had no route by which it sends IPv4$"
+	nkctl repair
+}
+
+@test "the program that polices is nobody else's" {
+	ip netns add c8
+	attach c8 --egress-rate 5M
+	examine
+	expect_check other-programs ok .
+	nkctl detach --ns c8
+}
+
 @test "an excluded uplink is told, and what is on it isn't looked at" {
 	nkctl uplink remove eth0
 	examine

@@ -254,6 +254,7 @@ address_of() { nkctl show "$1" --json | jq -r '.addresses[-1] | sub("/.*"; "")';
 	defer ip address delete 10.88.0.1/32 dev lo
 	ip address add fd00:88::1/128 dev lo
 	defer ip address delete fd00:88::1/128 dev lo
+	eventually "nobody else has it" eval '[[ -z $(ip -6 address show dev lo tentative) ]]'
 	note host_state
 	ip netns add c1
 	attach c1
@@ -306,6 +307,15 @@ addresses_and_routes()
 	expect_same "accept_ra" 2 "$(</proc/sys/net/ipv6/conf/eth0/accept_ra)"
 }
 
+@test "a port that is published with the first attach is at the gateway address, too" {
+	ip netns add c1
+	start service c1 greet serve c1 tcp 80
+	attach c1 --publish 8080:80
+	expect_match "for the host" "^c1 $GATEWAY4" "$(greet ask tcp $GATEWAY4 8080)"
+	containers c2
+	expect "for containers" at c2 timeout 5 bash -c "exec 3<>/dev/tcp/$GATEWAY4/8080"
+}
+
 ## Networks
 
 networks() { nkctl network list | awk 'NR > 1 { print $1, $7, $8 }'; }
@@ -335,6 +345,9 @@ networks() { nkctl network list | awk 'NR > 1 { print $1, $7, $8 }'; }
 	own=$(networks)
 	nkctl network add default --subnet 10.77.0.0/24
 	expect_same "the list" 'default 10.77.0.0/24 ' "$(networks)"
+	nkctl network add lab --subnet 10.88.7.0/24
+	expect_refusal "its own have been given away" 4 '10.88.0.0/16 overlaps network lab' network remove default
+	nkctl network remove lab
 	ip netns add c1
 	attach c1
 	expect_same "an address of them" 10.77.0.2 "$(shown c1 addresses)"
@@ -438,6 +451,17 @@ settings_of() # DEVICE
 	expect_same "the list" 'w?[1m?' "$(nkctl uplink list --json |
 		jq -r '.[].device | select(startswith("w?"))')"
 	expect_same "and no more" 'w?[1m? is no uplink any more' "$(nkctl uplink remove "$name")"
+}
+
+@test "a device with a default route is excluded before an attach takes it" {
+	second_wire
+	containers c1
+	ip route add default dev wire2 metric 500
+	expect_match "it is none" 'wire2 is no uplink any more' "$(nkctl uplink remove wire2)"
+	attach_another
+	expect_same "nor becomes one" $'eth0 ok yes\nwire2 excluded yes' "$(uplinks)"
+	expect_match "it isn't counted" '1 uplink' "$(nkctl down)"
+	ip link delete wire2
 }
 
 @test "an uplink is added and removed, and has its settings back" {

@@ -161,6 +161,16 @@ expect_refused() # [from SOURCE] ADDRESS PORT
 	expect_answer c1 $GATEWAY4 198.51.100.7 8080
 }
 
+@test "programs that somebody has detached are missed, and put back" {
+	bpftool link detach pinned /sys/fs/bpf/nkctl*/links/nk_connect4
+	expect_not 'the host finds it' greet ask tcp 127.0.0.1 8080
+	run -1 nkctl repair --dry-run
+	expect_match 'it is told' "host's sockets weren't led" "$output"
+	expect_match 'by doctor, too' 'nkctl repair' "$(nkctl doctor || true)"
+	nkctl repair
+	expect_answer c1 $GATEWAY4 127.0.0.1 8080
+}
+
 # As a virtual address that another host takes over does.
 @test "a port of one address is the host's while the address is" {
 	local -a ports=({198.51.100.11,[2001:db8:7::11]}:8084:80{,/udp})

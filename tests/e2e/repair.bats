@@ -151,6 +151,10 @@ note_delete()
 		ip link set "$PRIMARY" address 02:00:00:00:00:99
 		expect_mended ok "c1: $PRIMARY had another MAC address"
 		expect_same "its MAC address" "$mac" "$(<"/sys/class/net/$PRIMARY/address")"
+		mac=$(mac_of c1)
+		ip -n c1 link set eth0 address 02:00:00:00:00:98
+		expect_mended ok "c1: the container's eth0 had another MAC address"
+		expect_same "the container's" "$mac" "$(mac_of c1)"
 	fi
 }
 
