@@ -400,12 +400,45 @@ int datapath_try(struct error *err)
 }
 
 static bool pinned_link_is_gone(int (*program_id)(const struct pins *, uint32_t *, struct error *),
-				const struct pins *pins)
+				const struct datapath *datapath)
 {
 	uint32_t id;
 
-	return program_id(pins, &id, NULL) == -ENOENT;
+	return program_id(&datapath->pins, &id, NULL) == -ENOENT;
 }
+
+static bool collector_is_gone(const struct datapath *datapath)
+{
+	return pinned_link_is_gone(collector_program_id, datapath);
+}
+
+/* It comes with the programs of the host's sockets. */
+static bool tracker_is_gone(const struct datapath *datapath)
+{
+	return sockets_are_attached(datapath) && pinned_link_is_gone(tracker_program_id, datapath);
+}
+
+static bool witness_is_gone(const struct datapath *datapath)
+{
+	return !witness_is_loaded(&datapath->pins);
+}
+
+static bool routes_are_gone(const struct datapath *datapath)
+{
+	return pinned_link_is_gone(routes_program_id, datapath);
+}
+
+/* struct beside - one that the kernel may not take: @try tells; all works without it. */
+static const struct beside {
+	bool (*is_gone)(const struct datapath *datapath);
+	int (*try)(struct error *err);
+	int (*load)(const struct pins *pins, struct error *err);
+} beside[] = {
+	{ collector_is_gone, collector_try, collector_load },
+	{ tracker_is_gone, tracker_try, tracker_load },
+	{ witness_is_gone, witness_try, witness_load },
+	{ routes_are_gone, routes_try, routes_load },
+};
 
 static bool invalidator_is_gone(const struct datapath *datapath)
 {
@@ -413,37 +446,21 @@ static bool invalidator_is_gone(const struct datapath *datapath)
 	       invalidator_state(&datapath->pins) == INVALIDATOR_GONE;
 }
 
-/* It comes with the programs of the host's sockets. */
-static bool tracker_is_gone(const struct datapath *datapath)
-{
-	return sockets_are_attached(datapath) &&
-	       pinned_link_is_gone(tracker_program_id, &datapath->pins);
-}
-
 bool datapath_links_are_gone(const struct datapath *datapath)
 {
-	return (pinned_link_is_gone(collector_program_id, &datapath->pins) &&
-		!collector_try(NULL)) ||
-	       (tracker_is_gone(datapath) && !tracker_try(NULL)) ||
-	       (!witness_is_loaded(&datapath->pins) && !witness_try(NULL)) ||
-	       (pinned_link_is_gone(routes_program_id, &datapath->pins) && !routes_try(NULL)) ||
-	       invalidator_is_gone(datapath);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		if (beside[i].is_gone(datapath) && !beside[i].try(NULL))
+			return true;
+	return invalidator_is_gone(datapath);
 }
 
 void datapath_mend_links(struct datapath *datapath)
 {
-	const struct pins *pins = &datapath->pins;
-
-	if (pinned_link_is_gone(collector_program_id, pins))
-		(void)collector_load(pins, NULL); /* as in datapath_load() */
-	if (tracker_is_gone(datapath))
-		(void)tracker_load(pins, NULL); /* as in sockets_attach() */
-	if (!witness_is_loaded(pins))
-		(void)witness_load(pins, NULL);
-	if (pinned_link_is_gone(routes_program_id, pins))
-		(void)routes_load(pins, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		if (beside[i].is_gone(datapath))
+			(void)beside[i].load(&datapath->pins, NULL);
 	if (invalidator_is_gone(datapath))
-		invalidator_mend(pins);
+		invalidator_mend(&datapath->pins);
 }
 
 /*

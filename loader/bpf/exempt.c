@@ -137,8 +137,7 @@ int exempt_list_read(struct datapath *datapath, struct exempt_list *ret_list, st
 uint32_t exempt_list_reasons(const struct exempt_list *list, const struct prefix *prefix)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->entries[i].prefix.len == prefix->len &&
-		    addr_equal(&list->entries[i].prefix.addr, &prefix->addr))
+		if (prefix_equal(&list->entries[i].prefix, prefix))
 			return list->entries[i].reasons;
 	return 0;
 }

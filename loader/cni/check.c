@@ -189,6 +189,7 @@ static int endpoint_compare(const struct cni_request *request, const struct cni_
 		.routes = &expected->previous.routes,
 		.mac = interface->has_mac ? interface->mac : NULL,
 		.mtu = interface->mtu,
+		.mode = (enum nk_mode)config->network.mode,
 		.masquerade = (enum nk_masquerade)config->network.masquerade,
 		.ports = &config->ports,
 		.bandwidth = &config->bandwidth,

@@ -84,7 +84,7 @@ static int subnet_take(struct cni_config *config, const struct field *field, siz
 		struct prefix known = subnet_prefix(&network->subnets[i]);
 
 		*ret_index = i;
-		if (known.len == subnet.len && addr_equal(&known.addr, &subnet.addr))
+		if (prefix_equal(&known, &subnet))
 			return 0;
 	}
 	*ret_index = network->subnet_count;

@@ -92,6 +92,13 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+bool addr_is_any(const struct addr *addr)
+{
+	const struct addr any = { .family = addr->family };
+
+	return addr_equal(addr, &any);
+}
+
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	assert(a->family == b->family);
@@ -136,6 +143,11 @@ struct addr prefix_last(const struct prefix *prefix)
 	for (size_t i = 0; i < addr_size(ret.family); i++)
 		ret.bytes[i] |= (uint8_t)~prefix_mask(prefix, i);
 	return ret;
+}
+
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
 
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr)

@@ -60,6 +60,9 @@ struct prefix_text prefix_format(const struct prefix *prefix);
 
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/* Whether an address is 0.0.0.0 or ::, which stands for each of its family. */
+bool addr_is_any(const struct addr *addr);
+
 /* The address @distance after @addr (modulo the address space of the family). */
 struct addr addr_add(const struct addr *addr, uint64_t distance);
 
@@ -70,6 +73,7 @@ int addr_compare(const struct addr *a, const struct addr *b);
 struct addr prefix_first(const struct prefix *prefix);
 struct addr prefix_last(const struct prefix *prefix);
 
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr);
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 

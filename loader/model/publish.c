@@ -41,19 +41,11 @@ int publish_protocol_parse(const char *name, size_t len, bool any_case, uint8_t 
 	return -EINVAL;
 }
 
-bool publish_is_any(const struct addr *addr)
-{
-	const struct addr any = { .family = addr->family };
-
-	return addr_equal(addr, &any);
-}
-
 bool publish_addrs_overlap(const struct addr *a, const struct addr *b)
 {
 	if (!a->family || !b->family)
 		return true;
-	return a->family == b->family &&
-	       (publish_is_any(a) || publish_is_any(b) || addr_equal(a, b));
+	return a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_equal(a, b));
 }
 
 /* What can be, whoever asks for it ------------------------------------------------------------- */
@@ -267,7 +259,7 @@ struct publish_text publish_format(const struct publish_spec *spec)
 struct publish_text publish_port_format(const struct addr *host, uint16_t port, uint8_t protocol)
 {
 	struct publish_text ret;
-	size_t used = publish_is_any(host) ? 0 : host_format(host, ret.text, sizeof(ret.text));
+	size_t used = addr_is_any(host) ? 0 : host_format(host, ret.text, sizeof(ret.text));
 
 	(void)snprintf(ret.text + used, sizeof(ret.text) - used, "%u/%s", port,
 		       publish_protocol_name(protocol));
@@ -316,7 +308,7 @@ static bool spec_covers(const struct publish_spec *whole, const struct publish_s
 	if (!spec_covers_ports(whole, part))
 		return false;
 	return !whole->host.family || addr_equal(&whole->host, &part->host) ||
-	       (whole->host.family == part->host.family && publish_is_any(&whole->host));
+	       (whole->host.family == part->host.family && addr_is_any(&whole->host));
 }
 
 int publish_list_merge(struct publish_list *list, const struct publish_spec *spec,
@@ -407,7 +399,7 @@ static int order_by_port(const void *a, const void *b)
 	if (!order)
 		order = number_order(left->host_port, right->host_port);
 	if (!order)
-		order = number_order(!publish_is_any(&left->host), !publish_is_any(&right->host));
+		order = number_order(!addr_is_any(&left->host), !addr_is_any(&right->host));
 	return order ? order : host_order(&left->host, &right->host);
 }
 
@@ -421,8 +413,8 @@ static void list_sort(struct publish_list *list, int (*order)(const void *, cons
 static bool specs_are_both(const struct publish_spec *a, const struct publish_spec *b)
 {
 	return a->protocol == b->protocol && a->host_port == b->host_port && a->port == b->port &&
-	       a->count == b->count && a->host.family != b->host.family &&
-	       publish_is_any(&a->host) && publish_is_any(&b->host);
+	       a->count == b->count && a->host.family != b->host.family && addr_is_any(&a->host) &&
+	       addr_is_any(&b->host);
 }
 
 static bool specs_are_consecutive(const struct publish_spec *a, const struct publish_spec *b)
@@ -462,14 +454,14 @@ static bool join_ports(struct publish_spec *spec, const struct publish_spec *nex
 static void list_drop_family(struct publish_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (publish_is_any(&list->specs[i].host))
+		if (addr_is_any(&list->specs[i].host))
 			list->specs[i].host = (struct addr){ 0 };
 }
 
 static bool list_has_any_of(const struct publish_list *list, uint8_t family)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->specs[i].host.family == family && publish_is_any(&list->specs[i].host))
+		if (list->specs[i].host.family == family && addr_is_any(&list->specs[i].host))
 			return true;
 	return false;
 }

@@ -102,9 +102,6 @@ int publish_list_copy(const struct publish_list *list, struct publish_list *ret_
 void publish_list_free(struct publish_list *list);
 #define _cleanup_publish_list_ _cleanup_(publish_list_free)
 
-/* Whether an address is 0.0.0.0 or ::, which stands for each of its family. */
-bool publish_is_any(const struct addr *addr);
-
 /* Whether a packet to an address may be for both: they are equal, or one is any of its family. */
 bool publish_addrs_overlap(const struct addr *a, const struct addr *b);
 

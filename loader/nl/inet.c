@@ -331,8 +331,7 @@ bool inet_route_list_has(const struct inet_route_list *list, const struct prefix
 			 uint32_t table)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->entries[i].dst.len == dst->len &&
-		    addr_equal(&list->entries[i].dst.addr, &dst->addr) &&
+		if (prefix_equal(&list->entries[i].dst, dst) &&
 		    (!table || list->entries[i].table == table))
 			return true;
 	return false;
@@ -360,6 +359,49 @@ int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
 	put_addr(header, NDA_DST, addr);
 	mnl_attr_put(header, NDA_LLADDR, NK_ETH_ALEN, mac);
 	return nlsock_talk(nl, header, NULL, NULL, err);
+}
+
+/* struct neigh - an entry that is asked for. */
+struct neigh {
+	uint16_t state;
+	uint8_t mac[NK_ETH_ALEN];
+};
+
+static int neigh_parse(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *entry = message_header(message, sizeof(*entry));
+	struct neigh *neigh = data;
+	const struct nlattr *attr;
+
+	if (!entry)
+		return MNL_CB_OK;
+	neigh->state = entry->ndm_state;
+	mnl_attr_for_each (attr, message, sizeof(*entry))
+		if (mnl_attr_get_type(attr) == NDA_LLADDR &&
+		    mnl_attr_get_payload_len(attr) == NK_ETH_ALEN)
+			memcpy(neigh->mac, mnl_attr_get_payload(attr), NK_ETH_ALEN);
+	return MNL_CB_OK;
+}
+
+int inet_neigh_has(struct nlsock *nl, int ifindex, const struct addr *addr,
+		   const uint8_t mac[NK_ETH_ALEN], bool *ret_has, struct error *err)
+{
+	struct nlsock_request request;
+	struct neigh neigh = { 0 };
+	void *family_header;
+	struct nlmsghdr *header = nlsock_request_init(&request, RTM_GETNEIGH, 0,
+						      sizeof(struct ndmsg), &family_header);
+	struct ndmsg *message = family_header;
+	int ret;
+
+	message->ndm_family = addr->family;
+	message->ndm_ifindex = ifindex;
+	put_addr(header, NDA_DST, addr);
+	ret = nlsock_talk(nl, header, neigh_parse, &neigh, err);
+	if (ret && ret != -ENOENT)
+		return ret;
+	*ret_has = neigh.state & NUD_PERMANENT && !memcmp(neigh.mac, mac, NK_ETH_ALEN);
+	return 0;
 }
 
 struct default_route_list {

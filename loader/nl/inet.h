@@ -140,6 +140,10 @@ bool inet_route_list_has(const struct inet_route_list *list, const struct prefix
 int inet_neigh_add(struct nlsock *nl, int ifindex, const struct addr *addr,
 		   const uint8_t mac[NK_ETH_ALEN], struct error *err);
 
+/* inet_neigh_has() - whether there is such an entry, with that MAC address. */
+int inet_neigh_has(struct nlsock *nl, int ifindex, const struct addr *addr,
+		   const uint8_t mac[NK_ETH_ALEN], bool *ret_has, struct error *err);
+
 /**
  * struct default_route - a device that a default route leaves by.
  * @mtu: the route's own MTU; 0: it has none, the device's counts

@@ -31,13 +31,6 @@ struct socket_dump {
 	int ret;
 };
 
-static bool addr_is_any(const struct addr *addr)
-{
-	const struct addr any = { .family = addr->family };
-
-	return addr_equal(addr, &any);
-}
-
 /* An IPv6 socket may be bound to an IPv4 address, as ::ffff:a.b.c.d. */
 static struct addr socket_addr(const struct inet_diag_msg *info)
 {

@@ -53,6 +53,18 @@ static int check_primary(struct check *check, struct error *err)
 	return 0;
 }
 
+/* How the kernel shows the mode: in l3 mode nobody asks for a MAC address. */
+static int check_mode(const struct check *check, const struct link_info *link, struct error *err)
+{
+	bool is_l3 = check->expectation->mode == NK_MODE_L3;
+
+	if (!(link->flags & IFF_NOARP) != is_l3)
+		return 0;
+	return error_set(err, ESTALE, "%s has ARP %s, which it had %s: `ip link set %s arp %s`",
+			 link->name, is_l3 ? "on" : "off", is_l3 ? "off" : "on", link->name,
+			 is_l3 ? "off" : "on");
+}
+
 static int check_primary_settings(struct check *check, struct error *err)
 {
 	const struct endpoint_expectation *expectation = check->expectation;
@@ -65,7 +77,7 @@ static int check_primary_settings(struct check *check, struct error *err)
 		return error_set(err, ESTALE,
 				 "%s, the host's end of the pair, has another MAC address",
 				 primary->name);
-	return 0;
+	return check_mode(check, primary, err);
 }
 
 static int check_peer(struct check *check, struct error *err)
@@ -97,7 +109,7 @@ static int check_peer_settings(struct check *check, struct error *err)
 	if (expectation->mac && memcmp(expectation->mac, check->peer.mac, NK_ETH_ALEN) != 0)
 		return error_set(err, ESTALE, "the container's %s has another MAC address",
 				 check->peer.name);
-	return 0;
+	return check_mode(check, &check->peer, err);
 }
 
 static int check_program(struct check *check, struct error *err)
@@ -186,6 +198,23 @@ static bool list_has_address(const struct device_address_list *list, const struc
 	return false;
 }
 
+/* In l2 mode the host never asks for it. */
+static int check_neigh(const struct check *check, const struct addr *addr, struct error *err)
+{
+	bool has = true;
+	int ret = 0;
+
+	if (check->expectation->mode == NK_MODE_L2)
+		ret = inet_neigh_has(check->node->nl, check->primary.ifindex, addr, check->peer.mac,
+				     &has, err);
+	if (!ret && !has)
+		return error_set(err, ESTALE,
+				 "the host has no neighbour entry for %s on %s: `nkctl repair` "
+				 "puts it back",
+				 addr_format(addr).text, check->primary.name);
+	return ret;
+}
+
 static int check_addresses(struct check *check, struct error *err)
 {
 	_cleanup_device_address_list_ struct device_address_list list = { 0 };
@@ -196,6 +225,8 @@ static int check_addresses(struct check *check, struct error *err)
 		const struct prefix *address = &expectation->addresses[i];
 
 		ret = check_claim(check, &address->addr, err);
+		if (!ret)
+			ret = check_neigh(check, &address->addr, err);
 		if (!ret && !peer_has_address(check, &list, address))
 			return error_set(err, ESTALE, "the container's %s has no address %s",
 					 check->peer.name, prefix_format(address).text);
@@ -255,8 +286,7 @@ static bool container_has_route(const struct check *check, const struct inet_rou
 	for (size_t i = 0; i < list->count; i++) {
 		const struct inet_route_entry *entry = &list->entries[i];
 
-		if (entry->dst.len == route->dst.len &&
-		    addr_equal(&entry->dst.addr, &route->dst.addr) &&
+		if (prefix_equal(&entry->dst, &route->dst) &&
 		    (!route->table || entry->table == route->table) &&
 		    (!route_has_gateway(check, route) ||
 		     addr_equal(&entry->gateway, &route->gateway)))

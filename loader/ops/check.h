@@ -24,6 +24,7 @@
  * @mac: of the container's end; NULL: any
  * @mtu: of the container's end, in bytes; 0: that of the host's
  * @host_mac, @host_mtu: the same of the host's end; NULL, 0: any
+ * @mode: of the pair
  * @masquerade: whether its addresses are masqueraded
  * @ports: that are published
  * @bandwidth: limits that are kept, with or without a burst
@@ -40,6 +41,7 @@ struct endpoint_expectation {
 	uint32_t mtu;
 	const uint8_t *host_mac;
 	uint32_t host_mtu;
+	enum nk_mode mode;
 	enum nk_masquerade masquerade;
 	const struct publish_list *ports;
 	const struct bandwidth *bandwidth;

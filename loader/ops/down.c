@@ -101,32 +101,34 @@ static int subnets_remove(struct node *node, struct error *err)
 	return ret;
 }
 
-/* Every program of ours: those that are attached to devices, the collector, the tracker, those on
- * sockets, the invalidator's, the witness's, the one that finds routes. */
-#define PROGRAM_COLLECTOR   PROGRAM_COUNT
-#define PROGRAM_TRACKER     (PROGRAM_COLLECTOR + 1)
-#define PROGRAM_SOCKETS     (PROGRAM_TRACKER + 1)
-#define PROGRAM_INVALIDATOR (PROGRAM_SOCKETS + SOCKETS_PROGRAMS)
-#define PROGRAM_WITNESS     (PROGRAM_INVALIDATOR + INVALIDATOR_PROGRAMS)
-#define PROGRAM_ROUTES      (PROGRAM_WITNESS + WITNESS_PROGRAMS)
-#define PROGRAMS_ALL        (PROGRAM_ROUTES + 1)
+/* Beside the datapath's, which are attached to devices: the collector's, the tracker's, the one
+ * that finds routes, those on sockets, the invalidator's and the witness's. */
+#define PROGRAMS_BESIDE (3 + SOCKETS_PROGRAMS + INVALIDATOR_PROGRAMS + WITNESS_PROGRAMS)
+#define PROGRAMS_OURS   (PROGRAM_COUNT + PROGRAMS_BESIDE)
 
-/* Ids of the pinned programs; 0 where one was never loaded. */
-static void programs_read(struct node *node, uint32_t ids[PROGRAMS_ALL])
+static void programs_read_beside(struct node *node, uint32_t ids[PROGRAMS_BESIDE])
+{
+	static int (*const one[])(const struct pins *, uint32_t *,
+				  struct error *) = { collector_program_id, tracker_program_id,
+						      routes_program_id };
+	const struct pins *pins = &node->datapath.pins;
+
+	for (size_t i = 0; i < ARRAY_SIZE(one); i++, ids++)
+		if (one[i](pins, ids, NULL))
+			*ids = 0;
+	sockets_program_ids(&node->datapath, ids);
+	invalidator_program_ids(pins, ids + SOCKETS_PROGRAMS);
+	witness_program_ids(pins, ids + SOCKETS_PROGRAMS + INVALIDATOR_PROGRAMS);
+}
+
+/* Ids of the pinned programs, the datapath's first; 0 where one was never loaded. */
+static void programs_read(struct node *node, uint32_t ids[PROGRAMS_OURS])
 {
 	for (int program = 0; program < PROGRAM_COUNT; program++)
 		if (program_id(&node->datapath, (enum datapath_program)program, &ids[program],
 			       NULL))
 			ids[program] = 0;
-	if (collector_program_id(&node->datapath.pins, &ids[PROGRAM_COLLECTOR], NULL))
-		ids[PROGRAM_COLLECTOR] = 0;
-	if (tracker_program_id(&node->datapath.pins, &ids[PROGRAM_TRACKER], NULL))
-		ids[PROGRAM_TRACKER] = 0;
-	sockets_program_ids(&node->datapath, &ids[PROGRAM_SOCKETS]);
-	invalidator_program_ids(&node->datapath.pins, &ids[PROGRAM_INVALIDATOR]);
-	witness_program_ids(&node->datapath.pins, &ids[PROGRAM_WITNESS]);
-	if (routes_program_id(&node->datapath.pins, &ids[PROGRAM_ROUTES], NULL))
-		ids[PROGRAM_ROUTES] = 0;
+	programs_read_beside(node, ids + PROGRAM_COUNT);
 }
 
 /* A device of this namespace that has a program at its hook; NULL: none. Freed by free(). */
@@ -165,11 +167,11 @@ static int program_left(size_t program, uint32_t id, struct error *err)
 		device, is_primary ? ", which is in another group than nkctl's: delete it" : "");
 }
 
-static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *err)
+static int programs_wait_gone(const uint32_t ids[PROGRAMS_OURS], struct error *err)
 {
 	int waited_us = 0;
 
-	for (size_t i = 0; i < PROGRAMS_ALL; i++) {
+	for (size_t i = 0; i < PROGRAMS_OURS; i++) {
 		while (ids[i] && program_exists(ids[i])) {
 			if (waited_us >= PROGRAMS_GONE_WAIT_US)
 				return program_left(i, ids[i], err);
@@ -180,7 +182,7 @@ static int programs_wait_gone(const uint32_t ids[PROGRAMS_ALL], struct error *er
 	return 0;
 }
 
-static int down_verify(const char *base, const uint32_t ids[PROGRAMS_ALL], struct error *err)
+static int down_verify(const char *base, const uint32_t ids[PROGRAMS_OURS], struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
 	int ret = link_list_read(NK_LINK_GROUP, &links, err);
@@ -223,7 +225,7 @@ int datapath_down(struct node *node, struct down_report *ret_report, struct erro
 {
 	struct error one_err = { 0 };
 	struct down_report report = { 0 };
-	uint32_t ids[PROGRAMS_ALL];
+	uint32_t ids[PROGRAMS_OURS];
 	struct pins *pins = &node->datapath.pins;
 	char base[PINS_PATH_SIZE];
 	int ret = 0, uplinks_ret;

@@ -87,7 +87,7 @@ static bool network_has_subnet(const struct nk_network *network, const struct pr
 	for (size_t i = 0; i < network->subnet_count; i++) {
 		struct prefix subnet = subnet_prefix(&network->subnets[i]);
 
-		if (subnet.len == prefix->len && addr_equal(&subnet.addr, &prefix->addr))
+		if (prefix_equal(&subnet, prefix))
 			return true;
 	}
 	return false;

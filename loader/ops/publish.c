@@ -245,7 +245,7 @@ static void addresses_seek(struct node *node, const struct publish_list *ports,
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct addr *host = &ports->specs[i].host;
 
-		if (publish_is_any(host) || inet_addr_is_local(node->nl, host, NULL))
+		if (addr_is_any(host) || inet_addr_is_local(node->nl, host, NULL))
 			continue;
 		report->absent = *host;
 		return;

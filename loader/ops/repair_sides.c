@@ -166,6 +166,20 @@ static int host_route_repair(struct patient *patient, const struct addr *addr, s
 	return ret;
 }
 
+static int neigh_repair(struct patient *patient, const struct addr *addr, struct error *err)
+{
+	bool has = true;
+	int ret = 0;
+
+	if (patient->endpoint->mode == NK_MODE_L2)
+		ret = inet_neigh_has(patient->node->nl, patient->link.ifindex, addr,
+				     patient->peer_mac, &has, err);
+	if (!ret && !has)
+		(void)fault_mend(patient->repair, host_mend, patient,
+				 "the host had no neighbour entry for %s", addr_format(addr).text);
+	return ret;
+}
+
 int host_repair(struct patient *patient, struct error *err)
 {
 	int ret = 0;
@@ -184,6 +198,8 @@ int host_repair(struct patient *patient, struct error *err)
 		ret = subnet ? gateway_repair(patient, subnet, err) : 0;
 		if (!ret)
 			ret = host_route_repair(patient, addr, err);
+		if (!ret)
+			ret = neigh_repair(patient, addr, err);
 	}
 	return ret;
 }

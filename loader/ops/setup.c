@@ -240,8 +240,7 @@ static bool route_is_others(const struct endpoint_setup *setup, const struct ine
 		const struct inet_route_entry *entry = &list->entries[i];
 
 		if (entry->ifindex != setup->peer_ifindex && entry->table == table &&
-		    entry->dst.len == wanted->dst.len &&
-		    addr_equal(&entry->dst.addr, &wanted->dst.addr))
+		    prefix_equal(&entry->dst, &wanted->dst))
 			return true;
 	}
 	return false;
@@ -278,8 +277,7 @@ static int route_note(struct endpoint_routes *routes, const struct endpoint_rout
 static bool routes_have(const struct endpoint_routes *routes, const struct prefix *dst)
 {
 	for (size_t i = 0; i < routes->count; i++)
-		if (routes->routes[i].dst.len == dst->len &&
-		    addr_equal(&routes->routes[i].dst.addr, &dst->addr))
+		if (prefix_equal(&routes->routes[i].dst, dst))
 			return true;
 	return false;
 }

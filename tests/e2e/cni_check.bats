@@ -106,6 +106,18 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 	expect_found 'a new default route'\''s device' 'wire2 carries a default route' second_default_route
 }
 
+arp_set() { ip -n "$1" link set "$2" arp "$3"; }
+neigh_flush() { ip neigh flush dev "$primary" nud permanent; }
+
+@test "CHECK finds ends that ask for MAC addresses, or don't any more, and lost neighbours" {
+	local E2E_MODE=l2
+	expect_found 'no neighbour' 'no neighbour entry for 10.91.0' neigh_flush
+	expect_found 'the container asks no more' 'eth0 has ARP off' arp_set c1 eth0 off
+	expect_found 'the host asks no more' 'has ARP off' eval 'ip link set "$primary" arp off'
+	E2E_MODE=l3
+	expect_found 'the container asks' 'eth0 has ARP on' arp_set c1 eth0 on
+}
+
 @test "CHECK needs an attachment, and what it was told" {
 	local config
 	config=$(cni_config "$BUILT_IN")

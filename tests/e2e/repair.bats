@@ -159,6 +159,18 @@ note_delete()
 }
 
 # bats test_tags=core
+@test "the host's neighbour entry comes back, where it has one" {
+	if [[ $E2E_MODE == l3 ]]; then
+		expect_same "an l3 pair has none" '' "$(ip neigh show dev "$PRIMARY" nud permanent)"
+		return
+	fi
+	ip neigh flush dev "$PRIMARY" nud permanent
+	expect_not "it reaches the container" ping -c 1 -W 1 $OWN4
+	expect_mended ok "c1: the host had no neighbour entry for $OWN4"
+	expect "it does" ping -c 1 -W 5 $OWN4
+}
+
+# bats test_tags=core
 @test "the container's addresses and routes come back, by any name of its device" {
 	ip -n c1 address delete $OWN4/32 dev eth0
 	expect_not "it sends" at c1 ping -c 1 -W 1 $REMOTE4
