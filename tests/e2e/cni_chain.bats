@@ -194,16 +194,6 @@ sbr() # COMMAND
 	expect_nothing_left
 }
 
-@test "what other plugins of the chain say of names stays, beside its own" {
-	local config
-	config=$(cni_config "$BUILT_IN" | jq -c '. + {dns: {nameservers: ["192.0.2.53"], domain: "own.example"},
-		prevResult: {cniVersion: .cniVersion, dns: {search: ["other.example"], domain: "other.example"}}}')
-	expect_cni 'attached' ADD c1 "$config"
-	expect_same 'both' '{"domain":"other.example","nameservers":["192.0.2.53"],"search":["other.example"]}' \
-		"$(answered '.dns | tojson')"
-	expect_cni 'detached' DEL c1 "$config"
-}
-
 @test "static behind 'ipam' gives what it is told" {
 	local config
 	need_plugins

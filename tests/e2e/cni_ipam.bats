@@ -295,3 +295,13 @@ plugin() # NAME COMMAND CONFIG
 	answer=$(CNI_COMMAND=$2 CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 \
 		CNI_PATH=$CNI_PLUGIN_DIR "$CNI_PLUGIN_DIR/$1" <<<"$3") || fail "$answer"
 }
+
+@test "what other plugins of the chain say of names stays, beside its own" {
+	local config
+	config=$(cni_config "$BUILT_IN" | jq -c '. + {dns: {nameservers: ["192.0.2.53"], domain: "own.example"},
+		prevResult: {cniVersion: .cniVersion, dns: {search: ["other.example"], domain: "other.example"}}}')
+	expect_cni 'attached' ADD c1 "$config"
+	expect_same 'both' '{"domain":"other.example","nameservers":["192.0.2.53"],"search":["other.example"]}' \
+		"$(answered '.dns | tojson')"
+	expect_cni 'detached' DEL c1 "$config"
+}
