@@ -49,6 +49,13 @@ static bool bpffs_is_mounted(void)
 	return !statfs(BPFFS_PATH, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
+int pins_check_writable(struct error *err)
+{
+	if (bpffs_is_mounted() && access(BPFFS_PATH, W_OK))
+		return error_sys(err, errno, BPFFS_PATH);
+	return 0;
+}
+
 /*
  * Each mount is a bpffs of its own, and hides the pins of one below: of several first commands one
  * mounts it, under a lock on the directory that it will be mounted on. Anybody may open that one,

@@ -61,6 +61,9 @@ bool pins_are_prepared(const struct pins *pins);
 
 void pins_close(struct pins *pins);
 
+/* pins_check_writable() - Return: 0, also where bpffs isn't mounted yet; -EROFS. */
+int pins_check_writable(struct error *err);
+
 /**
  * pins_relock() - change the kind of lock. What was checked before must be checked again.
  *

@@ -100,6 +100,8 @@ static int status_node(const struct cni_config *config, struct error *err)
 	if (!ret)
 		ret = sysctl_check_writable(err);
 	if (!ret)
+		ret = pins_check_writable(err);
+	if (!ret)
 		ret = node_open_loaded(&node, PINS_SHARED, err);
 	if (ret == -ENOENT)
 		return status_unloaded(err);

@@ -70,6 +70,16 @@ int qdisc_set_tbf(struct nlsock *nl, int ifindex, const struct tbf_spec *spec, s
 	return nlsock_talk(nl, header, NULL, NULL, err);
 }
 
+int qdisc_delete(struct nlsock *nl, int ifindex, struct error *err)
+{
+	struct nlsock_request request;
+	struct tcmsg *message;
+	struct nlmsghdr *header = qdisc_request(&request, RTM_DELQDISC, 0, ifindex, &message);
+	int ret = nlsock_talk(nl, header, NULL, NULL, err);
+
+	return ret == -ENOENT || ret == -EINVAL ? 0 : ret; /* there is none, or it has no handle */
+}
+
 static void tbf_parse(const struct nlattr *options, struct qdisc *qdisc)
 {
 	const struct nlattr *attr;

@@ -43,6 +43,9 @@ struct tbf_spec {
 /* qdisc_set_tbf() - Return: 0; -ENOENT where the kernel has no such qdisc. */
 int qdisc_set_tbf(struct nlsock *nl, int ifindex, const struct tbf_spec *spec, struct error *err);
 
+/* qdisc_delete() - leave a device the kernel's default. Return: 0, also where nobody made one. */
+int qdisc_delete(struct nlsock *nl, int ifindex, struct error *err);
+
 /* qdisc_get() - a device's root qdisc. */
 int qdisc_get(struct nlsock *nl, int ifindex, struct qdisc *ret_qdisc, struct error *err);
 

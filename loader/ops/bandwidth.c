@@ -353,7 +353,11 @@ static int qdisc_mend(struct nlsock *nl, int ifindex, const struct nk_pace *pace
 {
 	int ret = qdisc_verify(nl, ifindex, pace, "device", err);
 
-	return ret == -ESTALE ? qdisc_set(nl, ifindex, pace, mtu, err) : ret;
+	if (ret != -ESTALE)
+		return ret;
+	ret = qdisc_delete(nl, ifindex,
+			   err); /* nothing replaces one of another kind and our handle */
+	return ret ? ret : qdisc_set(nl, ifindex, pace, mtu, err);
 }
 
 static int peer_program_mend(struct node *node, const struct bandwidth_pair *pair,

@@ -257,6 +257,9 @@ expect_limit_mended() # REGEX
 	expect_same "its state" lost-limit "$(shown c7 state)"
 	expect_match "by doctor, too" 'c7 is lost-limit' "$(nkctl doctor || true)"
 	expect_limit_mended "the qdisc .* host's end is gone"
+	tc qdisc replace dev "$primary" root tbf rate 1gbit burst 100k latency 10ms 2>/dev/null ||
+		tc qdisc replace dev "$primary" root pfifo # a kernel without it has fq
+	expect_limit_mended "the qdisc .* host's end (has another rate|is gone)"
 	expect_rate udp remote c7 10.88.9.11 $IN_BPS
 	pace_detach host "$primary"
 	expect_same "without its program" lost-limit "$(shown c7 state)"

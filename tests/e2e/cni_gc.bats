@@ -179,6 +179,10 @@ down_and_give_up() # INDEX
 	expect_cni_error 'no way in' 51 'uplink eth0 was taken off: .*nkctl repair' STATUS c2 "$(cni_config "$BUILT_IN" 1.1.0 other)"
 	[[ $E2E_DEVICE == netkit ]] || expect_cni_error 'no netkit' 50 netkit STATUS c2 \
 		"$(cni_config '{"device": "netkit"}')"
+	mount -o remount,ro /sys/fs/bpf
+	expect_cni_error 'nothing can be pinned' 50 '/sys/fs/bpf: Read-only file system' STATUS c2 \
+		"$(cni_config "$BUILT_IN" 1.1.0 other)"
+	mount -o remount,rw /sys/fs/bpf
 	mount --bind /proc/sys /proc/sys
 	defer umount /proc/sys
 	mount -o remount,ro,bind /proc/sys
