@@ -355,8 +355,8 @@ static int qdisc_mend(struct nlsock *nl, int ifindex, const struct nk_pace *pace
 
 	if (ret != -ESTALE)
 		return ret;
-	ret = qdisc_delete(nl, ifindex,
-			   err); /* nothing replaces one of another kind and our handle */
+	/* Nothing replaces one of another kind that has our handle. */
+	ret = qdisc_delete(nl, ifindex, err);
 	return ret ? ret : qdisc_set(nl, ifindex, pace, mtu, err);
 }
 
