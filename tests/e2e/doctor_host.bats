@@ -91,6 +91,7 @@ setup_file() { containers c1; }
 }
 
 @test "what repair would mend is found" {
+	nkctl repair # after the tests before, that took links down
 	examine
 	expect_check repair ok '^nothing to mend$'
 	ip -n c1 route delete default
