@@ -27,9 +27,11 @@
 
 /*
  * The kernel frees programs after an RCU grace period, tens of milliseconds; those that run in its
- * own functions, one behind the other, after one of RCU-tasks, a tenth of a second and more.
+ * own functions, one behind the other, after one of RCU-tasks, a tenth of a second and more. One
+ * that is on a device all that while stays there.
  */
 #define PROGRAMS_GONE_WAIT_US     15000000
+#define PROGRAMS_ATTACHED_WAIT_US 3000000
 #define PROGRAMS_GONE_LOOK_US     5000
 #define PROGRAMS_GONE_LOOK_MAX_US 100000
 
@@ -167,13 +169,24 @@ static int program_left(size_t program, uint32_t id, struct error *err)
 		device, is_primary ? ", which is in another group than nkctl's: delete it" : "");
 }
 
+/* On a device that isn't ours to take it off. */
+static bool program_is_attached(size_t program, uint32_t id)
+{
+	_cleanup_free_ char *device =
+		program < PROGRAM_COUNT ? program_device((enum datapath_program)program, id) : NULL;
+
+	return device;
+}
+
 static int programs_wait_gone(const uint32_t ids[PROGRAMS_OURS], struct error *err)
 {
 	int waited_us = 0;
 
 	for (size_t i = 0; i < PROGRAMS_OURS; i++) {
 		while (ids[i] && program_exists(ids[i])) {
-			if (waited_us >= PROGRAMS_GONE_WAIT_US)
+			if (waited_us >= PROGRAMS_GONE_WAIT_US ||
+			    (waited_us >= PROGRAMS_ATTACHED_WAIT_US &&
+			     program_is_attached(i, ids[i])))
 				return program_left(i, ids[i], err);
 			waited_us += pause_before_look(waited_us, PROGRAMS_GONE_LOOK_US,
 						       PROGRAMS_GONE_LOOK_MAX_US);

@@ -12,13 +12,11 @@ load cni
 expect_found() # WORDS REGEX COMMAND...
 {
 	local config
-	config=$(cni_config "$BUILT_IN" | jq -c '. + {runtimeConfig: {portMappings: [
-		{hostPort: 8080, containerPort: 80}]}}')
+	config=$(cni_config "${BUILT_IN%\}}, "'"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}')
 	expect_cni 'attached' ADD c1 "$config"
+	read -r primary address < <(answered '"\(.interfaces[0].name) \(.ips[0].address)"')
 	config=$(with_previous "$config")
 	expect_cni 'all is well' CHECK c1 "$config"
-	primary=$(jq -r '.prevResult.interfaces[0].name' <<<"$config")
-	address=$(jq -r '.prevResult.ips[0].address' <<<"$config")
 	"${@:3}"
 	expect_cni_error "$1" 106 "$2" CHECK c1 "$config"
 	expect_cni 'detached' DEL c1 "$config"

@@ -102,7 +102,7 @@ harm_at() # CALL N INDEX
 	local result=0
 	echo "$harm at $1 $2:"
 	# shellcheck disable=SC2086 # an option, or none
-	timeout 60 strace $follow -qq -o /dev/null -e trace="$1" -e inject="$1:$harm:when=$2" \
+	timeout 60 strace $follow ${follow:+--seccomp-bpf} -qq -o /dev/null -e trace="$1" -e inject="$1:$harm:when=$2" \
 		"${command[@]}" >"$BATS_TEST_TMPDIR/said" 2>"$BATS_TEST_TMPDIR/beside" <"$input" || result=$?
 	# shellcheck disable=SC2034 # for the function that looks
 	said=$(<"$BATS_TEST_TMPDIR/said") beside=$(<"$BATS_TEST_TMPDIR/beside")

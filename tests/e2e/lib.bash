@@ -526,9 +526,7 @@ host_state()
 map_counts() # MAP...
 {
 	local map
-	for map; do
-		echo "$map $(bpftool -j map dump pinned "$(echo /sys/fs/bpf/nkctl*/maps/"$map")" | jq length)"
-	done
+	for map; do entries /sys/fs/bpf/nkctl*/maps/"$map"; done
 }
 
 # Prints what containers leave on a host. Without the kernel's help the claims of the dead stay until a later

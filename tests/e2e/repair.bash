@@ -55,7 +55,7 @@ repair_under_flood()
 		frame eth0 '$ETH' ip4:src=$FOREIGN4,dst=$REMOTE4 udp:dport=9
 		frame eth0 '$ETH' ip6:src=$FOREIGN6,dst=$GATEWAY6 udp:dport=9
 	done"
-	strace -f -o /dev/null -e trace=bpf,sendto -e inject=bpf,sendto:delay_enter=2000 \
+	strace -f --seccomp-bpf -o /dev/null -e trace=bpf,sendto -e inject=bpf,sendto:delay_enter=2000 \
 		"$NKCTL_PROGRAM" repair >"$BATS_TEST_TMPDIR/repaired" || (($? == 1))
 	eventually "packets of the flood are dropped" eval "drops_since | grep -q source"
 	stop flood

@@ -39,6 +39,7 @@ struct path {
 
 bool prog_stack_forwards_ipv6 = true;
 bool prog_nat;
+bool prog_uplink_l3;
 bool prog_path_cache = true;
 uint32_t prog_flows_max;
 
@@ -101,6 +102,8 @@ static void progs_load(void)
 	config->path_cache = prog_path_cache;
 	if (prog_flows_max && bpf_map__set_max_entries(progs->maps.flows, prog_flows_max))
 		err(1, "make the flow table small");
+	if (bpf_program__set_autoload(progs->progs.nk_uplink_l3, prog_uplink_l3))
+		err(1, "choose the programs");
 	if (nkctl_bpf__load(progs))
 		err(1, "load the programs");
 }

@@ -53,6 +53,12 @@ extern bool prog_stack_forwards_ipv6;
 /* prog_nat - whether the programs translate; false unless a test sets it before prog_setup(). */
 extern bool prog_nat;
 
+/*
+ * prog_uplink_l3 - whether the program of uplinks without MAC headers is loaded, which takes an
+ * emulated guest a second; false unless a test sets it before prog_setup().
+ */
+extern bool prog_uplink_l3;
+
 /* prog_path_cache - whether they keep paths; true unless a test sets it before prog_setup(). */
 extern bool prog_path_cache;
 

@@ -529,6 +529,7 @@ static void routes_create(void)
 static int group_setup(void **state)
 {
 	prog_stack_forwards_ipv6 = false;
+	prog_uplink_l3 = true;
 	(void)prog_group_setup(state);
 	routes_create();
 	wire_containers_create();

@@ -202,6 +202,7 @@ static void test_tun(void **state)
 
 static int group_setup(void **state)
 {
+	prog_uplink_l3 = true;
 	(void)nat_group_setup(state);
 	wire_containers_create();
 	tun_fd = wire_tun_create(TUN);

@@ -387,6 +387,7 @@ static void test_checksums(void **state)
 static int group_setup(void **state)
 {
 	random_begin(ROUNDS_NATIVE, ROUNDS_EMULATED);
+	prog_uplink_l3 = true;
 	return prog_group_setup(state);
 }
 

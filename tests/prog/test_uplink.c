@@ -205,6 +205,7 @@ static void test_uplink_l3(void **state)
 
 static int group_setup(void **state)
 {
+	prog_uplink_l3 = true;
 	(void)prog_group_setup(state);
 	wire_containers_create();
 	tun_fd = wire_tun_create("nktun");
