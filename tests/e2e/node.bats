@@ -38,7 +38,7 @@ address_of() { nkctl show "$1" --json | jq -r '.addresses[-1] | sub("/.*"; "")';
 	note host_state
 	ip netns add c1
 	start down host at_bpf $BPF_PROG_QUERY 1 4000 "$NKCTL_PROGRAM" down
-	sleep 1
+	eventually "it is held up" grep -q nanosleep "/proc/${started[down]}/wchan"
 	attach c1
 	expect "it takes everything down" finish down
 	expect_match "as it tells" 'removed 1 endpoint' "$(<"$(output_of down)")"
