@@ -18,9 +18,10 @@
  * net/ipv4/af_inet.c), ties a datagram socket to that source for good, and isn't there for sendmsg.
  * So the host's addresses are in a map: host_addresses.
  *
- * Left alone: a socket that is bound to a loopback address, which is no source for a packet to a
- * container (RFC 1122, section 3.2.1.3; __mkroute_output() in net/ipv4/route.c refuses it with
- * EINVAL), and one that is bound to a device. They find no listener, as if nothing were published.
+ * Left alone: a socket that is bound to a loopback address, and a datagram that names one as its
+ * source, which none is for a packet to a container (RFC 1122, section 3.2.1.3; __mkroute_output()
+ * in net/ipv4/route.c refuses it with EINVAL); and a socket that is bound to a device. They find no
+ * listener, as if nothing were published.
  *
  * An object of its own, since only a node that publishes ports needs it, and since the datapath
  * must load where this can't.
@@ -99,21 +100,38 @@ static __always_inline void addr_write(struct bpf_sock_addr *ctx, int family,
 }
 
 /* What the socket is bound to; of a hook of IPv4 also a socket of IPv6 that speaks IPv4. */
-static __always_inline struct nk_ip source_read(const struct bpf_sock *sk, int family)
+static __always_inline struct nk_ip bound_read(const struct bpf_sock *sk, int family)
 {
-	struct nk_ip source;
+	struct nk_ip bound;
 
 	if (family == AF_INET)
 		return ip_from_v4(sk->src_ip4);
-	source.words[0] = sk->src_ip6[0];
-	source.words[1] = sk->src_ip6[1];
-	source.words[2] = sk->src_ip6[2];
-	source.words[3] = sk->src_ip6[3];
-	return source;
+	bound.words[0] = sk->src_ip6[0];
+	bound.words[1] = sk->src_ip6[1];
+	bound.words[2] = sk->src_ip6[2];
+	bound.words[3] = sk->src_ip6[3];
+	return bound;
 }
 
 /*
- * A destination of zeros is the host itself: the address that the socket is bound to, else loopback
+ * What a datagram names as its source (IP_PKTINFO, IPV6_PKTINFO), else what its socket is bound to:
+ * udp_sendmsg() and udpv6_sendmsg() put them together before the hooks of sendmsg.
+ */
+static __always_inline struct nk_ip named_read(const struct bpf_sock_addr *ctx, int family)
+{
+	struct nk_ip named;
+
+	if (family == AF_INET)
+		return ip_from_v4(ctx->msg_src_ip4);
+	named.words[0] = ctx->msg_src_ip6[0];
+	named.words[1] = ctx->msg_src_ip6[1];
+	named.words[2] = ctx->msg_src_ip6[2];
+	named.words[3] = ctx->msg_src_ip6[3];
+	return named;
+}
+
+/*
+ * A destination of zeros is the host itself: the source, if there is one, else loopback
  * (ip_route_output_key_hash_rcu() in net/ipv4/route.c; tcp_v6_connect(), udpv6_sendmsg()).
  */
 static __always_inline void destination_resolve(struct nk_ip *dst, const struct nk_ip *source)
@@ -225,7 +243,7 @@ static __always_inline bool socket_translate(struct bpf_sock_addr *ctx, int fami
 static __always_inline int socket_send(struct bpf_sock_addr *ctx, int family, bool is_connect)
 {
 	struct nk_socket_addr dst = addr_read(ctx, family);
-	struct nk_ip source = source_read(ctx->sk, family);
+	struct nk_ip source = is_connect ? bound_read(ctx->sk, family) : named_read(ctx, family);
 
 	if (socket_is_hosts(ctx) && !socket_translate(ctx, family, &dst, &source))
 		peer_forget(ctx->sk, &dst, is_connect);

@@ -3,19 +3,21 @@
  * greet: who answers at an address, and as whom both ends know each other.
  *
  *	greet serve NAME tcp|udp PORT [ADDRESS]
- *	greet ask tcp|udp|sendto [from SOURCE] ADDRESS PORT [ADDRESS PORT]...
+ *	greet ask tcp|udp|sendto|sendmsg [from SOURCE] ADDRESS PORT [ADDRESS PORT]...
  *
  * A server answers each connection, or datagram, with its name and the client's address as it sees
  * it. Who asks prints "NAME CLIENT SERVER PORT": what the server said, and the server's address
  * and port as the client is told: by getpeername(2), and by recvfrom(2) for datagrams; "udp" is a
- * connected socket, "sendto" is not. One such socket asks all servers, in order. SOURCE is what
- * it is bound to. Exit status 1, and a word why, where nobody answers, or where the two calls, or
- * getsockname(2) and the server, disagree.
+ * connected socket, the others are not. One such socket asks all servers, in order. SOURCE is what
+ * it is bound to, and with "sendmsg" what each datagram names instead (IP_PKTINFO, IPV6_PKTINFO).
+ * Exit status 1, and a word why, where nobody answers, or where the two calls, or getsockname(2)
+ * and the server, disagree.
  *
  * ADDRESS ::ffff:a.b.c.d is asked by a socket of IPv6.
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +179,7 @@ static void greeting_receive(int fd, const char *way, struct address *ret_sender
 		err(1, "getpeername");
 }
 
-static int asker_open(const struct address *server, bool stream, struct address *source)
+static int asker_open(const struct address *server, bool stream, const struct address *source)
 {
 	int fd = socket_open(server->storage.ss_family, stream);
 
@@ -186,16 +188,57 @@ static int asker_open(const struct address *server, bool stream, struct address 
 	return fd;
 }
 
-static void question_send(int fd, const char *way, const struct address *server)
+/* A control message that names the source of a datagram: of ip(7) or of ipv6(7). */
+static void source_name(struct msghdr *msg, const struct address *source)
 {
-	const struct sockaddr *addr = (const struct sockaddr *)&server->storage;
-	bool connected = strcmp(way, "sendto");
+	const struct sockaddr_in6 *v6 = (const void *)&source->storage;
+	const struct sockaddr_in *v4 = (const void *)&source->storage;
+	const struct in_pktinfo info4 = { .ipi_spec_dst = v4->sin_addr };
+	const struct in6_pktinfo info6 = { .ipi6_addr = v6->sin6_addr };
+	bool is_v4 = source->storage.ss_family == AF_INET;
+	size_t len = is_v4 ? sizeof(info4) : sizeof(info6);
+	struct cmsghdr *control = CMSG_FIRSTHDR(msg);
 
-	if (connected && connect(fd, addr, server->len))
-		err(1, "connect");
-	if (strcmp(way, "tcp") &&
-	    sendto(fd, "?", 1, 0, connected ? NULL : addr, connected ? 0 : server->len) != 1)
+	control->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	control->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	control->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(control), is_v4 ? (const void *)&info4 : (const void *)&info6, len);
+	msg->msg_controllen = CMSG_SPACE(len);
+}
+
+/* @server: NULL: the socket is connected; @source: NULL: of the kernel's choice */
+static void datagram_send(int fd, const struct address *server, const struct address *source)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control = { 0 };
+	struct iovec question = { .iov_base = "?", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &question, .msg_iovlen = 1 };
+
+	if (server) {
+		msg.msg_name = (void *)&server->storage;
+		msg.msg_namelen = server->len;
+	}
+	if (source) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		source_name(&msg, source);
+	}
+	if (sendmsg(fd, &msg, 0) != 1)
 		err(1, "send");
+}
+
+static void question_send(int fd, const char *way, const struct address *server,
+			  const struct address *source)
+{
+	bool connected = !strcmp(way, "tcp") || !strcmp(way, "udp");
+
+	if (connected && connect(fd, (const struct sockaddr *)&server->storage, server->len))
+		err(1, "connect");
+	if (strcmp(way, "tcp"))
+		datagram_send(fd, connected ? NULL : server,
+			      strcmp(way, "sendmsg") ? NULL : source);
 }
 
 /* Of a connected socket. */
@@ -212,14 +255,14 @@ static void ends_check(int fd, const struct address *sender, const struct greeti
 		errx(1, "the socket's own address isn't what the server sees");
 }
 
-static void ask(int fd, const char *way, const struct address *server)
+static void ask(int fd, const char *way, const struct address *server, const struct address *source)
 {
 	struct greeting greeting;
 	struct address sender;
 
-	question_send(fd, way, server);
+	question_send(fd, way, server, source);
 	greeting_receive(fd, way, &sender, &greeting);
-	if (strcmp(way, "sendto"))
+	if (strncmp(way, "send", 4))
 		ends_check(fd, &sender, &greeting);
 	(void)printf("%.*s", NAME_LENGTH, greeting.name);
 	address_print(&greeting.client, false);
@@ -230,6 +273,7 @@ static void ask(int fd, const char *way, const struct address *server)
 /* @servers: of one family */
 static void ask_all(const char *way, char *const *servers, int count, struct address *source)
 {
+	const struct address *bound_to = strcmp(way, "sendmsg") ? source : NULL;
 	bool stream = !strcmp(way, "tcp");
 	struct address server;
 	int fd = -1;
@@ -237,8 +281,8 @@ static void ask_all(const char *way, char *const *servers, int count, struct add
 	for (int i = 0; i + 1 < count; i += 2) {
 		server = address_parse(servers[i], servers[i + 1]);
 		if (fd < 0 || stream)
-			fd = asker_open(&server, stream, source);
-		ask(fd, way, &server);
+			fd = asker_open(&server, stream, bound_to);
+		ask(fd, way, &server, source);
 	}
 }
 

@@ -38,7 +38,7 @@ cgroup_programs()
 	bpftool cgroup show $CGROUP | sed -n 's/.* \(nk_[a-z0-9]*\) *$/\1/p' | sort
 }
 
-readonly WAYS='tcp udp sendto'
+WAYS='tcp udp sendto'
 
 # Asks in every way; expects an answer from a place, that sees the host as CLIENT, and that the asker is
 # told of the address and port that it used, or of those given.
@@ -106,6 +106,20 @@ expect_refused() # [from SOURCE] ADDRESS PORT
 }
 
 @test "a socket that is bound to a loopback address finds nobody, at once" {
+	expect_refused from 127.0.0.1 127.0.0.1 8080
+	expect_refused from ::1 ::1 8080
+}
+
+@test "a datagram that names a source is from there" {
+	expect_same "who sees what" "c1 $HOST4 127.0.0.1 8080" \
+		"$(greet ask sendmsg from $HOST4 127.0.0.1 8080)"
+	expect_same "who sees what" "c1 $HOST6 ::1 8080" "$(greet ask sendmsg from $HOST6 ::1 8080)"
+	expect_same "zeros are the named address" "c1 $HOST4 $HOST4 8081" \
+		"$(greet ask sendmsg from $HOST4 0.0.0.0 8081)"
+}
+
+@test "a datagram that names a loopback address as its source finds nobody" {
+	local WAYS=sendmsg
 	expect_refused from 127.0.0.1 127.0.0.1 8080
 	expect_refused from ::1 ::1 8080
 }
