@@ -147,7 +147,10 @@ static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_n
 	       flow_is_expired(flow, now_ns, false);
 }
 
-/* A new connection with the addresses and ports of an old one. */
+/*
+ * A new connection with the addresses and ports of an old one.
+ * @key: of either direction
+ */
 __noinline int flow_renew(const struct nk_flow_key *key)
 {
 	struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
@@ -157,7 +160,7 @@ __noinline int flow_renew(const struct nk_flow_key *key)
 		return 0;
 	flow->created_ns = reply->created_ns = bpf_ktime_get_coarse_ns();
 	flow->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
-	reply->state &= NK_FLOW_ROUTED;
+	reply->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
 	flow->packets = flow->bytes = reply->packets = reply->bytes = 0;
 	return 0;
 }
@@ -175,7 +178,8 @@ static __always_inline void flow_track_tcp(struct nk_flow *flow, const struct nk
 		flow->state |= NK_FLOW_RST;
 	else if (tcp_flags & NK_TCP_FIN)
 		flow->state |= NK_FLOW_FIN;
-	else if (!(tcp_flags & NK_TCP_ACK) && flow->state & NK_FLOW_ORIGINAL)
+	/* Of a connection that is routed in, the answer to its SYN is the first to be seen here. */
+	else if (flow->state & (tcp_flags & NK_TCP_ACK ? NK_FLOW_ROUTED : NK_FLOW_ORIGINAL))
 		(void)flow_renew(key);
 }
 

@@ -281,6 +281,32 @@ static void test_syn_renews(void **state)
 	assert_int_equal(flows_count(PLACE_SENDER), 2);
 }
 
+/* Of a connection that is routed in, the first packet that a flow counts is the container's. */
+static void test_syn_ack_renews(void **state)
+{
+	struct datagram answer;
+	struct nk_flow_key key, answer_key;
+	struct nk_flow flow;
+
+	nat_begin(*state);
+	answer = nat_datagram(&nat.sender, &nat.remote, IPPROTO_TCP, SERVER_PORT, CLIENT_PORT);
+	answer_key = datagram_key(&answer);
+	answer.tcp_flags = TCP_SYN | TCP_ACK;
+	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &answer, &answer);
+	key = flow_other(&answer_key);
+	answer.tcp_flags = TCP_FIN | TCP_ACK;
+	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &answer, &answer);
+	assert_true(flow_get(&answer_key).state & NK_FLOW_FIN);
+
+	answer.tcp_flags = TCP_SYN | TCP_ACK;
+	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &answer, &answer);
+	flow = flow_get(&answer_key);
+	assert_int_equal(flow.state, NK_FLOW_ROUTED);
+	assert_int_equal(flow.packets, 1);
+	assert_int_equal(flow_get(&key).state, NK_FLOW_ORIGINAL | NK_FLOW_ROUTED);
+	assert_int_equal(flows_count(PLACE_SENDER), 2);
+}
+
 struct lifetime_case {
 	uint8_t protocol;
 	bool is_answered;
@@ -435,6 +461,7 @@ static const struct nat_test tests[] = {
 	{ "flows: counters", test_counters },
 	{ "flows: FIN and RST", test_tcp_state },
 	{ "flows: a SYN renews", test_syn_renews },
+	{ "flows: a SYN+ACK of a routed one renews", test_syn_ack_renews },
 	{ "flows: lifetimes", test_lifetimes },
 	{ "flows: an expired one revives from inside alone", test_expired_flow_revives },
 	{ "flows: another device, the same address", test_moves },
