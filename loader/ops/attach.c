@@ -87,7 +87,7 @@ static int pair_create_kind(struct attach *attach, struct error *err)
 	ret = pair_make(attach, NK_DEVICE_NETKIT, err);
 	if (ret != -EOPNOTSUPP)
 		return ret;
-	attach->veth_instead = true;
+	attach->result.veth_instead = true;
 	return pair_make(attach, NK_DEVICE_VETH, err);
 }
 
@@ -134,7 +134,7 @@ static int ports_publish(struct attach *attach, struct error *err)
 	if (!request->ports.count)
 		return 0;
 	return publish_add(attach->node, attach->ifindex, &request->identity, &request->ports,
-			   &attach->publish, err);
+			   &attach->result.publish, err);
 }
 
 /* The program ---------------------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static int host_side_setup(struct attach *attach, struct error *err)
 static int container_side_setup(struct attach *attach, struct error *err)
 {
 	struct endpoint_setup setup = attach_setup(attach);
-	int ret = container_setup(&setup, &attach->routes, err);
+	int ret = container_setup(&setup, &attach->result.routes, err);
 
 	log_step("container_setup");
 	return ret;
@@ -282,18 +282,12 @@ static int attach_report(struct attach *attach, struct error *err)
 	struct endpoint *endpoint = &result->endpoint;
 	int ret;
 
-	*result = (struct attach_result){
-		.endpoint = { .identity = attach->request->identity,
-			      .kind = attach->kind,
-			      .mode = attach->pair.mode,
-			      .bandwidth = attach->bandwidth,
-			      .state = ENDPOINT_OK },
-		.no_uplink = attach->no_uplink,
-		.veth_instead = attach->veth_instead,
-		.shares_ports = attach->shares_ports,
-		.publish = attach->publish,
-		.on_link = attach->on_link,
-		.routes = attach->routes,
+	*endpoint = (struct endpoint){
+		.identity = attach->request->identity,
+		.kind = attach->kind,
+		.mode = attach->pair.mode,
+		.bandwidth = attach->bandwidth,
+		.state = ENDPOINT_OK,
 	};
 	netns_name(attach->request->ns, endpoint->netns);
 	memcpy(endpoint->mac, value.mac, NK_ETH_ALEN);

@@ -65,7 +65,7 @@ static void address_note_link(struct attach *attach, const struct addr *addr,
 {
 	if (match->type != RTN_UNICAST || match->is_ours || match->has_gateway || !match->dst.len)
 		return;
-	attach->on_link = (struct attach_on_link){ *addr, match->ifindex };
+	attach->result.on_link = (struct attach_on_link){ *addr, match->ifindex };
 }
 
 /*

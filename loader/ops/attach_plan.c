@@ -121,7 +121,7 @@ static int mtu_plan(struct attach *attach, struct error *err)
 
 	if (ret)
 		return ret;
-	attach->no_uplink = !uplink_mtu;
+	attach->result.no_uplink = !uplink_mtu;
 	if (!mtu)
 		mtu = attach->network.mtu;
 	if (!mtu)
@@ -249,7 +249,7 @@ static int datapath_load_kind(struct attach *attach, struct error *err)
 		return node_load(node, err);
 	ret = nat_enable(node, err);
 	if (!ret && !translates)
-		attach->shares_ports = ports_are_shared(node);
+		attach->result.shares_ports = ports_are_shared(node);
 	return ret;
 }
 

@@ -20,14 +20,13 @@
  * @ranges: that addresses are taken from
  * @kind: NK_DEVICE_NETKIT or NK_DEVICE_VETH, or NK_DEVICE_AUTO until the pair is made
  * @addresses: planned ones, of which the first @claimed are in the endpoint maps
- * @routes: that the container got
  * @bandwidth: the wanted limits, complete
  * @ifindex, @peer_ifindex: of the pair's ends, each in its own namespace; 0: not made
  * @has_program: it is attached
  * @has_ipv6: the host's end has it turned on, from the beginning
  * @new_gateways: of host_setup()
  * @turn_fd: the lock of making endpoints
- * @result: what there is to tell of it
+ * @result: what there is to tell of it; its @endpoint when all is done
  */
 struct attach {
 	struct node *node;
@@ -41,11 +40,8 @@ struct attach {
 	struct prefix addresses[NK_ENDPOINT_ADDRESSES_MAX];
 	size_t claimed;
 	int ifindex, peer_ifindex;
-	struct endpoint_routes routes;
 	struct bandwidth bandwidth;
-	bool has_program, has_ipv6, no_uplink, veth_instead, shares_ports;
-	struct publish_report publish;
-	struct attach_on_link on_link;
+	bool has_program, has_ipv6;
 	uint32_t new_gateways;
 	int turn_fd;
 	struct attach_result result;
