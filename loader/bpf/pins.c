@@ -203,6 +203,11 @@ int pins_get(const struct pins *pins, const char *dir, const char *name, struct 
 		return error_set(err, ENOENT, "nothing is loaded");
 	pins_path(pins, dir, name, path);
 	fd = bpf_obj_get(path);
+	if (fd == -EROFS)
+		return error_set(err, EROFS,
+				 "open the pin %s: it is on a read-only file system: "
+				 "`mount -o remount,rw " BPFFS_PATH "`",
+				 path);
 	return fd < 0 ? error_sys(err, fd, "open the pin %s", path) : fd;
 }
 

@@ -182,6 +182,7 @@ down_and_give_up() # INDEX
 	mount -o remount,ro /sys/fs/bpf
 	expect_cni_error 'nothing can be pinned' 50 '/sys/fs/bpf: Read-only file system' STATUS c2 \
 		"$(cni_config "$BUILT_IN" 1.1.0 other)"
+	expect_refusal 'nothing can be looked at' 1 'read-only file system: .mount -o remount,rw /sys/fs/bpf' list
 	mount -o remount,rw /sys/fs/bpf
 	mount --bind /proc/sys /proc/sys
 	defer umount /proc/sys
