@@ -121,6 +121,13 @@ static __always_inline enum nk_nat_kind key_set_icmp(struct nk_flow_key *key,
 	return NK_NAT_OTHER;
 }
 
+/* Not in place; what isn't there is zero. */
+static __always_inline void tcp_flags_load(struct __sk_buff *skb, struct nk_nat_packet *packet)
+{
+	(void)bpf_skb_load_bytes(skb, packet->upper_offset + NK_TCP_FLAGS_OFFSET,
+				 &packet->tcp_flags, sizeof(packet->tcp_flags));
+}
+
 /*
  * The ports of the packet at work, and its kind, where it's too seldom to be read in place: ICMP,
  * SCTP, and anything behind extension headers. Verified by itself.
@@ -147,6 +154,8 @@ __noinline int nat_packet_seldom(struct __sk_buff *skb)
 		packet->key.dport = header.ports[1];
 		packet->kind = NK_NAT_PLAIN;
 	}
+	if (packet->key.protocol == IPPROTO_TCP)
+		tcp_flags_load(skb, packet);
 	return 0;
 }
 
@@ -168,9 +177,8 @@ static __always_inline void nat_packet_ports(struct __sk_buff *skb, struct nk_li
 		return;
 	if (likely((void *)(flags + 1) <= linear.end))
 		packet->tcp_flags = *flags;
-	else /* what isn't there is zero */
-		(void)bpf_skb_load_bytes(skb, packet->upper_offset + NK_TCP_FLAGS_OFFSET,
-					 &packet->tcp_flags, sizeof(packet->tcp_flags));
+	else
+		tcp_flags_load(skb, packet);
 }
 
 /* nat_packet_v4 - fill in the packet at work. @ip has no options. */

@@ -31,10 +31,11 @@ static __always_inline bool uplink_frame_is_ours(struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST && !(skb->vlan_tci & NK_VLAN_ID_MASK);
 }
 
-/* Protocols in which only the packet that comes in shows who began. */
+/* What may be of a protocol in which only the packet that comes in shows who began. */
 static __always_inline bool protocol_is_noted(__u8 protocol)
 {
-	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_FRAGMENT;
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_DSTOPTS;
 }
 
 /* Whether nothing but the packet's way is asked for: one question for most packets. */
@@ -56,7 +57,8 @@ static __always_inline bool uplink_port_is_watched(struct nk_linear linear, cons
 
 /*
  * Whether translation has to look at a packet: at each fragment, too. A later one doesn't show its
- * port; the first one, though of no flow, ends what an earlier packet's identifier led to.
+ * port; the first one, though of no flow, ends what an earlier packet's identifier led to. Nor is a
+ * port to be seen here behind IPv6's options; of those that routers look at, the stack does.
  */
 static __always_inline bool uplink_nat_concerns_v4(struct __sk_buff *skb, enum nk_hook hook)
 {
@@ -75,8 +77,8 @@ static __always_inline bool uplink_nat_concerns_v6(struct __sk_buff *skb, enum n
 	const struct ipv6hdr *ip6 = linear.data + l3_offset(hook);
 
 	return (void *)(ip6 + 1) <= linear.end && ip6->version == 6 &&
-	       (unlikely(ip6->nexthdr == IPPROTO_FRAGMENT) ||
-		uplink_port_is_watched(linear, ip6 + 1, ip6->nexthdr)) &&
+	       (uplink_port_is_watched(linear, ip6 + 1, ip6->nexthdr) ||
+		unlikely(ip6->nexthdr == IPPROTO_FRAGMENT || ip6->nexthdr == IPPROTO_DSTOPTS)) &&
 	       uplink_frame_is_ours(skb);
 }
 

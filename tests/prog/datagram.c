@@ -17,6 +17,7 @@
 #define IPV6_MORE      0x0001
 #define IPV4_AT        12 /* of an IPv4 address in a mapped one */
 #define FRAGMENT_UNITS 8
+#define OPTION_PADN    1 /* RFC 8200, section 4.2 */
 
 struct nk_ip ip_of(const char *text)
 {
@@ -176,6 +177,22 @@ static size_t upper_fill(const struct datagram *datagram, uint8_t *upper)
 	return len;
 }
 
+/* Options that mean nothing. Return: their length. */
+static size_t options_fill(const struct datagram *datagram, uint8_t *to)
+{
+	size_t len = ip_is_ipv4(&datagram->saddr) ? 0 : datagram->options_len;
+
+	if (!len)
+		return 0;
+	assert(len % 8 == 0);
+	memset(to, 0, len);
+	put(to, 1, datagram->protocol);
+	put(to + 1, 1, len / 8 - 1);
+	put(to + 2, 1, OPTION_PADN);
+	put(to + 3, 1, len - 4);
+	return len;
+}
+
 static bool is_fragment(const struct datagram *datagram)
 {
 	return datagram->fragment_len != 0;
@@ -206,10 +223,11 @@ static size_t ipv4_fill(const struct datagram *datagram, uint8_t *header, size_t
 static size_t ipv6_fill(const struct datagram *datagram, uint8_t *header, size_t payload_len)
 {
 	size_t extension_len = is_fragment(datagram) ? FRAGMENT_LEN : 0;
+	uint8_t first = datagram->options_len ? IPPROTO_DSTOPTS : datagram->protocol;
 	struct ipv6hdr ip6 = {
 		.version = 6,
 		.payload_len = htons((uint16_t)(extension_len + payload_len)),
-		.nexthdr = is_fragment(datagram) ? IPPROTO_FRAGMENT : datagram->protocol,
+		.nexthdr = is_fragment(datagram) ? IPPROTO_FRAGMENT : first,
 		.hop_limit = datagram->ttl ? datagram->ttl : DATAGRAM_TTL,
 	};
 	uint8_t *fragment = header + sizeof(ip6);
@@ -218,7 +236,7 @@ static size_t ipv6_fill(const struct datagram *datagram, uint8_t *header, size_t
 	memcpy(&ip6.daddr, &datagram->daddr, sizeof(ip6.daddr));
 	memcpy(header, &ip6, sizeof(ip6));
 	if (is_fragment(datagram)) {
-		put(fragment, 2, (uint64_t)datagram->protocol << 8);
+		put(fragment, 2, (uint64_t)first << 8);
 		put(fragment + 2, 2,
 		    datagram->fragment_at | (datagram->fragment_more ? IPV6_MORE : 0));
 		put(fragment + 4, 4, datagram->fragment_id);
@@ -229,8 +247,9 @@ static size_t ipv6_fill(const struct datagram *datagram, uint8_t *header, size_t
 void datagram_build(const struct datagram *datagram, struct packet *ret_packet)
 {
 	bool is_ipv4 = ip_is_ipv4(&datagram->saddr);
-	uint8_t upper[PACKET_SIZE], *header = ret_packet->data + ETH_HLEN;
-	size_t len = upper_fill(datagram, upper), ip_len;
+	uint8_t upper[2 * PACKET_SIZE], *header = ret_packet->data + ETH_HLEN;
+	size_t options_len = options_fill(datagram, upper);
+	size_t len = options_len + upper_fill(datagram, upper + options_len), ip_len;
 
 	if (is_fragment(datagram)) {
 		assert(datagram->fragment_at + datagram->fragment_len <= len);

@@ -65,9 +65,12 @@ enum datagram_checksum {
  * @checksum: enum datagram_checksum
  * @ttl: or hop limit; 0: DATAGRAM_TTL
  * @dont_fragment: of IPv4
+ * @options_len: of IPv6: of a Destination Options header before the upper layer's, a multiple of 8;
+ *	0: there is none
  * @payload_len: behind the header of the upper layer
  * @seed: what sequence numbers, the payload and the like are made of
- * @fragment_at, @fragment_len: which part of the upper layer this is, in bytes; a length of 0: all
+ * @fragment_at, @fragment_len: which part of options and upper layer this is, in bytes; a length of
+ *	0: all
  * @fragment_more: others follow
  * @fragment_id: that the fragments have in common
  */
@@ -86,6 +89,7 @@ struct datagram {
 	enum datagram_checksum checksum;
 	uint8_t ttl;
 	bool dont_fragment;
+	size_t options_len;
 	size_t payload_len;
 	uint64_t seed;
 	size_t fragment_at;

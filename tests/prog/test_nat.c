@@ -682,17 +682,18 @@ static void test_inbound_to_endpoint(void **state)
 }
 
 /* Who is outside and speaks to a container's own address gets answers from that address. */
-static void test_routed(void **state)
+static void routed_check(const struct nat_variant *variant, size_t options_len)
 {
 	static const uint8_t routed[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 
-	nat_begin(*state);
+	nat_begin(variant);
 	for (size_t i = 0; i < COUNT(routed); i++) {
 		struct datagram datagram =
 			nat_datagram(&nat.remote, &nat.sender, routed[i], CLIENT_PORT, SERVER_PORT);
 		struct datagram reply = datagram_reply(&datagram);
 		struct nk_flow_key key;
 
+		datagram.options_len = reply.options_len = options_len;
 		nat_assert_forwarded(PLACE_WORLD, PLACE_SENDER, &datagram, &datagram);
 		reply.tcp_flags = TCP_SYN | TCP_ACK;
 		nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &reply, &reply);
@@ -702,6 +703,16 @@ static void test_routed(void **state)
 		assert_true(flow_get(&key).state & NK_FLOW_ROUTED);
 		assert_int_equal(flows_count(PLACE_SENDER), 2 * (i + 1));
 	}
+}
+
+static void test_routed(void **state)
+{
+	routed_check(*state, 0);
+}
+
+static void test_routed_options(void **state)
+{
+	routed_check(*state, 8);
 }
 
 /* Checksums ------------------------------------------------------------------------------------ */
@@ -786,6 +797,7 @@ static const struct nat_test tests[] = {
 	{ "inbound: no flow", test_unknown_inbound },
 	{ "inbound: to an endpoint", test_inbound_to_endpoint },
 	{ "inbound: routed, and answers", test_routed },
+	{ "inbound: routed, and answers, behind options", test_routed_options },
 	{ "checksums: zero", test_udp_checksum_zero },
 	{ "checksums: wrong ones stay wrong", test_checksum_wrong },
 };

@@ -217,12 +217,13 @@ static void test_counters(void **state)
 }
 
 /* Each direction notes what it says itself. */
-static void test_tcp_state(void **state)
+static void tcp_state_check(const struct nat_variant *variant, size_t options_len)
 {
 	struct datagram datagram, reply;
 
-	nat_begin(*state);
+	nat_begin(variant);
 	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	datagram.options_len = options_len;
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
 	reply = nat_answer_to(&datagram);
 	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
@@ -243,6 +244,18 @@ static void test_tcp_state(void **state)
 	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
 	assert_int_equal(flow_original_of(&datagram).state,
 			 NK_FLOW_ORIGINAL | NK_FLOW_FIN | NK_FLOW_RST);
+}
+
+static void test_tcp_state(void **state)
+{
+	tcp_state_check(*state, 0);
+}
+
+/* Behind IPv6's extension headers, too. */
+static void test_tcp_state_options(void **state)
+{
+	tcp_state_check(*state, 8);
+	tcp_state_check(*state, 24);
 }
 
 static void test_syn_renews(void **state)
@@ -460,6 +473,7 @@ static const struct nat_test tests[] = {
 	{ "quota: a flood", test_quota_flood },
 	{ "flows: counters", test_counters },
 	{ "flows: FIN and RST", test_tcp_state },
+	{ "flows: FIN and RST behind options", test_tcp_state_options },
 	{ "flows: a SYN renews", test_syn_renews },
 	{ "flows: a SYN+ACK of a routed one renews", test_syn_ack_renews },
 	{ "flows: lifetimes", test_lifetimes },
