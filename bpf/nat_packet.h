@@ -254,6 +254,10 @@ static __always_inline struct nk_upper nat_packet_upper(const struct nk_nat_pack
 	return upper;
 }
 
+/*
+ * IPv6's fragments have but addresses and identifier in common (RFC 8200, section 4.5): what their
+ * header names may be options, which the first one alone shows.
+ */
 static __always_inline struct nk_fragment fragment_of(const struct nk_nat_packet *packet,
 						      __u32 sender)
 {
@@ -262,7 +266,7 @@ static __always_inline struct nk_fragment fragment_of(const struct nk_nat_packet
 		.daddr = packet->key.daddr,
 		.id = packet->fragment_id,
 		.sender = sender,
-		.protocol = packet->key.protocol,
+		.protocol = key_is_v4(&packet->key) ? packet->key.protocol : 0,
 	};
 }
 

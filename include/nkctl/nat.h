@@ -85,6 +85,7 @@ struct nk_flow_key {
  * struct nk_fragment - a packet in fragments; key of the fragments map.
  * @id: of the packet, as in its IPv4 header or IPv6 fragment header
  * @sender: as in struct nk_flow
+ * @protocol: of IPv4; 0: IPv6
  */
 struct nk_fragment {
 	struct nk_ip saddr;

@@ -532,9 +532,11 @@ static struct hostile_judgement translation_judge(const struct view *view,
 	return judgement;
 }
 
+/* What a later fragment of IPv6 names as its protocol means nothing (RFC 8200, section 4.5). */
 static bool is_published(const struct view *view)
 {
-	return (view->protocol == IPPROTO_TCP || view->protocol == IPPROTO_UDP) &&
+	return (view->protocol == IPPROTO_TCP || view->protocol == IPPROTO_UDP ||
+		(!view->is_v4 && !view->is_first)) &&
 	       is_address(view, view->destination, HOST_V4, HOST_V6);
 }
 

@@ -50,18 +50,31 @@ static void fragments_check(enum nat_place from, enum nat_place to, const struct
 		nat_assert_dropped(from, &strange, NK_DROP_NAT_FRAGMENT);
 }
 
-static void test_fragments(void **state)
+static void fragments_masqueraded_check(const struct nat_variant *variant, size_t options_len)
 {
 	static const uint8_t cut[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
 
-	nat_begin(*state);
+	nat_begin(variant);
 	for (size_t i = 0; i < COUNT(cut); i++) {
 		struct datagram datagram = nat_to_remote(cut[i], CLIENT_PORT), reply;
+		uint16_t id = (uint16_t)(100 + 2 * i); /* IPv6 has one count for all protocols */
 
-		fragments_check(PLACE_SENDER, PLACE_WORLD, &datagram, 100);
+		datagram.options_len = options_len;
+		fragments_check(PLACE_SENDER, PLACE_WORLD, &datagram, id);
 		reply = nat_answer_to(&datagram);
-		fragments_check(PLACE_WORLD, PLACE_SENDER, &reply, 100);
+		fragments_check(PLACE_WORLD, PLACE_SENDER, &reply, id);
 	}
+}
+
+static void test_fragments(void **state)
+{
+	fragments_masqueraded_check(*state, 0);
+}
+
+/* Each fragment's header names the options, and the first one alone what is behind them. */
+static void test_fragments_options(void **state)
+{
+	fragments_masqueraded_check(*state, 8);
 }
 
 static void test_fragments_published(void **state)
@@ -164,6 +177,7 @@ static void test_fragment_tiny(void **state)
 
 static const struct nat_test tests[] = {
 	{ "fragments: masqueraded", test_fragments },
+	{ "fragments: masqueraded, behind options", test_fragments_options },
 	{ "fragments: published", test_fragments_published },
 	{ "fragments: hairpin", test_fragments_hairpin },
 	{ "fragments: hairpin, nobody masquerades", test_fragments_hairpin_plain },
