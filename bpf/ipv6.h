@@ -151,6 +151,15 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 	return upper_load(skb, upper) ? NK_KEEP : NK_DROP_TRUNCATED;
 }
 
+/*
+ * ipv6_extensions_find - the same, for what has them seldom: verified by itself, once for all.
+ * Returns false where they are no good.
+ */
+__noinline int ipv6_extensions_find(struct __sk_buff *skb, struct nk_upper *upper)
+{
+	return upper && ipv6_extensions_parse(skb, upper) == NK_KEEP;
+}
+
 /**
  * ipv6_parse - check a packet's headers.
  * @ret_upper: filled in when the packet is kept

@@ -177,8 +177,8 @@ static __always_inline struct nk_flow *error_rewrite_v4(struct __sk_buff *skb, _
 }
 
 /*
- * quote6_load - read a quotation of IPv6. That a first fragment was too big is told with its header
- * between.
+ * quote6_load - read a quotation of IPv6, of which the upper layer may be behind extension headers:
+ * that a first fragment was too big is told with its header between.
  * @offset: of the quotation
  *
  * Verified by itself. Returns the offset of the upper layer; 0 where that isn't quoted.
@@ -187,40 +187,40 @@ __noinline int quote6_load(struct __sk_buff *skb, __u32 offset)
 {
 	struct nk_quotes *quotes = quotes_get();
 	struct nk_quote6 *quote = quotes ? &quotes->old.v6 : NULL;
-	struct nk_ext_header header;
+	struct nk_upper upper = { 0 };
 
 	if (!quote || bpf_skb_load_bytes(skb, offset, &quote->ip6, sizeof(quote->ip6)))
 		return 0;
-	offset += sizeof(quote->ip6);
-	quotes->protocol = quote->ip6.nexthdr;
-	if (quotes->protocol == IPPROTO_FRAGMENT) {
-		if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)) ||
-		    header.fragment & bpf_htons(NK_IPV6_OFFSET_MASK))
-			return 0;
-		offset += ipv6_extension_len(IPPROTO_FRAGMENT, &header);
-		quotes->protocol = header.next;
-	}
-	if (bpf_skb_load_bytes(skb, offset, quote->upper, sizeof(quote->upper)))
+	upper.offset = offset + sizeof(quote->ip6);
+	upper.protocol = quote->ip6.nexthdr;
+	if (!ipv6_extensions_find(skb, &upper) || upper.is_later ||
+	    bpf_skb_load_bytes(skb, upper.offset, quote->upper, sizeof(quote->upper)))
 		return 0;
-	return (int)offset;
+	quotes->protocol = upper.protocol;
+	return (int)upper.offset;
 }
 
-/* error_rewrite_v6 - the same for ICMPv6, whose checksum has the error's addresses in it. */
+/*
+ * error_rewrite_v6 - the same for ICMPv6, whose checksum has the error's addresses in it. The
+ * packet at work tells where the error is: it may have extension headers of its own.
+ */
 static __always_inline struct nk_flow *error_rewrite_v6(struct __sk_buff *skb, __u32 l3_offset,
 							__u32 sender)
 {
-	__u32 offset = l3_offset + sizeof(struct ipv6hdr) + NK_ICMP_LEN, upper_offset;
+	const struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_ip addrs[2], outer[2]; /* source, destination */
 	struct nk_flow_key key = { 0 };
 	struct nk_quotes *quotes = quotes_get();
 	struct nk_quote6 *old, *new;
+	__u32 offset, upper_offset;
 	struct nk_flow *flow;
 	__u32 diff, addr_diff;
 
-	if (!quotes)
+	if (!quotes || !packet)
 		return NULL;
 	old = &quotes->old.v6;
 	new = &quotes->new.v6;
+	offset = packet->upper_offset + NK_ICMP_LEN;
 	upper_offset = (__u32)quote6_load(skb, offset);
 	key.protocol = quotes->protocol;
 	if (!upper_offset || bpf_skb_load_bytes(skb, l3_offset + offsetof(struct ipv6hdr, saddr),
@@ -246,7 +246,7 @@ static __always_inline struct nk_flow *error_rewrite_v6(struct __sk_buff *skb, _
 				sizeof(outer), 0))
 		return NULL;
 	diff = sum_fold(diff) + sum_fold(quote_tcp_rewrite(skb, upper_offset, flow));
-	offset = l3_offset + sizeof(struct ipv6hdr) + NK_ICMP_CHECK_OFFSET;
+	offset = packet->upper_offset + NK_ICMP_CHECK_OFFSET;
 	(void)bpf_l4_csum_replace(skb, offset, 0, addr_diff, BPF_F_PSEUDO_HDR);
 	(void)bpf_csum_update(skb, addr_diff);
 	(void)bpf_l4_csum_replace(skb, offset, 0, sum_fold(diff), 0);

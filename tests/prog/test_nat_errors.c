@@ -33,9 +33,10 @@ static void errors_check(enum nat_place from, enum nat_place to, const struct da
 			 const struct datagram *got, const struct nk_ip *source,
 			 const struct nk_ip *as)
 {
-	const size_t header_len = nat_is_ipv4()       ? sizeof(struct iphdr)
-				  : got->fragment_len ? sizeof(struct ipv6hdr) + FRAGMENT_HEADER_LEN
-						      : sizeof(struct ipv6hdr);
+	const size_t extension_len =
+		(got->fragment_len ? FRAGMENT_HEADER_LEN : 0) + got->options_len;
+	const size_t header_len =
+		nat_is_ipv4() ? sizeof(struct iphdr) : sizeof(struct ipv6hdr) + extension_len;
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		const struct error_case *test = &errors[i];
@@ -93,15 +94,41 @@ static void test_error_inward(void **state)
 	}
 }
 
+/* About a packet with IPv6 options, and in one with them. */
+static void test_error_options(void **state)
+{
+	nat_begin(*state);
+	for (size_t i = 0; i < COUNT(quotes); i++) {
+		struct datagram sent =
+			quote_of(i, &nat.sender, &nat.remote, CLIENT_PORT, REMOTE_PORT);
+		struct datagram got, error, expected;
+
+		sent.options_len = 16;
+		(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &sent);
+		got = nat_translated(&sent);
+		sent.ttl = got.ttl = 1;
+		errors_check(PLACE_WORLD, PLACE_SENDER, &sent, &got, &nat.router, &nat.router);
+		error = nat_error(&nat.router, &nat.host, &got,
+				  nat_is_ipv4() ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE,
+				  ICMP4_HOST);
+		expected = error;
+		expected.quote = &sent;
+		expected.daddr = nat.sender;
+		error.options_len = expected.options_len = 8;
+		nat_assert_forwarded(PLACE_WORLD, PLACE_SENDER, &error, &expected);
+	}
+}
+
 /* What is too big for a router may be a fragment. */
-static void test_error_about_fragment(void **state)
+static void fragment_error_check(const struct nat_variant *variant, size_t options_len)
 {
 	static const uint8_t cut[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
 
-	nat_begin(*state);
+	nat_begin(variant);
 	for (size_t i = 0; i < COUNT(cut); i++) {
 		struct datagram sent = nat_to_remote(cut[i], CLIENT_PORT), got;
 
+		sent.options_len = options_len;
 		sent.payload_len = 100;
 		sent.fragment_len = 64;
 		sent.fragment_more = true;
@@ -111,6 +138,16 @@ static void test_error_about_fragment(void **state)
 		sent.ttl = got.ttl = 1;
 		errors_check(PLACE_WORLD, PLACE_SENDER, &sent, &got, &nat.router, &nat.router);
 	}
+}
+
+static void test_error_about_fragment(void **state)
+{
+	fragment_error_check(*state, 0);
+}
+
+static void test_error_about_fragment_options(void **state)
+{
+	fragment_error_check(*state, 8);
 }
 
 static void test_error_outward(void **state)
@@ -258,7 +295,9 @@ static void test_error_forged(void **state)
 
 static const struct nat_test tests[] = {
 	{ "errors: inward", test_error_inward },
+	{ "errors: with options, about a packet with options", test_error_options },
 	{ "errors: about a fragment", test_error_about_fragment },
+	{ "errors: about a fragment with options", test_error_about_fragment_options },
 	{ "errors: outward", test_error_outward },
 	{ "errors: of published ports, both ways", test_error_published },
 	{ "errors: of hairpins, both ways", test_error_hairpin },
