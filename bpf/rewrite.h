@@ -78,8 +78,10 @@ static __always_inline bool rewrite_ports(struct __sk_buff *skb, __u32 offset, _
 		return false;
 	*(__u32 *)header = *(const __u32 *)&flow->to.sport;
 	before = *(__u16 *)(header + check_offset);
-	if (is_udp && !before)
-		return true; /* none stays none */
+	if (is_udp && !before) { /* none stays none, and doesn't make up for the ports */
+		(void)bpf_csum_update(skb, flow->port_diff); /* see rewrite_ipv6() */
+		return true;
+	}
 	if (bpf_l4_csum_replace(skb, offset + check_offset, 0, flow->addr_diff,
 				flags | BPF_F_PSEUDO_HDR))
 		return false;

@@ -511,12 +511,21 @@ struct packet nat_packet_after(enum nat_place to, const struct datagram *expecte
 	return packet;
 }
 
-void nat_send(enum nat_place from, const struct datagram *datagram, struct prog_run *ret_run)
+/* Other than an answer, a packet that is forwarded may go on to whoever relies on a device's sum.
+ */
+static void send_summed(enum nat_place from, const struct datagram *datagram, bool is_summed,
+			struct prog_run *ret_run)
 {
 	ret_run->ifindex = (int)(from == PLACE_WORLD ? if_nametoindex(UPLINK) : nat_ifindex(from));
 	ret_run->gso_size = 0;
+	ret_run->is_summed = is_summed;
 	ret_run->packet = nat_packet_before(from, datagram);
 	prog_run(from == PLACE_WORLD ? progs->progs.nk_uplink : nat_from_ctr(), ret_run);
+}
+
+void nat_send(enum nat_place from, const struct datagram *datagram, struct prog_run *ret_run)
+{
+	send_summed(from, datagram, false, ret_run);
 }
 
 static void assert_forwarded(const struct prog_run *run, enum nat_place to,
@@ -534,7 +543,7 @@ void nat_assert_forwarded(enum nat_place from, enum nat_place to, const struct d
 {
 	struct prog_run run;
 
-	nat_send(from, datagram, &run);
+	send_summed(from, datagram, true, &run);
 	assert_forwarded(&run, to, expected);
 }
 
@@ -567,7 +576,7 @@ struct nk_flow nat_assert_translated(enum nat_place from, enum nat_place to,
 	struct prog_run run;
 	struct nk_flow flow;
 
-	nat_send(from, datagram, &run);
+	send_summed(from, datagram, true, &run);
 	prog_assert_drops(&run, NO_DROP);
 	flow = flow_get(&key);
 	expected = datagram_become(datagram, &flow.to);

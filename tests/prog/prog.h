@@ -30,6 +30,8 @@ enum prog_verdict { VERDICT_STACK = -1, VERDICT_DROP = 2, VERDICT_REDIRECT = 7 }
  * struct prog_run - a run and what it did.
  * @ifindex: of the device that the packet comes from
  * @gso_size: 0, or the size of the segments' payload in bytes
+ * @is_summed: a device has summed it up (CHECKSUM_COMPLETE), and that is to be the sum of what
+ *	comes out, too
  * @packet: before the run, and after it
  * @verdict: enum prog_verdict, if the program keeps its word
  * @drops: by how much each counter grew
@@ -37,6 +39,7 @@ enum prog_verdict { VERDICT_STACK = -1, VERDICT_DROP = 2, VERDICT_REDIRECT = 7 }
 struct prog_run {
 	int ifindex;
 	uint32_t gso_size;
+	bool is_summed;
 	struct packet packet;
 	int verdict;
 	uint64_t drops[NK_DROP_REASONS_MAX];

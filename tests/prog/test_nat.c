@@ -757,6 +757,19 @@ static void test_udp_checksum_zero(void **state)
 	nat_assert_forwarded(PLACE_SENDER, PLACE_WORLD, &sent, &got);
 }
 
+/* None stays none; what a device has summed up learns of the new ports all the same. */
+static void test_udp_checksum_none(void **state)
+{
+	struct datagram datagram, reply;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	datagram.checksum = CHECKSUM_NONE;
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+}
+
 /* Nobody's error is corrected: the receiver has to see it. */
 static void test_checksum_wrong(void **state)
 {
@@ -799,6 +812,7 @@ static const struct nat_test tests[] = {
 	{ "inbound: routed, and answers", test_routed },
 	{ "inbound: routed, and answers, behind options", test_routed_options },
 	{ "checksums: zero", test_udp_checksum_zero },
+	{ "checksums: none of UDP", test_udp_checksum_none },
 	{ "checksums: wrong ones stay wrong", test_checksum_wrong },
 };
 

@@ -127,6 +127,7 @@ static void case_build(const struct uplink_case *test, struct prog_run *run)
 	memset(run, 0, sizeof(*run));
 	run->ifindex = (int)if_nametoindex(UPLINK);
 	run->gso_size = test->gso_size;
+	run->is_summed = true;
 	test->build(&run->packet, test->build == packet_ipv4 ? REMOTE_V4 : REMOTE_V6, test->daddr,
 		    test->protocol, test->payload_len);
 	packet_macs(&run->packet, uplink_mac, router_mac);
