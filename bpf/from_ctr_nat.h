@@ -10,6 +10,7 @@
 
 #include "egress.h"
 #include "fib.h"
+#include "inbound.h"
 #include "nat.h"
 #include "nat_error.h"
 #include "ttl.h"
@@ -106,6 +107,23 @@ static __always_inline int from_ctr_options_v6(struct __sk_buff *skb, const stru
 	return from_ctr_options(skb, &key, sender);
 }
 
+/* Whether a flow's container still is the one at its address. */
+static __always_inline bool flow_leads_to(const struct nk_flow *flow,
+					  const struct nk_endpoint *endpoint)
+{
+	return endpoint && endpoint->ifindex == flow->target.ifindex;
+}
+
+/*
+ * A flow counts for who began it, and goes when he does (collect.bpf.c). The other container's
+ * death is seen by its next packet, which takes it away; those behind that one begin anew.
+ */
+static __always_inline int hairpin_is_over(const struct nk_nat_packet *packet)
+{
+	(void)flow_delete(&packet->key);
+	return drop(NK_DROP_NAT_NO_FLOW);
+}
+
 /*
  * To a container of this node, by a port that it publishes. The stack can't answer for it.
  *
@@ -121,6 +139,8 @@ __noinline int from_ctr_hairpin_v4(struct __sk_buff *skb, enum nk_hook hook)
 
 	if (!flow || (void *)(ip + 1) > linear.end)
 		return drop(NK_DROP_NAT_FLOWS);
+	if (!flow_leads_to(flow, inbound_find_v4(&flow->to.daddr.words[3])))
+		return hairpin_is_over(packet);
 	upper = nat_packet_upper(packet);
 	if (!endpoint_takes(&flow->target, skb, ETH_HLEN, &upper))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE,
@@ -144,6 +164,8 @@ __noinline int from_ctr_hairpin_v6(struct __sk_buff *skb, enum nk_hook hook)
 
 	if (!flow || (void *)(ip6 + 1) > linear.end)
 		return drop(NK_DROP_NAT_FLOWS);
+	if (!flow_leads_to(flow, inbound_find_v6((const void *)&flow->to.daddr)))
+		return hairpin_is_over(packet);
 	upper = nat_packet_upper(packet);
 	if (ip6->hop_limit <= NK_TTL_EXPIRES)
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_TIME_EXCEEDED, 0);

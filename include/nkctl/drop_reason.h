@@ -34,7 +34,8 @@
 	X(NAT_FRAGMENT, "nat-fragment",                                                            \
 	  "a later fragment of a packet to be translated, whose first one wasn't seen")            \
 	X(NAT_NO_FLOW, "nat-no-flow",                                                              \
-	  "belongs to a translated flow that was evicted, until the container's next packet")      \
+	  "belongs to a translated flow that was evicted, until the container's next packet, or "  \
+	  "that led to a container that is gone")                                                  \
 	X(INGRESS_RATE, "ingress-rate", "more for a container than its limit lets in")             \
 	X(EGRESS_RATE, "egress-rate", "more from a container than its limit lets out")             \
 	X(METADATA, "metadata", "for the cloud's metadata, which the endpoint is kept away from")

@@ -209,6 +209,40 @@ static void test_hairpin_self(void **state)
 	hairpin_check(&nat.host, PLACE_SENDER);
 }
 
+/*
+ * The container that a flow leads to dies: the flow goes with the next packet, which is counted,
+ * and who takes the container's address gets none of the dead one's packets.
+ */
+static void test_hairpin_dead(void **state)
+{
+	const char *address;
+	struct nk_endpoint endpoint;
+	struct datagram datagram;
+	struct nk_flow_key key;
+
+	nat_begin(*state);
+	nat_publish(&nat.host, PUBLISHED_PORT, IPPROTO_TCP, PLACE_OTHER, SERVER_PORT);
+	address = nat_is_ipv4() ? OTHER_V4 : OTHER_V6;
+	datagram = nat_to_hairpin(IPPROTO_TCP);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_OTHER, &datagram);
+	datagram.tcp_flags = TCP_ACK;
+	endpoint = prog_endpoint_take(address);
+	prog_paths_forget();
+	nat_assert_dropped(PLACE_SENDER, &datagram, NK_DROP_NAT_NO_FLOW);
+	assert_false(slot_find(PLACE_SENDER, 0, &key));
+	nat_assert_no_flows();
+	nat_assert_stack(PLACE_SENDER, &datagram);
+
+	prog_endpoint_set(address, &endpoint);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_OTHER, &datagram);
+	endpoint.ifindex++;
+	prog_endpoint_set(address, &endpoint);
+	nat_assert_dropped(PLACE_SENDER, &datagram, NK_DROP_NAT_NO_FLOW);
+	nat_assert_no_flows();
+	endpoint.ifindex--;
+	prog_endpoint_set(address, &endpoint);
+}
+
 /* Neither end masquerades. */
 static void test_hairpin_plain(void **state)
 {
@@ -286,6 +320,7 @@ static const struct nat_test tests[] = {
 	{ "hairpin: there and back", test_hairpin },
 	{ "hairpin: a port of any address", test_hairpin_any },
 	{ "hairpin: to itself", test_hairpin_self },
+	{ "hairpin: to one who died", test_hairpin_dead },
 	{ "hairpin: nobody masquerades", test_hairpin_plain },
 	{ "hairpin: not published", test_hairpin_none },
 	{ "hairpin: no route", test_hairpin_nowhere },
