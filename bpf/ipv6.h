@@ -22,6 +22,14 @@
  */
 #define NK_EXT_HEADERS_MAX 6
 
+/*
+ * The only option in a hop-by-hop header that the kernel itself puts before a GSO packet of TCP
+ * with more than 64 KB (BIG TCP; RFC 2675, section 2; struct hop_jumbo_hdr in include/net/ipv6.h).
+ * Linux 6.18 still does, 7.3 doesn't any more.
+ */
+#define NK_IPV6_JUMBO_OPTION 0xc2
+#define NK_IPV6_JUMBO_LEN    8
+
 /* Position of a fragment in its header, in units of 8 bytes (IP6_OFFSET in include/net/ipv6.h). */
 #define NK_IPV6_OFFSET_MASK 0xfff8
 
@@ -80,6 +88,17 @@ static __always_inline bool ipv6_is_extension(__u8 protocol)
 static __always_inline bool ipv6_is_for_routers(__u8 protocol)
 {
 	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING;
+}
+
+/* Whether a packet has that header, which isn't in its segments. @end: behind the last byte */
+static __always_inline bool ipv6_is_jumbo(struct __sk_buff *skb, const struct ipv6hdr *ip6,
+					  const void *end)
+{
+	const __u8 *header = (const void *)(ip6 + 1);
+
+	return ip6->nexthdr == IPPROTO_HOPOPTS && skb->gso_size &&
+	       (const void *)(header + NK_IPV6_JUMBO_LEN) <= end && header[0] == IPPROTO_TCP &&
+	       !header[1] && header[2] == NK_IPV6_JUMBO_OPTION;
 }
 
 /*

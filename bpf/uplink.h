@@ -44,15 +44,36 @@ static __always_inline bool endpoint_is_plain(const struct nk_endpoint *endpoint
 	return !(endpoint->flags & (NK_ENDPOINT_MASQUERADE | NK_ENDPOINT_PACED));
 }
 
+static __always_inline bool protocol_shows_port(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
 /* Whether a port may be of a flow, or published: asked of every packet to the host. */
-static __always_inline bool uplink_port_is_watched(struct nk_linear linear, const void *header,
-						   __u8 protocol)
+static __always_inline bool uplink_port_is_watched(struct nk_linear linear, const void *header)
 {
 	const __be16 *ports = header;
 
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
-		return header + NK_UPPER_LEN <= linear.end && nat_port_is_watched(ports[1]);
-	return protocol == IPPROTO_SCTP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+	return header + NK_UPPER_LEN <= linear.end && nat_port_is_watched(ports[1]);
+}
+
+static __always_inline bool uplink_is_watched_v4(struct nk_linear linear, const struct iphdr *ip)
+{
+	if (unlikely(ipv4_is_fragment(ip)))
+		return true;
+	if (likely(protocol_shows_port(ip->protocol)))
+		return uplink_port_is_watched(linear, ip + 1);
+	return ip->protocol == IPPROTO_SCTP || ip->protocol == IPPROTO_ICMP;
+}
+
+static __always_inline bool uplink_is_watched_v6(struct __sk_buff *skb, struct nk_linear linear,
+						 const struct ipv6hdr *ip6)
+{
+	if (likely(protocol_shows_port(ip6->nexthdr)))
+		return uplink_port_is_watched(linear, ip6 + 1);
+	return ip6->nexthdr == IPPROTO_SCTP || ip6->nexthdr == IPPROTO_ICMPV6 ||
+	       ip6->nexthdr == IPPROTO_FRAGMENT || ip6->nexthdr == IPPROTO_DSTOPTS ||
+	       ipv6_is_jumbo(skb, ip6, linear.end);
 }
 
 /*
@@ -66,9 +87,7 @@ static __always_inline bool uplink_nat_concerns_v4(struct __sk_buff *skb, enum n
 	const struct iphdr *ip = linear.data + l3_offset(hook);
 
 	return (void *)(ip + 1) <= linear.end && *(__u8 *)ip == NK_IPV4_PLAIN &&
-	       (unlikely(ipv4_is_fragment(ip)) ||
-		uplink_port_is_watched(linear, ip + 1, ip->protocol)) &&
-	       uplink_frame_is_ours(skb);
+	       uplink_is_watched_v4(linear, ip) && uplink_frame_is_ours(skb);
 }
 
 static __always_inline bool uplink_nat_concerns_v6(struct __sk_buff *skb, enum nk_hook hook)
@@ -77,9 +96,7 @@ static __always_inline bool uplink_nat_concerns_v6(struct __sk_buff *skb, enum n
 	const struct ipv6hdr *ip6 = linear.data + l3_offset(hook);
 
 	return (void *)(ip6 + 1) <= linear.end && ip6->version == 6 &&
-	       (uplink_port_is_watched(linear, ip6 + 1, ip6->nexthdr) ||
-		unlikely(ip6->nexthdr == IPPROTO_FRAGMENT || ip6->nexthdr == IPPROTO_DSTOPTS)) &&
-	       uplink_frame_is_ours(skb);
+	       uplink_is_watched_v6(skb, linear, ip6) && uplink_frame_is_ours(skb);
 }
 
 /* To the host, or to a container in translation. */

@@ -68,6 +68,17 @@ __noinline int uplink_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	return uplink_translated_v4(skb, linear, packet, flow, hook);
 }
 
+/* BIG TCP's header of its own isn't in the segments that the container gets. */
+static __always_inline bool endpoint_takes_v6(const struct nk_endpoint *endpoint,
+					      struct __sk_buff *skb, __u32 l3_offset,
+					      const struct ipv6hdr *ip6,
+					      const struct nk_upper *upper)
+{
+	return endpoint_takes(endpoint, skb, l3_offset, upper) ||
+	       (ip6->nexthdr == IPPROTO_HOPOPTS && /* of which nothing else comes here */
+		endpoint_takes(endpoint, skb, l3_offset + NK_IPV6_JUMBO_LEN, upper));
+}
+
 static __always_inline int uplink_translated_v6(struct __sk_buff *skb, struct nk_linear linear,
 						const struct nk_nat_packet *packet,
 						const struct nk_flow *flow, enum nk_hook hook)
@@ -77,7 +88,7 @@ static __always_inline int uplink_translated_v6(struct __sk_buff *skb, struct nk
 
 	if (ip6->hop_limit <= NK_TTL_EXPIRES)
 		return icmp6_answer(skb, l3_offset(hook), NK_ICMP6_TIME_EXCEEDED, 0);
-	if (!endpoint_takes(&flow->target, skb, l3_offset(hook), &upper))
+	if (!endpoint_takes_v6(&flow->target, skb, l3_offset(hook), ip6, &upper))
 		return icmp6_answer(skb, l3_offset(hook), NK_ICMP6_PACKET_TOO_BIG,
 				    flow->target.mtu);
 	rewrite_ipv6(skb, ip6, flow);

@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <err.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -715,6 +716,60 @@ static void test_routed_options(void **state)
 	routed_check(*state, 8);
 }
 
+/* As older kernels make one packet of many TCP segments (BIG TCP); here of a few. */
+static void jumbo_make(struct packet *packet)
+{
+	static const uint8_t jumbo[8] = { IPPROTO_TCP, 0, 0xc2, 4, 0, 1, 0x11, 0x70 };
+
+	packet_insert(packet, jumbo, sizeof(jumbo));
+	packet_set(packet, &(struct packet_field)IP6(nexthdr, IPPROTO_HOPOPTS));
+	packet_set(packet, &(struct packet_field)IP6(payload_len, 0));
+}
+
+static void jumbo_send(const struct datagram *datagram, uint32_t gso_size, struct prog_run *ret_run)
+{
+	*ret_run = (struct prog_run){ .ifindex = (int)if_nametoindex(UPLINK),
+				      .gso_size = gso_size,
+				      .packet = nat_packet_before(PLACE_WORLD, datagram) };
+	jumbo_make(&ret_run->packet);
+	prog_run(progs->progs.nk_uplink, ret_run);
+}
+
+/* Its segments don't have the header that tells of its length, and are as large as the MTU. */
+static void test_jumbo(void **state)
+{
+	const uint32_t gso_size = ENDPOINT_MTU - sizeof(struct ipv6hdr) - 20;
+	struct datagram datagram, reply, got;
+	struct packet expected;
+	struct prog_run run;
+
+	nat_begin(*state);
+	if (nat_is_ipv4()) /* which has no such header */
+		return;
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	(void)nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	reply = nat_answer_to(&datagram);
+	reply.tcp_flags = TCP_ACK;
+	reply.payload_len = 3000;
+	got = nat_translated(&reply);
+	jumbo_send(&reply, gso_size, &run);
+	expected = nat_packet_after(PLACE_SENDER, &got);
+	jumbo_make(&expected);
+	prog_assert_drops(&run, NO_DROP);
+	assert_int_equal(run.verdict, VERDICT_REDIRECT);
+	prog_assert_packet(&run.packet, &expected);
+	assert_int_equal(flow_reply_of(&datagram).state, NK_FLOW_ACKED);
+
+	jumbo_send(&reply, gso_size + 1, &run);
+	assert_int_equal(run.verdict, VERDICT_REDIRECT);
+	assert_int_equal(packet_get(&run.packet, ETH_HLEN + sizeof(struct ipv6hdr), 1),
+			 ICMP6_TOO_BIG);
+
+	reply.dport = 22; /* the host's own */
+	jumbo_send(&reply, gso_size, &run);
+	assert_int_equal(run.verdict, VERDICT_STACK);
+}
+
 /* Checksums ------------------------------------------------------------------------------------ */
 
 /* The same packet with the seed that gives it a UDP checksum of @checksum. */
@@ -811,6 +866,7 @@ static const struct nat_test tests[] = {
 	{ "inbound: to an endpoint", test_inbound_to_endpoint },
 	{ "inbound: routed, and answers", test_routed },
 	{ "inbound: routed, and answers, behind options", test_routed_options },
+	{ "inbound: BIG TCP with a header of its own", test_jumbo },
 	{ "checksums: zero", test_udp_checksum_zero },
 	{ "checksums: none of UDP", test_udp_checksum_none },
 	{ "checksums: wrong ones stay wrong", test_checksum_wrong },
