@@ -32,7 +32,7 @@
  * @reply_key: of the reply's direction
  * @former_place, @former_reply: of the flow that the original's entry is taken from
  * @has_former: there is one
- * @other: room for a key: flow_other()'s
+ * @other: room for a key
  * @evicted: room for a value
  * @port: room for a port
  * @tuple: of the reply, for host_has_socket()
@@ -98,33 +98,58 @@ static __always_inline bool key_equal(const struct nk_flow_key *a, const struct 
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
-static __always_inline struct nk_flow *flow_other(const struct nk_flow *flow)
+/* Whether @key is what nk_flow_key_turn() makes of @to, without room for it. */
+static __always_inline bool key_is_turned(const struct nk_flow_key *key,
+					  const struct nk_flow_key *to)
 {
-	struct nk_flow_plan *plan = flow_plan_get();
+	const __u64 *saddr = (const void *)&key->saddr, *to_saddr = (const void *)&to->saddr;
+	const __u64 *daddr = (const void *)&key->daddr, *to_daddr = (const void *)&to->daddr;
 
-	if (!plan)
-		return NULL;
-	plan->other = nk_flow_key_turn(&flow->to);
-	return bpf_map_lookup_elem(&flows, &plan->other);
+	return !((saddr[0] ^ to_daddr[0]) | (saddr[1] ^ to_daddr[1]) | (daddr[0] ^ to_saddr[0]) |
+		 (daddr[1] ^ to_saddr[1]) | (key->sport ^ to->dport) | (key->dport ^ to->sport) |
+		 (key->protocol ^ to->protocol));
+}
+
+/**
+ * flow_other - the entry of a flow's other direction. One that doesn't lead back is another flow's.
+ * @key: of @flow
+ * @ret_key: its key, also where there is none; its padding is zero
+ */
+static __always_inline struct nk_flow *
+flow_other(const struct nk_flow_key *key, const struct nk_flow *flow, struct nk_flow_key *ret_key)
+{
+	struct nk_flow *other;
+
+	/* nk_flow_key_turn() in place: a copy takes more stack than there is. */
+	ret_key->saddr = flow->to.daddr;
+	ret_key->daddr = flow->to.saddr;
+	ret_key->sport = flow->to.dport;
+	ret_key->dport = flow->to.sport;
+	ret_key->protocol = flow->to.protocol;
+	other = bpf_map_lookup_elem(&flows, ret_key);
+	return other && key_is_turned(key, &other->to) ? other : NULL;
 }
 
 /*
  * Whether nobody would miss a flow.
+ * @key: of @flow
  * @counts_reset: whether a reset has ended it
  *
  * Verified by itself.
  */
-__noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns, bool counts_reset)
+__noinline int flow_is_expired(const struct nk_flow_key *key, const struct nk_flow *flow,
+			       __u64 now_ns, bool counts_reset)
 {
+	struct nk_flow_plan *plan = flow_plan_get();
 	const struct nk_flow *other;
 	__u64 seen_ns;
 	__u32 lifetime_s;
 
-	if (!flow)
+	if (!key || !flow || !plan)
 		return true;
-	other = flow_other(flow);
+	other = flow_other(key, flow, &plan->other);
 	if (!other)
-		return true;
+		return now_ns > flow->seen_ns + NK_LIFETIME_REMNANT * NK_NS_PER_S;
 	seen_ns = flow->seen_ns;
 	if (other->seen_ns > seen_ns)
 		seen_ns = other->seen_ns;
@@ -133,18 +158,20 @@ __noinline int flow_is_expired(const struct nk_flow *flow, __u64 now_ns, bool co
 }
 
 /* Whether it's a TCP connection that both ends have finished. */
-static __always_inline bool flow_is_finished(const struct nk_flow *flow)
+static __always_inline bool flow_is_finished(const struct nk_flow_key *key,
+					     const struct nk_flow *flow, struct nk_flow_plan *plan)
 {
-	const struct nk_flow *other = flow_other(flow);
+	const struct nk_flow *other = flow_other(key, flow, &plan->other);
 
 	return flow->to.protocol == IPPROTO_TCP && other && nk_flow_is_finished(flow, other);
 }
 
 /* Whether it has expired, for every packet: most flows had one a moment ago. */
-static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_ns)
+static __always_inline bool flow_is_over(const struct nk_flow_key *key, const struct nk_flow *flow,
+					 __u64 now_ns)
 {
 	return unlikely(now_ns > flow->seen_ns + NK_LIFETIME_SHORTEST * NK_NS_PER_S) &&
-	       flow_is_expired(flow, now_ns, false);
+	       flow_is_expired(key, flow, now_ns, false);
 }
 
 /*
@@ -154,9 +181,13 @@ static __always_inline bool flow_is_over(const struct nk_flow *flow, __u64 now_n
 __noinline int flow_renew(const struct nk_flow_key *key)
 {
 	struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
-	struct nk_flow *reply = flow ? flow_other(flow) : NULL;
+	struct nk_flow_plan *plan = flow_plan_get();
+	struct nk_flow *reply;
 
-	if (!flow || !reply)
+	if (!flow || !plan)
+		return 0;
+	reply = flow_other(key, flow, &plan->other);
+	if (!reply)
 		return 0;
 	flow->created_ns = reply->created_ns = bpf_ktime_get_coarse_ns();
 	flow->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
@@ -225,12 +256,13 @@ static __always_inline void place_free(const struct nk_flow_slot *place,
 __noinline int flow_delete(const struct nk_flow_key *key)
 {
 	const struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
-	const struct nk_flow *other = flow ? flow_other(flow) : NULL; /* its key: plan->other */
 	struct nk_flow_plan *plan = flow_plan_get();
+	const struct nk_flow *other;
 	struct nk_flow_slot place;
 
 	if (!flow || !plan)
 		return false;
+	other = flow_other(key, flow, &plan->other);
 	if (flow->state & NK_FLOW_ORIGINAL) {
 		place = flow_place(flow);
 		place_free(&place, key);
@@ -238,7 +270,9 @@ __noinline int flow_delete(const struct nk_flow_key *key)
 		place = flow_place(other);
 		place_free(&place, &plan->other);
 	}
-	(void)bpf_map_delete_elem(&flows, &plan->other); /* gone already is as good */
+	/* Gone already is as good. */
+	if (other)
+		(void)bpf_map_delete_elem(&flows, &plan->other);
 	(void)bpf_map_delete_elem(&flows, key);
 	return true;
 }

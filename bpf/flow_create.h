@@ -83,7 +83,7 @@ static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 {
 	struct nk_flow_slot place = { .owner = plan->original.owner };
 
-	if (!slot_take(plan, false))
+	if (!slot_take(false))
 		return false;
 	former_note(plan);
 	place.slot = plan->original.slot = plan->slot;

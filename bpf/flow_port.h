@@ -101,12 +101,12 @@ static __always_inline bool protocol_has_ports(__u8 protocol)
 }
 
 /* Whether another flow is over, and of those who see that at once this one is to have its key. */
-static __always_inline bool reply_take_over(const struct nk_flow_plan *plan, struct nk_flow *other)
+static __always_inline bool reply_take_over(struct nk_flow_plan *plan, struct nk_flow *other)
 {
 	__u64 seen_ns = other->seen_ns;
 
-	if (!flow_is_expired(other, plan->now_ns, true) &&
-	    !(plan->takes_finished && flow_is_finished(other)))
+	if (!flow_is_expired(&plan->reply_key, other, plan->now_ns, true) &&
+	    !(plan->takes_finished && flow_is_finished(&plan->reply_key, other, plan)))
 		return false;
 	return __sync_val_compare_and_swap(&other->seen_ns, seen_ns, plan->now_ns) == seen_ns;
 }

@@ -31,7 +31,7 @@
 static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct nk_flow_key *key)
 {
 	const struct nk_flow *flow = bpf_map_lookup_elem(&flows, key);
-	const struct nk_flow *reply = flow ? flow_other(flow) : NULL; /* its key: plan->other */
+	const struct nk_flow *reply = flow ? flow_other(key, flow, &plan->other) : NULL;
 
 	if (flow && reply && nk_flow_is_answered(flow, reply)) {
 		plan->evicted = (struct nk_evicted){
@@ -45,9 +45,10 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 }
 
 /* The worth of a flow whose place is wanted: answered ones before others, then the last used. */
-static __always_inline __u64 flow_worth(const struct nk_flow *flow)
+static __always_inline __u64 flow_worth(const struct nk_flow_key *key, const struct nk_flow *flow,
+					struct nk_flow_plan *plan)
 {
-	const struct nk_flow *reply = flow_other(flow);
+	const struct nk_flow *reply = flow_other(key, flow, &plan->other);
 	__u64 seen_ns = flow->seen_ns;
 
 	if (!reply)
@@ -115,7 +116,7 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 		plan->found = !plan->evicts;
 		return plan->found;
 	}
-	worth = flow_is_expired(flow, plan->now_ns, true) ? 0 : flow_worth(flow);
+	worth = flow_is_expired(key, flow, plan->now_ns, true) ? 0 : flow_worth(key, flow, plan);
 	if (worth < plan->victim_worth && !key_equal(key, &plan->key)) {
 		plan->victim_worth = worth;
 		plan->victim_slot = place.slot;
@@ -151,11 +152,15 @@ static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner,
 	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
 }
 
-/* Finds a place in the owner's ring, and makes one if need be. */
-static __always_inline bool slot_take(struct nk_flow_plan *plan, bool evicts)
+/* Finds a place in the owner's ring, and makes one if need be. Verified by itself. */
+__noinline int slot_take(bool evicts)
 {
-	__u32 owner = plan->original.owner;
+	struct nk_flow_plan *plan = flow_plan_get();
+	__u32 owner;
 
+	if (!plan)
+		return false;
+	owner = plan->original.owner;
 	ring_make(owner);
 	slots_search(plan, owner, evicts);
 	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner))
@@ -207,7 +212,7 @@ static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, 
 {
 	if (!bpf_map_update_elem(table, key, value, BPF_ANY))
 		return true;
-	return (table_reclaim(plan) || slot_take(plan, true)) &&
+	return (table_reclaim(plan) || slot_take(true)) &&
 	       !bpf_map_update_elem(table, key, value, BPF_ANY);
 }
 

@@ -334,7 +334,7 @@ static __always_inline struct nk_flow *packet_flow(struct nk_nat_packet *packet,
 	if (!flow)
 		return NULL;
 	packet->now_ns = bpf_ktime_get_coarse_ns();
-	return sender || !flow_is_over(flow, packet->now_ns) ? flow : NULL;
+	return sender || !flow_is_over(&packet->key, flow, packet->now_ns) ? flow : NULL;
 }
 
 /* packet_count - what a packet adds to its direction of a flow. */

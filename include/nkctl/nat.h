@@ -239,9 +239,10 @@ struct nk_nat {
 #define NK_LIFETIME_TCP_CLOSING     120    /* both ends have finished */
 #define NK_LIFETIME_TCP_RESET       10
 #define NK_LIFETIME_SCTP            3600
-#define NK_LIFETIME_UDP             300              /* RFC 4787, section 4.3: recommended */
-#define NK_LIFETIME_UDP_OPENING     60               /* not answered */
-#define NK_LIFETIME_ICMP            60               /* RFC 5508, section 3.2: at least */
+#define NK_LIFETIME_UDP             300 /* RFC 4787, section 4.3: recommended */
+#define NK_LIFETIME_UDP_OPENING     60  /* not answered */
+#define NK_LIFETIME_REMNANT         1   /* one entry alone: perhaps a flow is being made */
+#define NK_LIFETIME_ICMP            60  /* RFC 5508, section 3.2: at least */
 #define NK_LIFETIME_SHORTEST        NK_LIFETIME_ICMP /* of a flow that wasn't reset */
 
 /*

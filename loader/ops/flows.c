@@ -119,14 +119,11 @@ static bool flow_is_whole(const struct flow *flow)
 	return flow->has_original && flow->has_reply;
 }
 
-/* What is left of a flow, or else is just about to be one. */
-#define REMNANT_NS NS_PER_S
-
 static bool flow_is_gone(const struct flow *flow, uint64_t now_ns)
 {
 	if (flow_is_whole(flow))
 		return flow_is_expired(flow, now_ns);
-	return now_ns > flow_seen_ns(flow) + REMNANT_NS;
+	return now_ns > flow_seen_ns(flow) + NK_LIFETIME_REMNANT * NS_PER_S;
 }
 
 size_t flow_count_alive(const struct flow_list *list)

@@ -639,6 +639,66 @@ static void test_port_of_expired_flow(void **state)
 	assert_int_equal(flows_count(PLACE_OTHER), 0);
 }
 
+/*
+ * A reply's entry whose original isn't written is of a flow that another CPU is making now: two
+ * flows with one port would get each other's answers. A second later it's what was left of one.
+ */
+static void test_port_of_half_a_flow(void **state)
+{
+	struct nk_flow_key key, reply_key;
+	struct datagram datagram;
+	struct nk_flow flow;
+	uint16_t port;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	port = port_foresee(&datagram);
+	key = port_occupy(&datagram, port);
+	reply_key = flow_other(&key);
+	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(progs->maps.flows), &key), 0);
+	assert_int_equal(port_foresee(&datagram), port_next(port));
+	flow = flow_get(&reply_key);
+	assert_int_equal(flow.owner, nat_ifindex(PLACE_OTHER));
+	flow.seen_ns -= 2 * NS_PER_S;
+	flow_set(&reply_key, &flow);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(nat_port_of(&flow), port);
+	assert_int_equal(flows_count(PLACE_OTHER), 0);
+}
+
+/* A reply's entry whose original leads elsewhere by now goes without it. */
+static void test_port_of_former_reply(void **state)
+{
+	const uint64_t age_ns = (NK_LIFETIME_TCP_RESET + 1) * NS_PER_S;
+	struct nk_flow_key key, former_key, reply_key;
+	struct nk_flow original, reply, flow;
+	struct datagram datagram;
+	uint16_t port;
+
+	nat_begin(*state);
+	datagram = nat_to_remote(IPPROTO_TCP, CLIENT_PORT);
+	port = port_foresee(&datagram);
+	key = port_occupy(&datagram, port);
+	former_key = flow_other(&key);
+	original = flow_get(&key);
+	reply = flow_get(&former_key);
+	original.state |= NK_FLOW_RST;
+	flow_set(&key, &original);
+	nat_wait_for_age(age_ns);
+	flow_age(&key, age_ns);
+	original = flow_get(&key);
+	original.to.sport = htons(port_next(port));
+	flow_set(&key, &original);
+	reply_key = flow_other(&key);
+	flow_set(&reply_key, &reply);
+
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(nat_port_of(&flow), port);
+	assert_true(flow_find(&key, &flow));
+	assert_true(flow_find(&reply_key, &flow));
+	assert_int_equal(flows_count(PLACE_OTHER), 2);
+}
+
 /* From outside, without a flow ----------------------------------------------------------------- */
 
 /* It may be the host's own, or of a translation by somebody else: netfilter's. */
@@ -862,6 +922,8 @@ static const struct nat_test tests[] = {
 	{ "ports: a published one that a connection of the host has",
 	  test_published_port_of_connection },
 	{ "ports: one of an expired flow", test_port_of_expired_flow },
+	{ "ports: one of a flow that is being made", test_port_of_half_a_flow },
+	{ "ports: one of a flow that has another by now", test_port_of_former_reply },
 	{ "inbound: no flow", test_unknown_inbound },
 	{ "inbound: to an endpoint", test_inbound_to_endpoint },
 	{ "inbound: routed, and answers", test_routed },
