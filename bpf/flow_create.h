@@ -44,8 +44,8 @@ static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_pla
 }
 
 /*
- * What a flow leaves behind whose original's entry is another one now: its place, and unless it is
- * the new one's, too, its reply. Verified by itself.
+ * What a flow leaves behind whose original's entry is another one now: its place and its reply,
+ * unless they are the new one's, too. Verified by itself.
  */
 __noinline int former_delete(void)
 {
@@ -54,7 +54,9 @@ __noinline int former_delete(void)
 
 	if (!plan || !plan->has_former)
 		return 0;
-	place_free(&plan->former_place, &plan->key);
+	if (plan->former_place.owner != plan->original.owner ||
+	    plan->former_place.slot != plan->original.slot)
+		place_free(&plan->former_place, &plan->key);
 	if (key_equal(&plan->former_reply, &plan->reply_key))
 		return 0;
 	reply = bpf_map_lookup_elem(&flows, &plan->former_reply);

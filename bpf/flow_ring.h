@@ -111,13 +111,14 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 	place.slot = slot_next(plan, ring, ring_size(ring, settings), step);
 	key = bpf_map_lookup_elem(&flow_slots, &place);
 	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
-	if (!flow || flow->owner != place.owner || flow->slot != place.slot) {
+	if (!flow || flow->owner != place.owner || flow->slot != place.slot ||
+	    key_equal(key, &plan->key)) { /* a former one goes in any case: former_delete() */
 		plan->slot = place.slot;
 		plan->found = !plan->evicts;
 		return plan->found;
 	}
 	worth = flow_is_expired(key, flow, plan->now_ns, true) ? 0 : flow_worth(key, flow, plan);
-	if (worth < plan->victim_worth && !key_equal(key, &plan->key)) {
+	if (worth < plan->victim_worth) {
 		plan->victim_worth = worth;
 		plan->victim_slot = place.slot;
 		plan->victim = *key;

@@ -3,6 +3,7 @@
  * The flow table: how many flows an endpoint may have and which of them goes, what is counted, and
  * how long a flow lives.
  */
+#include <bpf/bpf.h>
 #include <string.h>
 
 #include "nat.h"
@@ -463,6 +464,35 @@ static void test_moves_to_other_address(void **state)
 	assert_int_equal(flows_count(PLACE_SENDER), 2);
 }
 
+/* In a full ring it keeps its place, whose flow goes in any case, and nobody is evicted. */
+static void moves_in_full_ring(const struct nat_variant *variant, bool is_expired)
+{
+	struct datagram datagram;
+	struct nk_flow_key keys[QUOTA], former_reply, slot_key;
+	struct nk_flow flow;
+
+	ring_fill(keys, variant);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	former_reply = flow_set_elsewhere(&datagram, &nat.second);
+	if (is_expired)
+		assert_int_equal(bpf_map_delete_elem(bpf_map__fd(progs->maps.flows), &former_reply),
+				 0);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_equal(flow.slot, 0);
+	assert_true(slot_find(PLACE_SENDER, 0, &slot_key));
+	nat_assert_key(&slot_key, &keys[0]);
+	for (size_t i = 0; i < QUOTA; i++)
+		assert_true(flow_find(&keys[i], &flow));
+	assert_false(flow_find(&former_reply, &flow));
+	assert_int_equal(flows_count(PLACE_SENDER), 2 * QUOTA);
+}
+
+static void test_moves_in_full_ring(void **state)
+{
+	moves_in_full_ring(*state, false);
+	moves_in_full_ring(*state, true);
+}
+
 static const struct nat_test tests[] = {
 	{ "quota: the longest silent goes", test_quota_longest_silent },
 	{ "quota: either direction's packets keep a flow", test_quota_longest_silent_reply },
@@ -480,6 +510,7 @@ static const struct nat_test tests[] = {
 	{ "flows: an expired one revives from inside alone", test_expired_flow_revives },
 	{ "flows: another device, the same address", test_moves },
 	{ "flows: another device, another address", test_moves_to_other_address },
+	{ "flows: another device, another address, a full ring", test_moves_in_full_ring },
 };
 
 int main(void)
