@@ -171,12 +171,12 @@ static __always_inline enum nk_drop_reason ipv6_extensions_parse(struct __sk_buf
 }
 
 /*
- * ipv6_extensions_find - the same, for what has them seldom: verified by itself, once for all.
- * Returns false where they are no good.
+ * ipv6_extensions_find - the same, verified by itself: once for all who have extension headers
+ * seldom, and whom the ways through them would be many for.
  */
 __noinline int ipv6_extensions_find(struct __sk_buff *skb, struct nk_upper *upper)
 {
-	return upper && ipv6_extensions_parse(skb, upper) == NK_KEEP;
+	return upper ? ipv6_extensions_parse(skb, upper) : NK_DROP_EXT_HEADERS;
 }
 
 /**
@@ -189,6 +189,7 @@ static __always_inline enum nk_drop_reason
 ipv6_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_upper)
 {
 	const struct ipv6hdr *ip6 = linear.data + ETH_HLEN;
+	enum nk_drop_reason reason;
 
 	if ((void *)(ip6 + 1) > linear.end)
 		return NK_DROP_TRUNCATED;
@@ -196,8 +197,13 @@ ipv6_parse(struct __sk_buff *skb, struct nk_linear linear, struct nk_upper *ret_
 		return NK_DROP_IP_HEADER;
 	ret_upper->offset = ETH_HLEN + sizeof(*ip6);
 	ret_upper->protocol = ip6->nexthdr;
-	if (!upper_is_read(ret_upper))
-		return ipv6_extensions_parse(skb, ret_upper);
+	if (!upper_is_read(ret_upper)) {
+		struct nk_upper copy = *ret_upper; /* the caller's stays in registers */
+
+		reason = ipv6_extensions_find(skb, &copy);
+		*ret_upper = copy;
+		return reason;
+	}
 	if ((void *)(ip6 + 1) + NK_UPPER_LEN > linear.end)
 		return NK_DROP_TRUNCATED;
 	upper_read(ret_upper, ip6 + 1);

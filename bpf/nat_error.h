@@ -193,7 +193,7 @@ __noinline int quote6_load(struct __sk_buff *skb, __u32 offset)
 		return 0;
 	upper.offset = offset + sizeof(quote->ip6);
 	upper.protocol = quote->ip6.nexthdr;
-	if (!ipv6_extensions_find(skb, &upper) || upper.is_later ||
+	if (ipv6_extensions_find(skb, &upper) != NK_KEEP || upper.is_later ||
 	    bpf_skb_load_bytes(skb, upper.offset, quote->upper, sizeof(quote->upper)))
 		return 0;
 	quotes->protocol = upper.protocol;

@@ -211,7 +211,7 @@ __noinline int nat_packet_extended(struct __sk_buff *skb)
 		return 0;
 	upper.offset = packet->upper_offset;
 	upper.protocol = packet->key.protocol;
-	if (!ipv6_extensions_find(skb, &upper))
+	if (ipv6_extensions_find(skb, &upper) != NK_KEEP)
 		return 0;
 	packet->upper_offset = upper.offset;
 	packet->key.protocol = upper.protocol;
