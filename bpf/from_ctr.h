@@ -95,7 +95,7 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 		return NK_STACK;
 	if (upper.has_options)
 		return from_ctr_options_v4(skb, ip, sender);
-	if (answer_is_for_stack(&upper, ip_from_v4(ip->saddr), ip_from_v4(ip->daddr)))
+	if (answer_is_for_stack(skb, slot))
 		return NK_STACK;
 
 	endpoint = endpoint_find_v4(&ip->daddr);
@@ -184,7 +184,7 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 		return NK_STACK;
 	if (ipv6_is_for_stack(upper.has_options))
 		return from_ctr_options_v6(skb, ip6, sender);
-	if (answer_is_for_stack(&upper, ip_from_v6(&ip6->saddr), ip_from_v6(&ip6->daddr)))
+	if (answer_is_for_stack(skb, slot))
 		return NK_STACK;
 
 	endpoint = endpoint_find_v6(&ip6->daddr);

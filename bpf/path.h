@@ -147,6 +147,13 @@ static __always_inline void path_begin(struct nk_path *path, const union nk_fib 
 	__builtin_memcpy(path->question, question->words, sizeof(path->question));
 }
 
+/* path_leave - a path that was begun isn't to be kept. @path: may be NULL */
+static __always_inline void path_leave(struct nk_path *path)
+{
+	if (path)
+		path->begun_generation |= NK_GENERATION_LOST;
+}
+
 /*
  * path_is_answered - whether a packet's path was known when the packet came, and not only begun.
  * @path: may be NULL

@@ -192,6 +192,24 @@ void nat_exempt(const struct nk_ip *addr, uint32_t prefix_len)
 			 0);
 }
 
+static void forwarded_any_set(uint32_t any)
+{
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.forwarded_any),
+					     &(uint32_t){ 0 }, &any, BPF_ANY),
+			 0);
+}
+
+/* As forward.bpf.c does. */
+void nat_forwarded(const struct datagram *datagram)
+{
+	const struct nk_flow_key key = datagram_key(datagram);
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(progs->maps.forwarded), &key,
+					     &(uint32_t){ 0 }, BPF_ANY),
+			 0);
+	forwarded_any_set(1);
+}
+
 /* The routes name their source, for that of two addresses isn't a matter of their order. */
 static void network_extend(void)
 {
@@ -263,6 +281,8 @@ void nat_begin(const struct nat_variant *initial)
 	map_clear(progs->maps.evicted);
 	map_clear(progs->maps.published);
 	map_clear(progs->maps.exempt);
+	map_clear(progs->maps.forwarded);
+	forwarded_any_set(0);
 	nat_settings_set(NAT_PORT_MIN, NAT_PORT_MAX, NAT_ENDPOINT_FLOWS);
 	nat_flags_set(PLACE_SENDER, 0);
 	nat_flags_set(PLACE_OTHER, 0);

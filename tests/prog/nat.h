@@ -111,6 +111,9 @@ void nat_publish(const struct nk_ip *addr, uint16_t port, uint8_t protocol, enum
 /* nat_exempt() - destinations that are not masqueraded. */
 void nat_exempt(const struct nk_ip *addr, uint32_t prefix_len);
 
+/* nat_forwarded() - the host's stack has brought @datagram's question, which others translate. */
+void nat_forwarded(const struct datagram *datagram);
+
 /* nat_now_ns() - the clock of flows. */
 uint64_t nat_now_ns(void);
 

@@ -175,6 +175,61 @@ static void test_fragment_tiny(void **state)
 	(void)nat_assert_translated(PLACE_WORLD, PLACE_OTHER, &first);
 }
 
+/* All of an answer goes back through the stack, which has translated the question. */
+static void answer_check(enum nat_place to, const struct nk_ip *daddr)
+{
+	struct datagram answer =
+		nat_datagram(&nat.sender, daddr, IPPROTO_UDP, SERVER_PORT, CLIENT_PORT);
+	struct datagram other = answer, first, later;
+
+	other.dport++;
+	later = fragment_later(&other, 7); /* by a path that is known, if any is kept */
+	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
+	nat_forwarded(&answer);
+	prog_paths_forget();
+	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
+
+	nat_assert_stack(PLACE_SENDER, &answer);
+	first = fragment_first(&answer, 7);
+	later = fragment_later(&answer, 7);
+	nat_assert_stack(PLACE_SENDER, &first);
+	nat_assert_stack(PLACE_SENDER, &later);
+	nat_assert_stack(PLACE_SENDER, &later);
+	later = fragment_later(&answer, 8);
+	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
+
+	first = fragment_first(&other, 7);
+	later = fragment_later(&other, 7);
+	nat_assert_forwarded(PLACE_SENDER, to, &first, &first);
+	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
+}
+
+static void test_fragments_answer(void **state)
+{
+	nat_begin(*state);
+	nat_flags_set(PLACE_SENDER, 0);
+	answer_check(PLACE_WORLD, &nat.remote);
+	nat_begin(*state);
+	answer_check(PLACE_OTHER, &nat.other);
+}
+
+/* Of what is translated here the fragments stay with their flow. */
+static void test_fragments_answer_masquerade(void **state)
+{
+	struct datagram answer, first, later, datagram;
+
+	nat_begin(*state);
+	answer = nat_datagram(&nat.sender, &nat.remote, IPPROTO_UDP, SERVER_PORT, CLIENT_PORT);
+	nat_forwarded(&answer);
+	first = fragment_first(&answer, 7);
+	later = fragment_later(&answer, 7);
+	nat_assert_stack(PLACE_SENDER, &first);
+	nat_assert_stack(PLACE_SENDER, &later);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	fragments_check(PLACE_SENDER, PLACE_WORLD, &datagram, 100);
+	nat_assert_stack(PLACE_SENDER, &later);
+}
+
 static const struct nat_test tests[] = {
 	{ "fragments: masqueraded", test_fragments },
 	{ "fragments: masqueraded, behind options", test_fragments_options },
@@ -183,6 +238,8 @@ static const struct nat_test tests[] = {
 	{ "fragments: hairpin, nobody masquerades", test_fragments_hairpin_plain },
 	{ "fragments: without the first", test_fragment_without_first },
 	{ "fragments: an identifier comes again", test_fragment_identifier_again },
+	{ "fragments: answers to what others translate", test_fragments_answer },
+	{ "fragments: the same, and masqueraded ones", test_fragments_answer_masquerade },
 	{ "fragments: too small for the checksum", test_fragment_tiny },
 };
 
