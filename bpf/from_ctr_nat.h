@@ -297,12 +297,11 @@ __noinline int flow_moves(void)
  *
  * Returns NULL where the packet is to be dropped, for *@ret_reason.
  */
-static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *skb,
-							    struct nk_nat_packet *packet,
-							    __u32 sender, struct nk_flow *flow,
-							    __u32 egress, int *ret_reason)
+static __always_inline struct nk_flow *
+from_ctr_masqueraded(struct __sk_buff *skb, struct nk_nat_packet *packet, __u32 sender,
+		     struct nk_flow *flow, __u32 egress, enum nk_drop_reason *ret_reason)
 {
-	int step;
+	enum nk_nat_step step;
 
 	barrier_var(flow); /* see path_keep_endpoint() */
 	if (likely(flow && (!flow->egress || flow->egress == egress)))
@@ -310,7 +309,7 @@ static __always_inline struct nk_flow *from_ctr_masqueraded(struct __sk_buff *sk
 	step = from_ctr_masquerade(skb);
 	if (step == NK_NAT_PLANNED)
 		step = flow && flow_moves() ? NK_NAT_FLOW : flow_make(skb);
-	*ret_reason = step_is_drop(step) ? step : NK_DROP_NAT_FLOWS;
+	*ret_reason = step_is_drop(step) ? step_reason(step) : NK_DROP_NAT_FLOWS;
 	return step == NK_NAT_FLOW ? packet_flow(packet, sender) : NULL;
 }
 
@@ -327,8 +326,10 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_path *path;
 	__u32 sender = skb->ifindex;
 	struct nk_flow *flow;
-	int step = 0, verdict;
+	enum nk_drop_reason reason;
+	enum nk_nat_step step;
 	enum nk_route route;
+	int verdict;
 
 	if (!packet || (void *)(ip + 1) > linear.end)
 		return drop(NK_DROP_TRUNCATED);
@@ -340,7 +341,7 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	flow = from_ctr_flow(skb, packet, sender, &step);
 	if (unlikely(!flow)) {
 		if (step_is_drop(step))
-			return drop(step);
+			return drop(step_reason(step));
 		if (step == NK_NAT_AS_IT_IS)
 			return from_ctr_as_it_is_v4(skb);
 		if (step == NK_NAT_HAIRPIN)
@@ -359,9 +360,9 @@ __noinline int from_ctr_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib.lookup))
 		return icmp4_answer(skb, ETH_HLEN, NK_ICMP_UNREACHABLE, NK_ICMP_HOST_UNREACHABLE,
 				    0);
-	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &step);
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &reason);
 	if (unlikely(!flow))
-		return drop(step);
+		return drop(reason);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IP);
 	ttl_decrement(ip);
@@ -382,8 +383,10 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	struct nk_path *path;
 	__u32 sender = skb->ifindex;
 	struct nk_flow *flow;
-	int step = 0, verdict;
+	enum nk_drop_reason reason;
+	enum nk_nat_step step;
 	enum nk_route route;
+	int verdict;
 
 	if (!packet || (void *)(ip6 + 1) > linear.end)
 		return drop(NK_DROP_TRUNCATED);
@@ -395,7 +398,7 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	flow = from_ctr_flow(skb, packet, sender, &step);
 	if (unlikely(!flow)) {
 		if (step_is_drop(step))
-			return drop(step);
+			return drop(step_reason(step));
 		if (step == NK_NAT_AS_IT_IS)
 			return from_ctr_as_it_is_v6(skb, hook);
 		if (step == NK_NAT_HAIRPIN)
@@ -414,9 +417,9 @@ __noinline int from_ctr_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_PACKET_TOO_BIG, fib.lookup.mtu_result);
 	if (unlikely(route == NK_ROUTE_UNRESOLVED) && next_hop_fails(&fib.lookup))
 		return icmp6_answer(skb, ETH_HLEN, NK_ICMP6_UNREACHABLE, 0);
-	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &step);
+	flow = from_ctr_masqueraded(skb, packet, sender, flow, fib.lookup.ifindex, &reason);
 	if (unlikely(!flow))
-		return drop(step);
+		return drop(reason);
 	packet_count(skb, packet, flow);
 	frame_protocol_set(linear.data, ETH_P_IPV6);
 	hop_limit_decrement(skb, ip6);

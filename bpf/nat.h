@@ -28,7 +28,7 @@
 #define NK_EXEMPT_LEN_MAX 128
 
 /**
- * enum nk_nat_step - what is to be done with a packet, if it isn't dropped.
+ * enum nk_nat_step - what is to be done with a packet: one of these, or to drop it, step_drop().
  * @NK_NAT_AS_IT_IS: it isn't translated
  * @NK_NAT_PLANNED: it begins the flow of flow_plan_get()
  * @NK_NAT_ANSWERS: the same, and it isn't translated
@@ -36,7 +36,7 @@
  * @NK_NAT_FLOW: it is of a flow
  * @NK_NAT_HAIRPIN: of one that leads to a container of this node
  *
- * Behind the reasons to drop it.
+ * Behind the reasons to drop it, so that one number tells both.
  */
 enum nk_nat_step {
 	NK_NAT_AS_IT_IS = NK_DROP_REASON_COUNT,
@@ -47,9 +47,20 @@ enum nk_nat_step {
 	NK_NAT_HAIRPIN,
 };
 
-static __always_inline bool step_is_drop(int step)
+/* Steps that are a reason to drop the packet. */
+static __always_inline enum nk_nat_step step_drop(enum nk_drop_reason reason)
 {
-	return step < NK_DROP_REASON_COUNT;
+	return (enum nk_nat_step)reason;
+}
+
+static __always_inline bool step_is_drop(enum nk_nat_step step)
+{
+	return step < NK_NAT_AS_IT_IS;
+}
+
+static __always_inline enum nk_drop_reason step_reason(enum nk_nat_step step)
+{
+	return (enum nk_drop_reason)step;
 }
 
 /* Out of a container -------------------------------------------------------------------------- */
@@ -135,20 +146,20 @@ static __always_inline bool host_address_v6(struct __sk_buff *skb, const struct 
  * The flow by which a container speaks to the world. SCTP keeps its port: the checksum (CRC32c, RFC
  * 9260, section 6.8) covers it, and no helper could make up for that.
  */
-static __always_inline int masquerade(struct __sk_buff *skb, const struct nk_flow_key *key,
-				      const struct nk_endpoint *sender)
+static __always_inline enum nk_nat_step
+masquerade(struct __sk_buff *skb, const struct nk_flow_key *key, const struct nk_endpoint *sender)
 {
 	struct nk_flow_plan *plan = flow_plan_begin(key, false, skb->ifindex);
 	bool found;
 
 	if (!plan)
-		return NK_DROP_NAT_FLOWS;
+		return step_drop(NK_DROP_NAT_FLOWS);
 	if (key_is_v4(key))
 		found = host_address_v4(skb, key, &plan->original);
 	else
 		found = host_address_v6(skb, key, &plan->original);
 	if (!found)
-		return NK_DROP_NAT_ROUTE;
+		return step_drop(NK_DROP_NAT_ROUTE);
 	plan->chooses_port = key->protocol != IPPROTO_SCTP;
 	plan->original.sender = skb->ifindex;
 	plan->reply.target = *sender;
@@ -159,14 +170,16 @@ static __always_inline int masquerade(struct __sk_buff *skb, const struct nk_flo
  * The flow by which a container speaks to a published port of its node. It comes from the address
  * that it was sent to, which any container answers to by way of the host.
  */
-static __always_inline int hairpin(struct __sk_buff *skb, const struct nk_flow_key *key,
-				   const struct nk_endpoint *sender, const struct nk_published *to)
+static __always_inline enum nk_nat_step hairpin(struct __sk_buff *skb,
+						const struct nk_flow_key *key,
+						const struct nk_endpoint *sender,
+						const struct nk_published *to)
 {
 	const struct nk_endpoint *endpoint = published_endpoint(to);
 	struct nk_flow_plan *plan = flow_plan_begin(key, false, skb->ifindex);
 
 	if (!plan || !endpoint)
-		return NK_DROP_NAT_NO_FLOW;
+		return step_drop(NK_DROP_NAT_NO_FLOW);
 	plan->chooses_port = key->protocol != IPPROTO_SCTP;
 	plan->original.sender = skb->ifindex;
 	plan->original.target = *endpoint;
@@ -179,21 +192,21 @@ static __always_inline int hairpin(struct __sk_buff *skb, const struct nk_flow_k
 }
 
 /* From the plan of a flow to the flow. Returns a reason to drop the packet, or NK_NAT_FLOW. */
-static __always_inline int flow_make(struct __sk_buff *skb)
+static __always_inline enum nk_nat_step flow_make(struct __sk_buff *skb)
 {
-	int reason = flow_create(skb);
+	enum nk_drop_reason reason = flow_create(skb);
 
-	return reason == NK_KEEP ? NK_NAT_FLOW : reason;
+	return reason == NK_KEEP ? NK_NAT_FLOW : step_drop(reason);
 }
 
 /* Somebody outside began; the packet is his, or the container's answer. */
-static __always_inline int routed(const struct nk_flow_key *key, bool is_reply,
-				  const struct nk_endpoint *endpoint)
+static __always_inline enum nk_nat_step routed(const struct nk_flow_key *key, bool is_reply,
+					       const struct nk_endpoint *endpoint)
 {
 	struct nk_flow_plan *plan = flow_plan_begin(key, is_reply, endpoint->ifindex);
 
 	if (!plan)
-		return NK_DROP_NAT_FLOWS;
+		return step_drop(NK_DROP_NAT_FLOWS);
 	plan->original.state |= NK_FLOW_ROUTED;
 	plan->original.target = *endpoint;
 	plan->reply.state = NK_FLOW_ROUTED;
@@ -202,15 +215,16 @@ static __always_inline int routed(const struct nk_flow_key *key, bool is_reply,
 }
 
 /* Somebody outside speaks to a published port. */
-static __always_inline int publish(const struct nk_flow_key *key, const struct nk_published *to)
+static __always_inline enum nk_nat_step publish(const struct nk_flow_key *key,
+						const struct nk_published *to)
 {
 	const struct nk_endpoint *endpoint = published_endpoint(to);
 	struct nk_flow_plan *plan = flow_plan_begin(key, false, to->ifindex);
 
 	if (!plan || !endpoint)
-		return NK_DROP_NAT_FLOWS;
+		return step_drop(NK_DROP_NAT_FLOWS);
 	if (endpoint_of(&key->saddr)) /* forged: it would take that container's own flow away */
-		return NK_DROP_SOURCE;
+		return step_drop(NK_DROP_SOURCE);
 	plan->original.target = *endpoint;
 	plan->original.to.daddr = to->addr;
 	plan->original.to.dport = to->port;
@@ -232,17 +246,19 @@ static __always_inline const struct nk_evicted *evicted_find(const struct nk_nat
 }
 
 /* A container goes on with a conversation that somebody outside began. */
-static __always_inline int evicted_again(struct __sk_buff *skb, const struct nk_nat_packet *packet,
-					 const struct nk_evicted *flow,
-					 const struct nk_endpoint *sender)
+static __always_inline enum nk_nat_step evicted_again(struct __sk_buff *skb,
+						      const struct nk_nat_packet *packet,
+						      const struct nk_evicted *flow,
+						      const struct nk_endpoint *sender)
 {
 	const struct nk_published *to;
 
 	if (flow->state & NK_FLOW_ROUTED)
-		return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
-									    : NK_DROP_NAT_FLOWS;
+		return routed(&packet->key, true, sender) == NK_NAT_PLANNED
+			       ? NK_NAT_ANSWERS
+			       : step_drop(NK_DROP_NAT_FLOWS);
 	to = published_find(skb, &flow->original);
-	return to ? publish(&flow->original, to) : NK_DROP_NAT_NO_FLOW;
+	return to ? publish(&flow->original, to) : step_drop(NK_DROP_NAT_NO_FLOW);
 }
 
 /*
@@ -250,9 +266,9 @@ static __always_inline int evicted_again(struct __sk_buff *skb, const struct nk_
  * destinations, and answers. Those of which no flow is known are answers to packets that were
  * routed in; where something of them is to follow that doesn't show it, they make one.
  */
-static __always_inline int masquerading_miss(struct __sk_buff *skb,
-					     const struct nk_nat_packet *packet,
-					     const struct nk_endpoint *sender)
+static __always_inline enum nk_nat_step masquerading_miss(struct __sk_buff *skb,
+							  const struct nk_nat_packet *packet,
+							  const struct nk_endpoint *sender)
 {
 	const __u8 syn_ack = NK_TCP_SYN | NK_TCP_ACK;
 
@@ -265,7 +281,7 @@ static __always_inline int masquerading_miss(struct __sk_buff *skb,
 	if (destination_is_not_forwarded(skb, &packet->key))
 		return NK_NAT_AS_IT_IS;
 	return routed(&packet->key, true, sender) == NK_NAT_PLANNED ? NK_NAT_ANSWERS
-								    : NK_DROP_NAT_FLOWS;
+								    : step_drop(NK_DROP_NAT_FLOWS);
 }
 
 /**
@@ -275,7 +291,7 @@ static __always_inline int masquerading_miss(struct __sk_buff *skb,
  * Verified by itself. Returns a reason to drop it, or NK_NAT_AS_IT_IS, NK_NAT_PLANNED,
  * NK_NAT_ANSWERS or NK_NAT_MASQUERADES.
  */
-__noinline int from_ctr_miss(struct __sk_buff *skb)
+__noinline enum nk_nat_step from_ctr_miss(struct __sk_buff *skb)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_endpoint *sender;
@@ -283,10 +299,10 @@ __noinline int from_ctr_miss(struct __sk_buff *skb)
 	const struct nk_published *to;
 
 	if (!packet)
-		return NK_DROP_NAT_FLOWS;
+		return step_drop(NK_DROP_NAT_FLOWS);
 	sender = endpoint_of(&packet->key.saddr);
 	if (!sender)
-		return NK_DROP_SOURCE;
+		return step_drop(NK_DROP_SOURCE);
 	former = evicted_find(packet);
 	if (former)
 		return evicted_again(skb, packet, former, sender);
@@ -309,9 +325,9 @@ __noinline int from_ctr_miss(struct __sk_buff *skb)
  * The same, and the flow that comes of it: here and not there, as each call nests the stack.
  * Returns a reason to drop the packet, NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or NK_NAT_FLOW.
  */
-static __always_inline int from_ctr_settle(struct __sk_buff *skb, __u32 sender)
+static __always_inline enum nk_nat_step from_ctr_settle(struct __sk_buff *skb, __u32 sender)
 {
-	int step = from_ctr_miss(skb);
+	enum nk_nat_step step = from_ctr_miss(skb);
 
 	if (step == NK_NAT_PLANNED)
 		return flow_make(skb);
@@ -330,8 +346,9 @@ static __always_inline int from_ctr_settle(struct __sk_buff *skb, __u32 sender)
  * @ret_step: where there is none, a reason to drop it, NK_NAT_AS_IT_IS, NK_NAT_MASQUERADES or
  *	NK_NAT_HAIRPIN
  */
-static __always_inline struct nk_flow *
-from_ctr_flow(struct __sk_buff *skb, struct nk_nat_packet *packet, __u32 sender, int *ret_step)
+static __always_inline struct nk_flow *from_ctr_flow(struct __sk_buff *skb,
+						     struct nk_nat_packet *packet, __u32 sender,
+						     enum nk_nat_step *ret_step)
 {
 	struct nk_flow *flow = packet_flow(packet, sender);
 
@@ -339,7 +356,7 @@ from_ctr_flow(struct __sk_buff *skb, struct nk_nat_packet *packet, __u32 sender,
 		*ret_step = from_ctr_settle(skb, sender);
 		if (*ret_step != NK_NAT_FLOW)
 			return NULL;
-		*ret_step = NK_DROP_NAT_FLOWS;
+		*ret_step = step_drop(NK_DROP_NAT_FLOWS);
 		flow = packet_flow(packet, sender);
 		if (!flow)
 			return NULL;
@@ -360,17 +377,17 @@ from_ctr_flow(struct __sk_buff *skb, struct nk_nat_packet *packet, __u32 sender,
  *
  * Verified by itself. Returns NK_NAT_PLANNED, or a reason to drop it.
  */
-__noinline int from_ctr_masquerade(struct __sk_buff *skb)
+__noinline enum nk_nat_step from_ctr_masquerade(struct __sk_buff *skb)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_endpoint *sender;
 
 	if (!packet || packet->kind == NK_NAT_LATER)
-		return NK_DROP_NAT_FRAGMENT;
+		return step_drop(NK_DROP_NAT_FRAGMENT);
 	if (packet->kind != NK_NAT_PLAIN)
-		return NK_DROP_NAT_PROTOCOL;
+		return step_drop(NK_DROP_NAT_PROTOCOL);
 	sender = endpoint_of(&packet->key.saddr);
-	return sender ? masquerade(skb, &packet->key, sender) : NK_DROP_SOURCE;
+	return sender ? masquerade(skb, &packet->key, sender) : step_drop(NK_DROP_SOURCE);
 }
 
 /* Into a container ---------------------------------------------------------------------------- */
@@ -397,7 +414,7 @@ static __always_inline bool is_first_of_tcp(const struct nk_nat_packet *packet)
  *
  * Verified by itself. Returns a reason to drop it, NK_NAT_AS_IT_IS or NK_NAT_PLANNED.
  */
-__noinline int uplink_miss(struct __sk_buff *skb)
+__noinline enum nk_nat_step uplink_miss(struct __sk_buff *skb)
 {
 	struct nk_nat_packet *packet = nat_packet_get();
 	const struct nk_published *to;
@@ -415,7 +432,7 @@ __noinline int uplink_miss(struct __sk_buff *skb)
 		return publish(&packet->key, to);
 	}
 	if (evicted_find(packet))
-		return NK_DROP_NAT_NO_FLOW;
+		return step_drop(NK_DROP_NAT_NO_FLOW);
 	(void)fragment_forget(0);
 	return NK_NAT_AS_IT_IS;
 }
@@ -424,8 +441,8 @@ __noinline int uplink_miss(struct __sk_buff *skb)
  * uplink_flow - the flow of the packet at work, from outside.
  * @ret_step: where there is none, a reason to drop it, or NK_NAT_AS_IT_IS
  */
-static __always_inline struct nk_flow *uplink_flow(struct __sk_buff *skb,
-						   struct nk_nat_packet *packet, int *ret_step)
+static __always_inline struct nk_flow *
+uplink_flow(struct __sk_buff *skb, struct nk_nat_packet *packet, enum nk_nat_step *ret_step)
 {
 	struct nk_flow *flow = packet_flow(packet, 0);
 
@@ -436,7 +453,7 @@ static __always_inline struct nk_flow *uplink_flow(struct __sk_buff *skb,
 		*ret_step = flow_make(skb);
 	if (*ret_step != NK_NAT_FLOW)
 		return NULL;
-	*ret_step = NK_DROP_NAT_FLOWS;
+	*ret_step = step_drop(NK_DROP_NAT_FLOWS);
 	return packet_flow(packet, 0);
 }
 

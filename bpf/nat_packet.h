@@ -319,6 +319,8 @@ __noinline int fragment_recall(__u32 sender)
 
 /**
  * packet_flow - the flow that a packet belongs to, other than an ICMP error.
+ * @packet: learns from it: a later fragment gets the key of the first one, and a packet with a flow
+ *	the time (now_ns)
  * @sender: primary that it comes from; 0: an uplink. What comes from outside doesn't bring an
  *	expired flow back
  */

@@ -54,7 +54,7 @@ __noinline int uplink_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 	struct iphdr *ip = linear.data + l3_offset(hook);
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_flow *flow;
-	int step = 0;
+	enum nk_nat_step step;
 
 	if (!packet || (void *)(ip + 1) > linear.end)
 		return NK_UNDECIDED;
@@ -63,7 +63,7 @@ __noinline int uplink_nat_v4(struct __sk_buff *skb, enum nk_hook hook)
 		return uplink_error_v4(skb, hook);
 	flow = uplink_flow(skb, packet, &step);
 	if (unlikely(!flow))
-		return step_is_drop(step) ? drop(step) : NK_UNDECIDED;
+		return step_is_drop(step) ? drop(step_reason(step)) : NK_UNDECIDED;
 	packet_count(skb, packet, flow);
 	return uplink_translated_v4(skb, linear, packet, flow, hook);
 }
@@ -119,7 +119,7 @@ __noinline int uplink_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 	struct ipv6hdr *ip6 = linear.data + l3_offset(hook);
 	struct nk_nat_packet *packet = nat_packet_get();
 	struct nk_flow *flow;
-	int step = 0;
+	enum nk_nat_step step;
 
 	if (!packet || (void *)(ip6 + 1) > linear.end)
 		return NK_UNDECIDED;
@@ -128,7 +128,7 @@ __noinline int uplink_nat_v6(struct __sk_buff *skb, enum nk_hook hook)
 		return uplink_error_v6(skb, hook);
 	flow = uplink_flow(skb, packet, &step);
 	if (unlikely(!flow))
-		return step_is_drop(step) ? drop(step) : NK_UNDECIDED;
+		return step_is_drop(step) ? drop(step_reason(step)) : NK_UNDECIDED;
 	packet_count(skb, packet, flow);
 	return uplink_translated_v6(skb, linear, packet, flow, hook);
 }
