@@ -42,7 +42,9 @@
  * @evicts: look for a flow to evict, not for a place
  * @ring_owner: whose ring is searched
  * @found: @slot is free
+ * @place_key: of the flow whose place was looked at last
  * @victim, @victim_slot, @victim_worth: the least worthy flow that the search for a place saw
+ * @victim_seen_ns: its original's seen_ns then
  * @result: NK_KEEP, or why it can't be made
  */
 struct nk_flow_plan {
@@ -52,6 +54,7 @@ struct nk_flow_plan {
 	struct nk_flow_slot former_place;
 	struct nk_flow original;
 	struct nk_flow reply;
+	struct nk_flow_key place_key;
 	struct nk_flow_key victim;
 	struct nk_flow_key other;
 	struct nk_evicted evicted;
@@ -59,6 +62,7 @@ struct nk_flow_plan {
 	struct bpf_sock_tuple tuple;
 	__u64 hash;
 	__u64 victim_worth;
+	__u64 victim_seen_ns;
 	__u64 now_ns;
 	__u32 victim_slot;
 	__u32 ring_owner;

@@ -6,6 +6,9 @@
 #include "flow_port.h"
 #include "flow_ring.h"
 
+/* Places that are tried for a flow: another CPU may be faster at each. */
+#define NK_PLACE_TRIES 4
+
 /**
  * flow_plan_begin - an empty plan with what all flows need.
  * @key: of a packet, which isn't in the plan itself
@@ -39,13 +42,13 @@ static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_pla
 		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */
 	}
 	if (plan->result == NK_DROP_NAT_FLOWS &&
-	    table_write(plan, &flows, &plan->reply_key, &plan->reply))
+	    table_write(&flows, &plan->reply_key, &plan->reply, BPF_ANY))
 		plan->result = NK_KEEP;
 }
 
 /*
- * What a flow leaves behind whose original's entry is another one now: its place and its reply,
- * unless they are the new one's, too. Verified by itself.
+ * What a flow leaves behind whose original's entry is another one now: its place, and unless it is
+ * the new one's, too, its reply. Verified by itself.
  */
 __noinline int former_delete(void)
 {
@@ -54,9 +57,7 @@ __noinline int former_delete(void)
 
 	if (!plan || !plan->has_former)
 		return 0;
-	if (plan->former_place.owner != plan->original.owner ||
-	    plan->former_place.slot != plan->original.slot)
-		place_free(&plan->former_place, &plan->key);
+	place_free(&plan->former_place, &plan->key);
 	if (key_equal(&plan->former_reply, &plan->reply_key))
 		return 0;
 	reply = bpf_map_lookup_elem(&flows, &plan->former_reply);
@@ -78,23 +79,25 @@ static __always_inline void former_note(struct nk_flow_plan *plan)
 }
 
 /*
- * Writes the original's entry, by which the flow is one. A former one is there until this is:
- * another CPU may have a packet of it at work.
+ * Writes the original's entry, by which the flow is one, and takes its place. A former one is there
+ * until this is: another CPU may have a packet of it at work.
  */
 static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 {
-	struct nk_flow_slot place = { .owner = plan->original.owner };
+	struct nk_flow_slot place;
 
-	if (!slot_take(false))
-		return false;
 	former_note(plan);
-	place.slot = plan->original.slot = plan->slot;
 	flow_diffs_set(&plan->original, &plan->key);
-	if (!table_write(plan, &flow_slots, &place, &plan->key) ||
-	    !table_write(plan, &flows, &plan->key, &plan->original))
-		return false;
-	(void)former_delete();
-	return true;
+	for (int i = 0; i < NK_PLACE_TRIES && slot_take(false); i++) {
+		plan->original.slot = plan->slot;
+		if (!table_write(&flows, &plan->key, &plan->original, BPF_ANY))
+			return false;
+		(void)former_delete();
+		place = flow_place(&plan->original);
+		if (table_write(&flow_slots, &place, &plan->key, BPF_NOEXIST))
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -117,8 +120,7 @@ __noinline int flow_create(struct __sk_buff *skb)
 	flow_claim(skb, plan);
 	if (plan->result != NK_KEEP || flow_commit(plan))
 		return plan->result;
-	/* Of no use without the original. */
-	(void)bpf_map_delete_elem(&flows, &plan->reply_key);
+	(void)flow_delete(&plan->reply_key);
 	return NK_DROP_NAT_FLOWS;
 }
 

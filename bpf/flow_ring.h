@@ -8,10 +8,14 @@
  * just seen goes: a sampled LRU. So there is no count that could drift, no list to lock, and
  * nothing to be done in the background: expired flows stay until somebody needs their place.
  *
- * The ring hands each slot to one CPU.
+ * The ring hands a slot to one CPU, until it has come round. Of those that come to one at once, one
+ * can insert its key, and the others look for another. As a flow's entries are there before, a
+ * place that is taken is never seen without its flow.
  */
 #ifndef NKCTL_BPF_FLOW_RING_H
 #define NKCTL_BPF_FLOW_RING_H
+
+#include <linux/errno.h>
 
 #include "flow.h"
 
@@ -110,33 +114,47 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 		return 1;
 	place.slot = slot_next(plan, ring, ring_size(ring, settings), step);
 	key = bpf_map_lookup_elem(&flow_slots, &place);
-	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
+	if (key)
+		plan->place_key = *key; /* of an entry that is deleted, another has the memory */
+	flow = key ? bpf_map_lookup_elem(&flows, &plan->place_key) : NULL;
+	/* The flow's own place of before is free: former_delete(). */
 	if (!flow || flow->owner != place.owner || flow->slot != place.slot ||
-	    key_equal(key, &plan->key)) { /* a former one goes in any case: former_delete() */
+	    key_equal(&plan->place_key, &plan->key)) {
+		if (plan->evicts)
+			return 0;
 		plan->slot = place.slot;
-		plan->found = !plan->evicts;
-		return plan->found;
+		plan->found = true;
+		return 1;
 	}
-	worth = flow_is_expired(key, flow, plan->now_ns, true) ? 0 : flow_worth(key, flow, plan);
+	worth = flow_is_expired(&plan->place_key, flow, plan->now_ns, true)
+			? 0
+			: flow_worth(&plan->place_key, flow, plan);
 	if (worth < plan->victim_worth) {
 		plan->victim_worth = worth;
 		plan->victim_slot = place.slot;
-		plan->victim = *key;
+		plan->victim_seen_ns = flow->seen_ns;
+		plan->victim = plan->place_key;
 	}
 	return !worth;
 }
 
-/* Where all that were looked at are alive, the ring gets longer, and the new part is next. */
-static __always_inline bool ring_grow(__u32 owner)
+static __always_inline __u32 ring_slots(__u32 owner)
+{
+	const struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &owner);
+
+	return ring ? ring->size : 0;
+}
+
+/*
+ * Where all that were looked at are alive, the ring gets longer, and the new part is next.
+ * @size: what it was when they were
+ */
+static __always_inline bool ring_grow(__u32 owner, __u32 size)
 {
 	const struct nk_nat *settings = nat_settings();
 	struct nk_flow_ring *ring = bpf_map_lookup_elem(&flow_rings, &owner);
-	__u32 size;
 
-	if (!ring || !settings)
-		return false;
-	size = ring->size;
-	if (size >= settings->endpoint_flows)
+	if (!ring || !settings || size >= settings->endpoint_flows)
 		return false;
 	/* Of CPUs that come at once, one makes it longer, and all find it so. */
 	if (__sync_val_compare_and_swap(&ring->size, size, 2 * size) == size)
@@ -153,27 +171,46 @@ static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner,
 	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
 }
 
+/*
+ * Whether of those who want a flow's place at once this one is to delete it. If each did, one that
+ * is late would take the place from the flow that has it by then. The others find it taken.
+ */
+static __always_inline bool victim_take(const struct nk_flow_plan *plan)
+{
+	struct nk_flow *flow = bpf_map_lookup_elem(&flows, &plan->victim);
+	__u64 seen_ns = plan->victim_seen_ns;
+
+	return flow && __sync_val_compare_and_swap(&flow->seen_ns, seen_ns, 0) == seen_ns;
+}
+
 /* Finds a place in the owner's ring, and makes one if need be. Verified by itself. */
 __noinline int slot_take(bool evicts)
 {
 	struct nk_flow_plan *plan = flow_plan_get();
-	__u32 owner;
+	struct nk_flow_slot place;
+	__u32 owner, size;
 
 	if (!plan)
 		return false;
 	owner = plan->original.owner;
 	ring_make(owner);
+	size = ring_slots(owner);
 	slots_search(plan, owner, evicts);
-	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner))
+	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner, size))
 		slots_search(plan, owner, evicts);
-	if (plan->found)
+	if (plan->found) {
+		place = (struct nk_flow_slot){ .owner = owner, .slot = plan->slot };
+		place_free(&place, &plan->place_key); /* of a flow that is gone, if any */
 		return true;
+	}
 	if (plan->victim_worth == ~0ULL)
 		return false;
-	if (plan->victim_worth)
-		flow_evict(plan, &plan->victim);
-	else
-		(void)flow_delete(&plan->victim);
+	if (victim_take(plan)) {
+		if (plan->victim_worth)
+			flow_evict(plan, &plan->victim);
+		else
+			(void)flow_delete(&plan->victim);
+	}
 	plan->slot = plan->victim_slot;
 	return true;
 }
@@ -207,14 +244,23 @@ static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
 	return false;
 }
 
-/* Writes an entry, if need be in the place of somebody else's. */
-static __always_inline bool table_write(struct nk_flow_plan *plan, void *table, const void *key,
-					const void *value)
+/* Room for an entry, by a flow that goes. Verified by itself. */
+__noinline int table_make_room(void)
 {
-	if (!bpf_map_update_elem(table, key, value, BPF_ANY))
-		return true;
-	return (table_reclaim(plan) || slot_take(true)) &&
-	       !bpf_map_update_elem(table, key, value, BPF_ANY);
+	struct nk_flow_plan *plan = flow_plan_get();
+
+	return plan && (table_reclaim(plan) || slot_take(true));
+}
+
+/* Writes an entry, if need be in the place of somebody else's. */
+static __always_inline bool table_write(void *table, const void *key, const void *value,
+					__u64 flags)
+{
+	long result = bpf_map_update_elem(table, key, value, flags);
+
+	if (!result || result == -EEXIST)
+		return !result;
+	return table_make_room() && !bpf_map_update_elem(table, key, value, flags);
 }
 
 #endif

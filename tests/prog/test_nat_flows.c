@@ -4,7 +4,12 @@
  * how long a flow lives.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nat.h"
 #include "net.h"
@@ -179,6 +184,114 @@ static void test_quota_flood(void **state)
 		assert_in_range(flows_count(PLACE_SENDER), 2, 2 * QUOTA);
 	}
 	assert_int_equal(flows_count(PLACE_OTHER), 2);
+}
+
+/* Flows that two CPUs begin at once, each so many. */
+#define RACES 1000
+
+/* How often one of the two has come to where they wait for each other. */
+static atomic_uint races_arrived;
+
+/* Spins, so that both go on at once. */
+static void races_meet(void)
+{
+	unsigned int others = atomic_fetch_add(&races_arrived, 1) / 2 * 2 + 2;
+
+	while (atomic_load(&races_arrived) < others)
+		(void)sched_yield();
+}
+
+/* One CPU's part: packet @i of its. Returns whether it fails: assertions are the main thread's. */
+static bool race_run(const struct packet packets[RACES], size_t i)
+{
+	struct __sk_buff ctx = { .ifindex = nat_ifindex(PLACE_SENDER) };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packets[i].data,
+		    .data_size_in = (uint32_t)packets[i].len, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx));
+
+	races_meet();
+	return bpf_prog_test_run_opts(bpf_program__fd(nat_from_ctr()), &opts);
+}
+
+static void *race_main(void *packets)
+{
+	bool failed;
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((sched_getcpu() + 1) % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+	failed = sched_setaffinity(0, sizeof(cpus), &cpus);
+	for (size_t i = 0; i < RACES; i++) {
+		races_meet();
+		failed |= race_run(packets, i);
+	}
+	return failed ? packets : NULL;
+}
+
+static void race_prepare(struct packet packets[RACES], uint16_t port)
+{
+	for (uint16_t i = 0; i < RACES; i++) {
+		struct datagram datagram = nat_to_remote(IPPROTO_UDP, port + i);
+
+		packets[i] = nat_packet_before(PLACE_SENDER, &datagram);
+	}
+}
+
+/* As flow_age(), of what flow there is: an assertion would leave the other thread behind. */
+static void place_age(uint32_t slot)
+{
+	struct nk_flow_key key;
+	struct nk_flow flow;
+
+	if (!slot_find(PLACE_SENDER, slot, &key))
+		return;
+	for (int i = 0; i < 2 && flow_find(&key, &flow); i++) {
+		flow.seen_ns -= NS_PER_S;
+		flow_set(&key, &flow);
+		key = nk_flow_key_turn(&flow.to);
+	}
+}
+
+/* All flows of the sender have a place: one without is never evicted, and isn't found any more. */
+static void assert_placed(void)
+{
+	struct nk_flow_key key, slot_key, *previous = NULL;
+	int fd = bpf_map__fd(progs->maps.flows);
+
+	for (; !bpf_map_get_next_key(fd, previous, &key); previous = &key) {
+		struct nk_flow flow = flow_get(&key);
+
+		if (flow.owner != nat_ifindex(PLACE_SENDER) || !(flow.state & NK_FLOW_ORIGINAL))
+			continue;
+		assert_true(slot_find(PLACE_SENDER, flow.slot, &slot_key));
+		nat_assert_key(&slot_key, &key);
+	}
+}
+
+/* Two CPUs that want the place of the same flow, the longest silent. */
+static void test_quota_race(void **state)
+{
+	static struct packet packets[2][RACES];
+	struct nk_flow_key keys[QUOTA];
+	bool failed = false;
+	pthread_t thread;
+	void *result;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	ring_fill(keys, *state);
+	race_prepare(packets[0], 10000);
+	race_prepare(packets[1], 20000);
+	assert_int_equal(pthread_create(&thread, NULL, race_main, packets[1]), 0);
+	for (uint32_t i = 0; i < RACES; i++) {
+		races_meet();
+		place_age(i % QUOTA);
+		failed |= race_run(packets[0], i);
+	}
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_false(failed || result);
+	assert_placed();
+	assert_in_range(flows_count(PLACE_SENDER), 2, 2 * QUOTA);
 }
 
 /* Life and death ------------------------------------------------------------------------------- */
@@ -501,6 +614,7 @@ static const struct nat_test tests[] = {
 	{ "quota: a place whose flow is gone", test_quota_gone },
 	{ "quota: a place whose flow is elsewhere", test_quota_stale },
 	{ "quota: a flood", test_quota_flood },
+	{ "quota: two CPUs", test_quota_race },
 	{ "flows: counters", test_counters },
 	{ "flows: FIN and RST", test_tcp_state },
 	{ "flows: FIN and RST behind options", test_tcp_state_options },
