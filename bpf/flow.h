@@ -37,7 +37,7 @@
  * @port: room for a port
  * @tuple: of the reply, for host_has_socket()
  * @now_ns: when the flow begins
- * @hash: where the search for a port begins
+ * @port_offset: of the first port that is tried in the range, modulo its length
  * @takes_finished: a finished connection's port is as good as a free one
  * @evicts: look for a flow to evict, not for a place
  * @ring_owner: whose ring is searched
@@ -60,7 +60,7 @@ struct nk_flow_plan {
 	struct nk_evicted evicted;
 	struct nk_port port;
 	struct bpf_sock_tuple tuple;
-	__u64 hash;
+	__u64 port_offset;
 	__u64 victim_worth;
 	__u64 victim_seen_ns;
 	__u64 now_ns;

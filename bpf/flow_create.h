@@ -30,13 +30,24 @@ static __always_inline struct nk_flow_plan *flow_plan_begin(const struct nk_flow
 	return plan;
 }
 
+/* Where the search for a port begins: at the one that the flow had when it was evicted. */
+static __always_inline __u64 port_begin(const struct nk_flow_plan *plan,
+					const struct nk_nat *settings)
+{
+	const struct nk_evicted *former = bpf_map_lookup_elem(&evicted, &plan->key);
+
+	if (former && !(former->state & NK_FLOW_ORIGINAL))
+		return bpf_ntohs(former->other.dport) - settings->port_min;
+	return flow_hash(&plan->key, settings->secret);
+}
+
 static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
 {
 	const struct nk_nat *settings = nat_settings();
 
 	plan->result = NK_DROP_NAT_PORTS;
 	if (plan->chooses_port && settings) {
-		plan->hash = flow_hash(&plan->key, settings->secret);
+		plan->port_offset = port_begin(plan, settings);
 		port_choose(skb, plan);
 	} else if (!plan->original.sender || !port_is_published(plan)) {
 		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */

@@ -155,7 +155,7 @@ static long port_try(__u32 i, struct __sk_buff **skb)
 	size = settings->port_max - settings->port_min + 1;
 	if (size > NK_ICMP_IDS_MAX && !protocol_has_ports(plan->key.protocol))
 		size = NK_ICMP_IDS_MAX;
-	plan->original.to.sport = bpf_htons(settings->port_min + (plan->hash + i) % size);
+	plan->original.to.sport = bpf_htons(settings->port_min + (plan->port_offset + i) % size);
 	plan->reply_key.dport = plan->original.to.sport;
 	if (port_is_published(plan) || host_has_socket(*skb, &plan->reply_key, &plan->tuple))
 		return 0;

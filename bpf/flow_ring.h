@@ -29,7 +29,8 @@
 /*
  * Deletes a flow that may be alive, and remembers it. What still comes in for it isn't the stack's,
  * whose answer would end the connection before the container's next packet makes the flow again;
- * and one that began outside is made again by the container's packet as well.
+ * and one that began outside is made again by the container's packet as well. One that began with
+ * the container is to have its port again, by which the peer knows it.
  * @key: of the original direction
  */
 static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct nk_flow_key *key)
@@ -39,11 +40,16 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 
 	if (flow && reply && nk_flow_is_answered(flow, reply)) {
 		plan->evicted = (struct nk_evicted){
-			.original = *key,
+			.other = *key,
 			.since_ns = plan->now_ns,
 			.state = flow->state,
 		};
 		(void)bpf_map_update_elem(&evicted, &plan->other, &plan->evicted, BPF_ANY);
+		if (flow->sender) {
+			plan->evicted.other = plan->other;
+			plan->evicted.state = reply->state;
+			(void)bpf_map_update_elem(&evicted, key, &plan->evicted, BPF_ANY);
+		}
 	}
 	(void)flow_delete(key);
 }

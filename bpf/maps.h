@@ -16,7 +16,7 @@
 /* In a section of its own, so that its map holds this and nothing the compiler adds. */
 SEC(".rodata.config") const volatile struct nk_config nk_config = { 0 };
 
-/* Flows that were evicted alive, by their reply's key. */
+/* Flows that were evicted alive: struct nk_evicted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, NK_EVICTED_MAX);

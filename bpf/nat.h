@@ -235,12 +235,13 @@ static __always_inline enum nk_nat_step publish(const struct nk_flow_key *key,
 /* How long an evicted flow is remembered: longer than TCP waits with what isn't acknowledged. */
 #define NK_EVICTED_NS (120 * NK_NS_PER_S)
 
-/* The flow that a packet is of, if that was evicted alive; not of one that begins another. */
+/* The flow that a packet answers in, if that was evicted alive; not of one that begins another. */
 static __always_inline const struct nk_evicted *evicted_find(const struct nk_nat_packet *packet)
 {
 	const struct nk_evicted *flow = bpf_map_lookup_elem(&evicted, &packet->key);
 
-	if (!flow || packet->kind != NK_NAT_PLAIN || packet->tcp_flags & NK_TCP_SYN)
+	if (!flow || !(flow->state & NK_FLOW_ORIGINAL) || packet->kind != NK_NAT_PLAIN ||
+	    packet->tcp_flags & NK_TCP_SYN)
 		return NULL;
 	return bpf_ktime_get_coarse_ns() - flow->since_ns < NK_EVICTED_NS ? flow : NULL;
 }
@@ -257,8 +258,8 @@ static __always_inline enum nk_nat_step evicted_again(struct __sk_buff *skb,
 		return routed(&packet->key, true, sender) == NK_NAT_PLANNED
 			       ? NK_NAT_ANSWERS
 			       : step_drop(NK_DROP_NAT_FLOWS);
-	to = published_find(skb, &flow->original);
-	return to ? publish(&flow->original, to) : step_drop(NK_DROP_NAT_NO_FLOW);
+	to = published_find(skb, &flow->other);
+	return to ? publish(&flow->other, to) : step_drop(NK_DROP_NAT_NO_FLOW);
 }
 
 /*

@@ -102,14 +102,14 @@ struct nk_fragment_flow {
 };
 
 /**
- * struct nk_evicted - a flow that was evicted alive; value of the evicted map, whose key is the
- * reply's.
- * @original: key of the original direction
+ * struct nk_evicted - a flow that was evicted alive; value of the evicted map, by the reply's key,
+ * and for the port that it had, by a container's original's.
+ * @other: key of the other direction
  * @since_ns: when it went
- * @state: of the original direction
+ * @state: of the other direction; NK_FLOW_ORIGINAL tells whose key this is by
  */
 struct nk_evicted {
-	struct nk_flow_key original;
+	struct nk_flow_key other;
 	__u64 since_ns;
 	__u32 state;
 	__u32 reserved;
@@ -218,7 +218,7 @@ enum nk_exempt_reason {
 /**
  * struct nk_nat - the only entry of the nat map (BPF_F_MMAPABLE).
  * @secret: makes ports hard to guess; made at the first load, and the same until `down`, so that
- *	an evicted flow gets its port again
+ *	a flow gets its port again
  * @port_min, @port_max: ports and ICMP identifiers that masquerading takes, inclusive; host order
  * @endpoint_flows: how many flows an endpoint may have
  * @ports: a bit for each local port that the datapath has to look at: published ones and the range

@@ -180,11 +180,16 @@ int flow_delete(struct datapath *datapath, const struct flow *flow, struct error
 int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_ns,
 	       struct error *err)
 {
-	const struct nk_evicted evicted = { .original = flow->key,
-					    .since_ns = now_ns,
-					    .state = flow->original.state };
-	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &evicted, BPF_ANY, err);
+	const struct nk_evicted by_reply = { .other = flow->key,
+					     .since_ns = now_ns,
+					     .state = flow->original.state };
+	const struct nk_evicted by_original = { .other = flow->reply_key,
+						.since_ns = now_ns,
+						.state = flow->reply.state };
+	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &by_reply, BPF_ANY, err);
 
+	if (!ret && flow->original.sender)
+		ret = table_set(datapath, MAP_EVICTED, &flow->key, &by_original, BPF_ANY, err);
 	return ret ? ret : flow_delete(datapath, flow, err);
 }
 

@@ -186,6 +186,39 @@ static void test_quota_flood(void **state)
 	assert_int_equal(flows_count(PLACE_OTHER), 2);
 }
 
+/* Who goes on after an eviction has the port that his peer knows, also where the first is free. */
+static void test_quota_same_port(void **state)
+{
+	struct datagram datagram, reply, other;
+	struct nk_flow_key keys[QUOTA], other_key;
+	struct nk_flow flow, again;
+	uint16_t first;
+
+	ring_fill(keys, *state);
+	datagram = nat_to_remote(IPPROTO_UDP, CLIENT_PORT);
+	flow = flow_get(&keys[0]);
+	first = nat_port_of(&flow);
+	flow_delete(&keys[0]);
+	other = nat_datagram(&nat.other, &nat.remote, IPPROTO_UDP, CLIENT_PORT + 1, REMOTE_PORT);
+	other_key = datagram_key(&other);
+	nat_settings_set(first, first, QUOTA);
+	(void)nat_assert_translated(PLACE_OTHER, PLACE_WORLD, &other);
+	nat_settings_set(NAT_PORT_MIN, NAT_PORT_MAX, QUOTA);
+	flow = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	assert_int_not_equal(nat_port_of(&flow), first);
+	reply = nat_answer_to(&datagram);
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+
+	flow_delete(&other_key);
+	for (size_t i = 0; i < QUOTA; i++)
+		flow_age(&keys[i], NS_PER_S * (i == 0 ? 2 : 1));
+	assert_evicted(keys, 0);
+	nat_assert_dropped(PLACE_WORLD, &reply, NK_DROP_NAT_NO_FLOW);
+	again = nat_assert_translated(PLACE_SENDER, PLACE_WORLD, &datagram);
+	nat_assert_key(&again.to, &flow.to);
+	(void)nat_assert_translated(PLACE_WORLD, PLACE_SENDER, &reply);
+}
+
 /* Flows that two CPUs begin at once, each so many. */
 #define RACES 1000
 
@@ -614,6 +647,7 @@ static const struct nat_test tests[] = {
 	{ "quota: a place whose flow is gone", test_quota_gone },
 	{ "quota: a place whose flow is elsewhere", test_quota_stale },
 	{ "quota: a flood", test_quota_flood },
+	{ "quota: the same port after an eviction", test_quota_same_port },
 	{ "quota: two CPUs", test_quota_race },
 	{ "flows: counters", test_counters },
 	{ "flows: FIN and RST", test_tcp_state },
