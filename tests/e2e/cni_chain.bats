@@ -114,6 +114,9 @@ sbr() # COMMAND
 		expect_through 'another container' $protocol c2 "$HOST4"
 		expect_through 'the host' $protocol host "$HOST4"
 	done
+	expect_through 'the remote host, in fragments' -d 8000 udp remote "$HOST4"
+	expect_through 'the remote host, in fragments of IPv6' -d 8000 udp remote "$HOST6"
+	expect_through 'another container, in fragments' -d 8000 udp c2 "$HOST4"
 	expect_through 'the host, by localhost' tcp host 127.0.0.1
 	expect_through 'the container itself' tcp c1 "$HOST4"
 	chained DEL c2 "$(cni_config "$BUILT_IN" 1.0.0)"
