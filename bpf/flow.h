@@ -24,6 +24,14 @@
 #define NK_TCP_ACK 0x10
 
 /**
+ * enum nk_claim - what becomes of a claim to a reply's key, by which a flow has its port.
+ * @NK_CLAIM_TAKEN: another flow has it
+ * @NK_CLAIM_MADE: the entry is written
+ * @NK_CLAIM_NO_ROOM: nobody has it, but the table takes no further entry
+ */
+enum nk_claim { NK_CLAIM_TAKEN, NK_CLAIM_MADE, NK_CLAIM_NO_ROOM };
+
+/**
  * struct nk_flow_plan - a flow about to be made.
  * @key: of the original direction
  * @original, @reply: its entries. What the caller fills in of @original: to (but for a sport to
@@ -45,7 +53,7 @@
  * @place_key: of the flow whose place was looked at last
  * @victim, @victim_slot, @victim_worth: the least worthy flow that the search for a place saw
  * @victim_seen_ns: its original's seen_ns then
- * @result: NK_KEEP, or why it can't be made
+ * @claim: what became of the claim to @reply_key
  */
 struct nk_flow_plan {
 	struct nk_flow_key key;
@@ -71,7 +79,7 @@ struct nk_flow_plan {
 	__u32 takes_finished;
 	__u32 evicts;
 	__u32 found;
-	__u32 result;
+	enum nk_claim claim;
 	__u32 has_former;
 };
 

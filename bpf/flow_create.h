@@ -41,20 +41,24 @@ static __always_inline __u64 port_begin(const struct nk_flow_plan *plan,
 	return flow_hash(&plan->key, settings->secret);
 }
 
-static __always_inline void flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
+/* The reply's entry. Returns NK_KEEP, or the reason why it can't be written. */
+static __always_inline int flow_claim(struct __sk_buff *skb, struct nk_flow_plan *plan)
 {
 	const struct nk_nat *settings = nat_settings();
 
-	plan->result = NK_DROP_NAT_PORTS;
+	plan->claim = NK_CLAIM_TAKEN;
 	if (plan->chooses_port && settings) {
 		plan->port_offset = port_begin(plan, settings);
 		port_choose(skb, plan);
 	} else if (!plan->original.sender || !port_is_published(plan)) {
-		(void)reply_claim(plan); /* with the port that it has: SCTP can't change it */
+		plan->claim = reply_claim(plan); /* its own port: SCTP can't change it */
 	}
-	if (plan->result == NK_DROP_NAT_FLOWS &&
-	    table_write(&flows, &plan->reply_key, &plan->reply, BPF_ANY))
-		plan->result = NK_KEEP;
+	if (plan->claim == NK_CLAIM_TAKEN)
+		return NK_DROP_NAT_PORTS;
+	if (plan->claim == NK_CLAIM_NO_ROOM &&
+	    !table_write(&flows, &plan->reply_key, &plan->reply, BPF_ANY))
+		return NK_DROP_NAT_FLOWS;
+	return NK_KEEP;
 }
 
 /*
@@ -119,6 +123,7 @@ static __always_inline bool flow_commit(struct nk_flow_plan *plan)
 __noinline int flow_create(struct __sk_buff *skb)
 {
 	struct nk_flow_plan *plan = flow_plan_get();
+	int reason;
 
 	if (!plan)
 		return NK_DROP_NAT_FLOWS;
@@ -128,9 +133,9 @@ __noinline int flow_create(struct __sk_buff *skb)
 	plan->reply.owner = plan->original.owner;
 	plan->original.created_ns = plan->reply.created_ns = plan->now_ns;
 	plan->original.seen_ns = plan->reply.seen_ns = plan->now_ns;
-	flow_claim(skb, plan);
-	if (plan->result != NK_KEEP || flow_commit(plan))
-		return plan->result;
+	reason = flow_claim(skb, plan);
+	if (reason != NK_KEEP || flow_commit(plan))
+		return reason;
 	(void)flow_delete(&plan->reply_key);
 	return NK_DROP_NAT_FLOWS;
 }

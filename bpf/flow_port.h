@@ -111,10 +111,7 @@ static __always_inline bool reply_take_over(struct nk_flow_plan *plan, struct nk
 	return __sync_val_compare_and_swap(&other->seen_ns, seen_ns, plan->now_ns) == seen_ns;
 }
 
-/*
- * Claims the reply's key. Where another flow has it, nothing is settled: returns false.
- */
-static __always_inline bool reply_claim(struct nk_flow_plan *plan)
+static __always_inline enum nk_claim reply_claim(struct nk_flow_plan *plan)
 {
 	struct nk_flow *other;
 	long result;
@@ -124,23 +121,22 @@ static __always_inline bool reply_claim(struct nk_flow_plan *plan)
 	if (result == -EEXIST) {
 		other = bpf_map_lookup_elem(&flows, &plan->reply_key);
 		if (!other)
-			return false;
+			return NK_CLAIM_TAKEN;
 		if (other->owner == plan->reply.owner && key_equal(&other->to, &plan->reply.to)) {
 			/* Another CPU's work, or what was left of this flow: the same entry. */
 			result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply,
 						     BPF_ANY);
 		} else {
 			if (!reply_take_over(plan, other))
-				return false;
+				return NK_CLAIM_TAKEN;
 			(void)flow_delete(&plan->reply_key);
 			result = bpf_map_update_elem(&flows, &plan->reply_key, &plan->reply,
 						     BPF_NOEXIST);
 			if (result == -EEXIST)
-				return false;
+				return NK_CLAIM_TAKEN;
 		}
 	}
-	plan->result = result ? NK_DROP_NAT_FLOWS : NK_KEEP;
-	return true;
+	return result ? NK_CLAIM_NO_ROOM : NK_CLAIM_MADE;
 }
 
 /* One step of the search for a port. Returns 1 to end it. */
@@ -159,7 +155,8 @@ static long port_try(__u32 i, struct __sk_buff **skb)
 	plan->reply_key.dport = plan->original.to.sport;
 	if (port_is_published(plan) || host_has_socket(*skb, &plan->reply_key, &plan->tuple))
 		return 0;
-	return reply_claim(plan);
+	plan->claim = reply_claim(plan);
+	return plan->claim != NK_CLAIM_TAKEN;
 }
 
 /*
@@ -170,7 +167,7 @@ static long port_try(__u32 i, struct __sk_buff **skb)
 static __always_inline void port_choose(struct __sk_buff *skb, struct nk_flow_plan *plan)
 {
 	(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);
-	if (plan->result != NK_DROP_NAT_PORTS)
+	if (plan->claim != NK_CLAIM_TAKEN)
 		return;
 	plan->takes_finished = true;
 	(void)bpf_loop(NK_PORT_TRIES, port_try, &skb, 0);

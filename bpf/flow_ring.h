@@ -54,7 +54,14 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 	(void)flow_delete(key);
 }
 
-/* The worth of a flow whose place is wanted: answered ones before others, then the last used. */
+/*
+ * The worth of a flow whose place is wanted: answered ones before others, then the last used. None
+ * at all has one that nobody would miss.
+ */
+#define NK_WORTH_NOTHING  0
+#define NK_WORTH_ANSWERED (1ULL << 63)
+#define NK_WORTH_NO_FLOW  (~0ULL) /* above all: no flow was seen yet */
+
 static __always_inline __u64 flow_worth(const struct nk_flow_key *key, const struct nk_flow *flow,
 					struct nk_flow_plan *plan)
 {
@@ -62,10 +69,10 @@ static __always_inline __u64 flow_worth(const struct nk_flow_key *key, const str
 	__u64 seen_ns = flow->seen_ns;
 
 	if (!reply)
-		return 0;
+		return NK_WORTH_NOTHING;
 	if (reply->seen_ns > seen_ns)
 		seen_ns = reply->seen_ns;
-	return nk_flow_is_answered(flow, reply) ? seen_ns | 1ULL << 63 : seen_ns;
+	return nk_flow_is_answered(flow, reply) ? seen_ns | NK_WORTH_ANSWERED : seen_ns;
 }
 
 /* Owners of rings, the last that came, for chance to choose from; and how many there ever were. */
@@ -133,7 +140,7 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 		return 1;
 	}
 	worth = flow_is_expired(&plan->place_key, flow, plan->now_ns, true)
-			? 0
+			? NK_WORTH_NOTHING
 			: flow_worth(&plan->place_key, flow, plan);
 	if (worth < plan->victim_worth) {
 		plan->victim_worth = worth;
@@ -141,7 +148,7 @@ static long slot_try(__u32 step, void *none __attribute__((unused)))
 		plan->victim_seen_ns = flow->seen_ns;
 		plan->victim = plan->place_key;
 	}
-	return !worth;
+	return worth == NK_WORTH_NOTHING;
 }
 
 static __always_inline __u32 ring_slots(__u32 owner)
@@ -173,7 +180,7 @@ static __always_inline void slots_search(struct nk_flow_plan *plan, __u32 owner,
 	plan->found = false;
 	plan->evicts = evicts;
 	plan->ring_owner = owner;
-	plan->victim_worth = ~0ULL;
+	plan->victim_worth = NK_WORTH_NO_FLOW;
 	(void)bpf_loop(NK_SLOT_TRIES, slot_try, NULL, 0);
 }
 
@@ -202,17 +209,18 @@ __noinline int slot_take(bool evicts)
 	ring_make(owner);
 	size = ring_slots(owner);
 	slots_search(plan, owner, evicts);
-	if (!plan->found && plan->victim_worth && !evicts && ring_grow(owner, size))
+	if (!plan->found && plan->victim_worth != NK_WORTH_NOTHING && !evicts &&
+	    ring_grow(owner, size))
 		slots_search(plan, owner, evicts);
 	if (plan->found) {
 		place = (struct nk_flow_slot){ .owner = owner, .slot = plan->slot };
 		place_free(&place, &plan->place_key); /* of a flow that is gone, if any */
 		return true;
 	}
-	if (plan->victim_worth == ~0ULL)
+	if (plan->victim_worth == NK_WORTH_NO_FLOW)
 		return false;
 	if (victim_take(plan)) {
-		if (plan->victim_worth)
+		if (plan->victim_worth != NK_WORTH_NOTHING)
 			flow_evict(plan, &plan->victim);
 		else
 			(void)flow_delete(&plan->victim);
@@ -244,7 +252,7 @@ static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
 {
 	for (int i = 0; i < NK_RECLAIM_TRIES; i++) {
 		slots_search(plan, ring_choose(plan->original.owner), true);
-		if (!(plan->victim_worth >> 63))
+		if (plan->victim_worth < NK_WORTH_ANSWERED)
 			return flow_delete(&plan->victim);
 	}
 	return false;
