@@ -383,18 +383,30 @@ int datapath_program_need(struct datapath *datapath, enum datapath_program progr
 	return ret ? ret : datapath_program_fd(datapath, program, err);
 }
 
-int datapath_try(struct error *err)
+/*
+ * Programs that the kernel has taken already, with all of their code. The others may have come
+ * later, and from another version: program_load().
+ */
+static unsigned int programs_taken(const struct datapath *loaded)
 {
+	if (!loaded || !loaded->config.nat || !loaded->config.path_cache ||
+	    strncmp(loaded->config.version, NKCTL_VERSION, NK_VERSION_SIZE) != 0)
+		return 0;
+	return programs_pinned(loaded) & programs_common();
+}
+
+int datapath_try(const struct datapath *loaded, struct error *err)
+{
+	/* The most that is ever loaded. */
+	const unsigned int programs = datapath_has_netkit_hook()
+					      ? PROGRAMS_ALL
+					      : PROGRAMS_ALL & ~(1U << PROGRAM_FROM_CTR);
 	struct nkctl_bpf *skeleton;
 	int ret = skeleton_open(&skeleton, err);
 
 	if (ret)
 		return ret;
-	/* The most that is ever loaded. */
-	ret = skeleton_load(skeleton,
-			    datapath_has_netkit_hook() ? PROGRAMS_ALL
-						       : PROGRAMS_ALL & ~(1U << PROGRAM_FROM_CTR),
-			    true, true, err);
+	ret = skeleton_load(skeleton, programs & ~programs_taken(loaded), true, true, err);
 	nkctl_bpf__destroy(skeleton);
 	return ret;
 }

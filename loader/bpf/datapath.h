@@ -146,10 +146,12 @@ const char *datapath_program_name(enum datapath_program program);
 /**
  * datapath_try() - load this build's programs into the kernel, with maps of their own, and let
  * them go again: what the verifier says, and no trace.
+ * @loaded: what is loaded; NULL: nothing. What the kernel has taken from this version, as it would
+ *	be loaded now, isn't tried again: the verifier takes its time.
  *
  * Return: as datapath_open().
  */
-int datapath_try(struct error *err);
+int datapath_try(const struct datapath *loaded, struct error *err);
 
 /**
  * datapath_has_netkit_hook() - whether the kernel has netkit (6.7, CONFIG_NETKIT).

@@ -80,7 +80,7 @@ static int status_loaded(struct node *node, const struct cni_config *config, str
 static int status_unloaded(struct error *err)
 {
 	_cleanup_link_list_ struct link_list links = { 0 };
-	int ret = datapath_try(err);
+	int ret = datapath_try(NULL, err);
 
 	if (!ret)
 		ret = link_list_read(NK_LINK_GROUP, &links, err);

@@ -95,8 +95,7 @@ void doctor_check_programs(struct doctor *doctor, struct doctor_check *check)
 {
 	struct error err;
 
-	(void)doctor;
-	if (!datapath_try(&err)) {
+	if (!datapath_try(doctor->node_result ? NULL : &doctor->node.datapath, &err)) {
 		finding_add(check, DOCTOR_OK, "the kernel takes this build's programs");
 		return;
 	}
