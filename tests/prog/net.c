@@ -29,6 +29,21 @@ void net_run(const char *format, ...)
 		errx(1, "this failed: %s", command);
 }
 
+/* Commands of ip, a line each, in one process: to start one takes an emulated guest long. */
+static void ip_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void ip_run(const char *format, ...)
+{
+	FILE *ip = popen("ip -batch -", "we");
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = ip ? vfprintf(ip, format, args) : -1;
+	va_end(args);
+	if (len < 0 || pclose(ip))
+		errx(1, "this failed: ip %s", format);
+}
+
 /*
  * An IPv6 address gets its local route a moment later, in a work queue (net/ipv6/addrconf.c). Tries
  * are counted, not seconds: these run on while a guest that counts instructions waits for a disk.
@@ -66,15 +81,16 @@ static void veth_create(const char *name, const uint8_t mac[ETH_ALEN], int mtu)
 	char text[18];
 
 	mac_format(mac, text);
-	net_run("ip link add %s address %s mtu %d type veth peer name %sp mtu %d", name, text, mtu,
-		name, mtu);
+	ip_run("link add %s address %s mtu %d type veth peer name %sp mtu %d\n", name, text, mtu,
+	       name, mtu);
 }
 
 /* Both ends up, and nothing said by the kernel itself: no link-local address asks for any. */
 static void device_up(const char *name)
 {
-	net_run("ip link set %sp up addrgenmode none", name);
-	net_run("ip link set %s up addrgenmode none", name);
+	ip_run("link set %sp up addrgenmode none\n"
+	       "link set %s up addrgenmode none\n",
+	       name, name);
 }
 
 static void primary_create(const char *name, enum net_device device)
@@ -101,30 +117,32 @@ static void uplink_create(void)
 	device_up(UPLINK);
 	net_address_add(HOST_V4, 24, UPLINK);
 	net_address_add(HOST_V6, 64, UPLINK);
-	net_run("ip neigh add 192.0.2.254 lladdr %s dev " UPLINK, router);
-	net_run("ip neigh add 2001:db8:2::fe lladdr %s dev " UPLINK, router);
-	net_run("ip neigh add fe80::fe lladdr %s dev " UPLINK, router);
+	ip_run("neigh add 192.0.2.254 lladdr %s dev " UPLINK "\n"
+	       "neigh add 2001:db8:2::fe lladdr %s dev " UPLINK "\n"
+	       "neigh add fe80::fe lladdr %s dev " UPLINK "\n",
+	       router, router, router);
 }
 
 static void routes_create(void)
 {
-	net_run("ip route add 198.51.100.0/24 via 192.0.2.254");
-	net_run("ip route add 198.18.1.0/24 via 192.0.2.254 mtu lock %d", NARROW_MTU);
-	net_run("ip route add 198.18.2.0/24 via 192.0.2.253");
-	net_run("ip route add unreachable 198.18.3.0/24");
-	net_run("ip route add prohibit 198.18.4.0/24");
-	net_run("ip route add blackhole 198.18.5.0/24");
-	net_run("ip route add 198.18.6.0/24 dev " SENDER);
-	net_run("ip route add 198.18.7.0/24 via inet6 fe80::fe dev " UPLINK);
-	/* Where a default route would lead multicast, too. */
-	net_run("ip route add 224.0.0.0/3 via 192.0.2.254");
-	net_run("ip -6 route add 2001:db8:9::/64 via 2001:db8:2::fe");
-	net_run("ip -6 route add 2001:db8:9:1::/64 via 2001:db8:2::fe mtu lock %d", NARROW_MTU);
-	net_run("ip -6 route add 2001:db8:9:2::/64 via 2001:db8:2::fd");
-	net_run("ip -6 route add unreachable 2001:db8:9:3::/64");
-	net_run("ip -6 route add prohibit 2001:db8:9:4::/64");
-	net_run("ip -6 route add blackhole 2001:db8:9:5::/64");
-	net_run("ip -6 route add 2001:db8:9:6::/64 dev " SENDER);
+	ip_run("route add 198.51.100.0/24 via 192.0.2.254\n"
+	       "route add 198.18.1.0/24 via 192.0.2.254 mtu lock %d\n"
+	       "route add 198.18.2.0/24 via 192.0.2.253\n"
+	       "route add unreachable 198.18.3.0/24\n"
+	       "route add prohibit 198.18.4.0/24\n"
+	       "route add blackhole 198.18.5.0/24\n"
+	       "route add 198.18.6.0/24 dev " SENDER "\n"
+	       "route add 198.18.7.0/24 via inet6 fe80::fe dev " UPLINK "\n"
+	       /* Where a default route would lead multicast, too. */
+	       "route add 224.0.0.0/3 via 192.0.2.254\n"
+	       "route add 2001:db8:9::/64 via 2001:db8:2::fe\n"
+	       "route add 2001:db8:9:1::/64 via 2001:db8:2::fe mtu lock %d\n"
+	       "route add 2001:db8:9:2::/64 via 2001:db8:2::fd\n"
+	       "route add unreachable 2001:db8:9:3::/64\n"
+	       "route add prohibit 2001:db8:9:4::/64\n"
+	       "route add blackhole 2001:db8:9:5::/64\n"
+	       "route add 2001:db8:9:6::/64 dev " SENDER "\n",
+	       NARROW_MTU, NARROW_MTU);
 }
 
 void net_create(enum net_device device)
