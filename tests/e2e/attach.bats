@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What an attach gives a container, and what it changes on the host.
+#
+# datapath: stays loaded
 
 load lib
 
 teardown()
 {
-	take_all_down
 	clean_up
+	take_all_down
 }
 
 addresses_of() # NS [DEVICE]
@@ -19,6 +21,7 @@ addresses_of() # NS [DEVICE]
 sysctl_of() { cat "/proc/sys/net/$1"; }
 
 @test "where nothing was attached, list is empty and loads nothing" {
+	nkctl down
 	expect_same "an empty list" '[]' "$(nkctl list --json)"
 	expect_same "no pins" '' "$(find /sys/fs/bpf -name "nkctl*")"
 }
@@ -328,6 +331,7 @@ mtu_of() { shown "$1" device | sed 's/.* mtu //'; }
 }
 
 @test "a host without an uplink: a warning, and containers that talk to it and to each other" {
+	nkctl down
 	default_routes_remove
 	ip netns add c1
 	run -0 --separate-stderr attach c1
@@ -344,6 +348,7 @@ mtu_of() { shown "$1" device | sed 's/.* mtu //'; }
 }
 
 @test "the next attach finds an uplink that has come meanwhile" {
+	nkctl down
 	default_routes_remove
 	containers c1
 	ip route add default via $REMOTE4
@@ -363,6 +368,7 @@ advertise()
 }
 
 @test "the default route of a router advertisement survives forwarding, and is renewed" {
+	nkctl down
 	default_routes_remove
 	advertise
 	eventually "the host has a route from the advertisement" \
@@ -386,6 +392,7 @@ advertise()
 # They are 5 MB, and several of the objects that it loads rely on them.
 @test "the first attach reads the kernel's types once" {
 	local calls=$BATS_TEST_TMPDIR/calls
+	nkctl down
 	ip netns add c1
 	# shellcheck disable=SC2086 # a list of options
 	strace -f -e trace=openat -o "$calls" "$NKCTL_PROGRAM" attach --ns c1 $E2E_ATTACH

@@ -3,6 +3,8 @@
 #
 # Limits of bandwidth: that what is measured is what was set, wherever the data come from and go to;
 # that nobody else pays; and that a container can't get more.
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: ADD, DEL and VERSION.
+#
+# datapath: stays loaded
 
 load lib
 load cni
@@ -170,6 +172,7 @@ load cni
 
 @test "down leaves nothing of a configured network" {
 	local before
+	nkctl down
 	before=$(host_state)
 	expect_cni 'attached' ADD c1 "$(cni_config "$BUILT_IN")"
 	nkctl down

@@ -3,6 +3,8 @@
 #
 # The CNI plugin in front of others in a list, as libcni goes through one (CNI spec 1.1.0, section 3): ADD
 # and CHECK in order, DEL in reverse, each plugin with the result of the one before, or with the last one's.
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: CHECK.
+#
+# datapath: stays loaded
 
 load lib
 load cni
@@ -102,6 +104,7 @@ forwarding_off() { sysctl -qw "net.ipv4.conf.$primary.forwarding=0"; }
 		expect_found 'the way of the host'\''s own sockets' 'own sockets' sockets_detach
 	expect_found 'the uplink'\''s program' 'uplink eth0' uplink_detach
 	expect_found 'a new default route'\''s device' 'wire2 carries a default route' second_default_route
+	ip link delete wire2
 }
 
 arp_set() { ip -n "$1" link set "$2" arp "$3"; }

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: GC and STATUS.
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -4,6 +4,8 @@
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: delegated addresses, and chains.
 #
 # places: native
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -3,6 +3,8 @@
 #
 # The end of the plugin itself in the midst of ADD, DEL and GC: what a runtime calls next finishes it, or
 # takes it away, and another container's connection goes on.
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -4,6 +4,7 @@
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: many networks, containers, bytes.
 
 # processors: all
+# datapath: stays loaded
 
 load lib
 load cni

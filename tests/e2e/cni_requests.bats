@@ -4,6 +4,8 @@
 # The CNI plugin, sentence by sentence of the spec, as a runtime sees it: what may be asked for, and what is refused.
 #
 # places: native
+#
+# datapath: stays loaded
 
 load lib
 load cni

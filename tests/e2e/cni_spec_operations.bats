@@ -7,6 +7,8 @@
 # cni_ipam, cni_requests, cni_many, cni_chain (section 3).
 #
 # places: native
+#
+# datapath: stays loaded
 
 load lib
 load cni
@@ -29,6 +31,7 @@ load cni
 
 @test "2: an ADD that fails leaves nothing, be it the first on a host or not" {
 	local config before
+	nkctl down
 	config=$(cni_config '{"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}')
 	start listener host socat TCP-LISTEN:8080,reuseaddr,fork OPEN:/dev/null
 	eventually 'somebody listens' eval '[[ -n $(ss -Hltn sport = :8080) ]]'
@@ -109,6 +112,7 @@ load cni
 
 @test "2: STATUS and GC need no attachment, and a configuration all the same" {
 	local config
+	nkctl down
 	config=$(cni_config)
 	expect 'STATUS' cni_call STATUS -- "$config"
 	expect_same 'it answers nothing' '' "$answer$beside"

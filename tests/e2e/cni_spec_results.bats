@@ -7,6 +7,8 @@
 # cni_ipam, cni_requests, cni_many, cni_chain (section 3).
 #
 # places: native
+#
+# datapath: stays loaded
 
 load lib
 load cni

@@ -5,10 +5,12 @@
  * as long, which an emulated guest feels.
  *
  *	entries PATH...
+ *	entries -d PATH...	and deletes them; what an array has becomes zero
  */
 #include <err.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,15 +58,58 @@ static unsigned long entries_count(int fd, size_t key_size)
 	return count;
 }
 
+/* Those of a per-CPU array are as many as there may be CPUs. */
+#define VALUES_SIZE_MAX 65536
+
+static void entries_zero(int fd, uint32_t count)
+{
+	static const unsigned char zeros[VALUES_SIZE_MAX];
+
+	for (uint32_t key = 0; key < count; key++) {
+		union bpf_attr attr = { .map_fd = (uint32_t)fd,
+					.key = (uintptr_t)&key,
+					.value = (uintptr_t)zeros };
+
+		if (sys_bpf(BPF_MAP_UPDATE_ELEM, &attr))
+			err(1, "clear entries");
+	}
+}
+
+static void entries_delete(int fd, size_t key_size)
+{
+	unsigned char *key = calloc(1, key_size);
+	union bpf_attr first = { .map_fd = (uint32_t)fd, .next_key = (uintptr_t)key };
+	union bpf_attr entry = { .map_fd = (uint32_t)fd, .key = (uintptr_t)key };
+
+	if (!key)
+		err(1, "delete entries");
+	while (!sys_bpf(BPF_MAP_GET_NEXT_KEY, &first))
+		if (sys_bpf(BPF_MAP_DELETE_ELEM, &entry) && errno != ENOENT)
+			err(1, "delete entries");
+	free(key);
+}
+
+static void map_clear(int fd, const struct bpf_map_info *map)
+{
+	if (map->type == BPF_MAP_TYPE_ARRAY || map->type == BPF_MAP_TYPE_PERCPU_ARRAY)
+		entries_zero(fd, map->max_entries);
+	else
+		entries_delete(fd, map->key_size);
+}
+
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
+	bool deletes = argc > 1 && !strcmp(argv[1], "-d");
+
+	for (int i = 1 + deletes; i < argc; i++) {
 		struct bpf_map_info info = { 0 };
 		int fd = map_open(argv[i]);
 
 		if (fd < 0 || map_read_info(fd, &info))
 			err(1, "%s", argv[i]);
 		(void)printf("%s %lu\n", basename(argv[i]), entries_count(fd, info.key_size));
+		if (deletes)
+			map_clear(fd, &info);
 	}
 	return 0;
 }

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The kernel's switch for expedited grace periods: on while nkctl waits for one, and as it was afterwards.
+#
+# datapath: stays loaded
 
 load lib
 

@@ -4,6 +4,8 @@
 # A kernel that refuses: the system calls of an attach, and of the plugin's ADD, fail one after the
 # other. Either the command does without, and what it has made is whole, or one message tells what it was, and
 # all is as before.
+#
+# datapath: stays loaded
 
 load lib
 load cni

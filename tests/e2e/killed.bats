@@ -3,14 +3,16 @@
 #
 # The end of nkctl itself in the midst of its work: that the next command finishes it, or takes it
 # away, and that what worked goes on.
+#
+# datapath: stays loaded
 
 load lib
 load interrupted
 
 teardown()
 {
-	take_all_down
 	clean_up
+	take_all_down
 }
 
 # What an endpoint or a load has outside of the maps.
@@ -272,6 +274,7 @@ attach_and_down() # INDEX
 }
 
 @test "the first attach killed at any point of the load is finished by the next one, or by down" {
+	nkctl down
 	ip netns add c1
 	note traces
 	note host_state
@@ -291,6 +294,7 @@ down_and_attach() # INDEX
 }
 
 @test "a down killed at any point is finished by the next one, and hinders no attach" {
+	nkctl down
 	ip netns add c1
 	note traces
 	note host_state
@@ -312,6 +316,7 @@ publish_first() # INDEX
 }
 
 @test "publishing the first port, killed at any point of the load, is finished by the next one" {
+	nkctl down
 	ip netns add c1
 	attach c1 --no-masquerade
 	for_each_death 3 publish_first 'progs/' "$NKCTL_PROGRAM" publish add c1 8080:80

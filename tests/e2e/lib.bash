@@ -219,14 +219,25 @@ containers() # NAME...
 	done
 }
 
-# Makes an untouched host again.
+# Makes an untouched host again, or one where the datapath stays loaded: see below.
 take_all_down()
 {
-	local name _
+	if is_to_stay_loaded && is_loaded; then
+		all_but_load_down
+		containers_delete
+		! is_as_loaded || return 0
+		echo "# not as after the load: all is taken down" >&3
+	fi
 	nkctl down
-	while read -r name _; do
-		[[ $name == remote ]] || ip netns delete "$name"
-	done < <(ip netns list)
+	containers_delete
+}
+
+containers_delete()
+{
+	local path
+	for path in /run/netns/*; do
+		[[ ${path##*/} == remote ]] || echo "netns delete ${path##*/}"
+	done | ip -batch -
 }
 
 # Takes the host's default routes away for the rest of the test.
@@ -500,26 +511,96 @@ bytes_subtract() # BYTES OFFSET NUMBER
 	echo "${bytes[@]}"
 }
 
+## A host where the datapath stays loaded
+
+# To load it takes an emulated guest seconds. There, a file that says '# datapath: stays loaded' has that done
+# before its first test, and each test's end takes away everything else. If the host isn't then what it was
+# after that load, as by a setting, an uplink or another program, all is taken down as ever, and the next attach
+# is a first one. A test that is about a first attach begins with 'nkctl down'.
+#
+# So an emulated guest doesn't see that 'nkctl down' copes with whatever tests leave, nor that an endpoint, a
+# network or a flow that should be gone is: what is left is taken away unseen. Natively each test ends in a
+# 'nkctl down', which looks at what is left.
+is_to_stay_loaded() { [[ -n ${E2E_STAYS_LOADED:-} ]]; }
+
+is_loaded() { compgen -G '/sys/fs/bpf/nkctl*/maps/config' >/dev/null; }
+
+setup_file() { load_to_stay; }
+
+load_to_stay()
+{
+	is_to_stay_loaded || return 0
+	containers first
+	all_but_load_down
+	containers_delete
+	host_state_loaded >"$BATS_FILE_TMPDIR/loaded"
+}
+
+is_as_loaded() { [[ $(host_state_loaded) == "$(<"$BATS_FILE_TMPDIR/loaded")" ]]; }
+
+# Without what differs from one load to the next, and the programs of the host's sockets, which stay when no port
+# is published any more: that they are attached no more, their links tell.
+host_state_loaded()
+{
+	local state
+	state=$(host_state nat)
+	if [[ $state =~ ([0-9]+):\ sched_cls\ +name\ nk_uplink\  ]]; then
+		state=${state/%"programs: ${BASH_REMATCH[1]}"/'programs: nk_uplink'}
+	fi
+	sed '/cgroup_sock_addr/,+3d; /progs.nk_[a-z]*[46]$/d; /socket_peers$/d; /^processed /d
+		/^\s*loaded_at/d; /^\s*btf_id/d; /"secret"/d; s/^[0-9]*: //; s/map_ids.*//' <<<"$state"
+}
+
+# Endpoints, also those that aren't finished, what networks have on the host, flows, and what was counted.
+all_but_load_down()
+{
+	local network id ifname map
+	local -a maps=()
+	while read -r network id ifname _; do
+		[[ $network == NETWORK ]] || nkctl detach --network "$network" --id "$id" --ifname "$ifname"
+	done < <(nkctl list) || true
+	ip -force -batch - 2>/dev/null <<-'COMMANDS' || true
+		link delete group 28267
+		address flush dev lo scope link
+		address flush dev lo scope global
+		route flush proto 110
+	COMMANDS
+	ip -6 route flush proto 110
+	for map in /sys/fs/bpf/nkctl*/maps/*; do
+		[[ $map == */@(config|generation|nat|socket_peers|uplinks) ]] || maps+=("$map")
+	done
+	entries -d "${maps[@]}" >/dev/null
+}
+
 ## State of the host
 
-# Prints everything that nkctl may change on a host. What packets or time change is left out.
-host_state()
+# Prints everything that nkctl may change on a host, by few processes: an emulated guest takes long to start one.
+# What packets or time change is left out.
+host_state() # [MAP]...
 {
-	local dir map
-	ip -o -d link show
-	ip -o address show | sed 's/valid_lft.*//'
-	ip -4 route show table all
-	ip -6 route show table all | sed 's/ expires [0-9]*sec//'
-	ip neigh show nud permanent
-	find /sys/fs/bpf -not -path '*/locks/*'
-	grep . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/{forwarding,accept_ra}
+	{
+		printf '%s\n' 'link show' 'address show' 'route show table all' 'neigh show nud permanent' |
+			ip -o -d -batch -
+		printf '%s\n' /sys/fs/bpf/* /sys/fs/bpf/*/* /sys/fs/bpf/*/{maps,progs,links}/*
+		grep . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/{forwarding,accept_ra}
+		pins_commands "$@" | bpftool batch file -
+		# shellcheck disable=SC2046 # ids
+		echo "uplink's programs:" $(hook query tcx/ingress eth0)
+	} | sed 's/valid_lft.*//; s/ expires [0-9]*sec//; s/ run_time_ns.*//'
+}
+
+# Prints bpftool's commands that show what is pinned.
+pins_commands() # [MAP]...
+{
+	local dir map program
 	for dir in /sys/fs/bpf/nkctl*; do
-		for map in owners endpoints_v4 endpoints_v6 networks cursors uplinks; do
+		for map in owners endpoints_v4 endpoints_v6 networks cursors uplinks "$@"; do
 			[[ ! -e $dir/maps/$map ]] || echo "map dump pinned $dir/maps/$map"
 		done
-		[[ ! -e $dir ]] || find "$dir/progs" -type f | sed 's/^/prog show pinned /'
-	done | bpftool batch file - | sed 's/ run_time_ns.*//'
-	echo "uplink's programs: $(hook query tcx/ingress eth0 | tr '\n' ' ')"
+		for program in "$dir"/progs/*; do
+			[[ ! -e $program ]] || echo "prog show pinned $program"
+		done
+	done
 }
 
 # Prints how many entries maps have, a line each.

@@ -3,13 +3,15 @@
 #
 # The end of an endpoint, of a namespace, of all of nkctl: that nothing is left. And what goes on
 # meanwhile: other programs, other devices.
+#
+# datapath: stays loaded
 
 load lib
 
 teardown()
 {
-	take_all_down
 	clean_up
+	take_all_down
 }
 
 ## State
@@ -192,6 +194,7 @@ objects_are_gone() # FILE
 ## The end of everything
 
 @test "down leaves the host as it was before the first attach, and may be repeated" {
+	nkctl down
 	ip link add wire2 type veth peer name eth1 netns remote
 	defer ip link delete wire2
 	ip link set wire2 up
@@ -219,6 +222,7 @@ objects_are_gone() # FILE
 }
 
 @test "down leaves the host the gateway addresses that it had itself" {
+	nkctl down
 	ip address add 10.88.0.1/32 dev lo
 	defer ip address delete 10.88.0.1/32 dev lo
 	ip address add fd00:88::1/128 dev lo
@@ -241,6 +245,7 @@ addresses_and_routes()
 }
 
 @test "down finds gateways by their routes, where pins are gone and nothing is attached" {
+	nkctl down
 	default_routes_remove # so that no uplink has a program that holds the maps
 	note addresses_and_routes
 	ip netns add c1
@@ -268,6 +273,7 @@ addresses_and_routes()
 }
 
 @test "down gives a host back what it had set itself" {
+	nkctl down
 	sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.accept_ra=2
 	defer sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.accept_ra=1
 	containers c1
@@ -411,6 +417,7 @@ settings_of() # DEVICE
 	expect_same "the list" 'w?[1m?' "$(nkctl uplink list --json |
 		jq -r '.[].device | select(startswith("w?"))')"
 	expect_same "and no more" 'w?[1m? is no uplink any more' "$(nkctl uplink remove "$name")"
+	ip link delete "$name"
 }
 
 @test "an uplink is added and removed, and has its settings back" {
@@ -544,6 +551,7 @@ attach_another()
 
 @test "down goes on where a setting can't be given back, and another one gives it back" {
 	local before
+	nkctl down
 	before=$(settings_of eth0)
 	note host_state
 	containers c1
@@ -596,6 +604,7 @@ attach_another()
 }
 
 @test "a default route is found behind one to a part of 0.0.0.0, which comes before it" {
+	nkctl down
 	ip route add blackhole 0.0.0.0/8
 	defer ip route delete blackhole 0.0.0.0/8
 	ip -6 route delete default
@@ -634,6 +643,7 @@ attach_another()
 
 @test "a removed uplink with a default route stays removed until it is added" {
 	local before
+	nkctl down
 	before=$(settings_of eth0)
 	containers c1
 	nkctl uplink remove eth0
@@ -764,6 +774,7 @@ start_tunnel() # PLACE OWN-ADDRESS PEER-ADDRESS
 
 @test "other programs at the uplink run before and after nkctl's, and survive it" {
 	local first last
+	nkctl down
 	first=$(hook attach tcx/ingress eth0 next && hook query tcx/ingress eth0)
 	defer hook detach tcx/ingress eth0 "$first"
 	containers c1

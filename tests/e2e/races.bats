@@ -8,6 +8,7 @@
 #   bystander, r1, r2 -- host -- wire -- remote
 
 # processors: all
+# datapath: stays loaded
 
 load lib
 load cni
@@ -20,6 +21,7 @@ setup_file()
 {
 	export ROUNDS=${NKCTL_TEST_ROUNDS:-20}
 	[[ $E2E_DEVICE != netkit ]] || ROUNDS=${NKCTL_TEST_ROUNDS:-5} # a guest is slow
+	load_to_stay
 }
 
 setup()
