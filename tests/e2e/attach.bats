@@ -395,7 +395,7 @@ advertise()
 	nkctl down
 	ip netns add c1
 	# shellcheck disable=SC2086 # a list of options
-	strace -f -e trace=openat -o "$calls" "$NKCTL_PROGRAM" attach --ns c1 $E2E_ATTACH
+	strace -f --seccomp-bpf -e trace=openat -o "$calls" "$NKCTL_PROGRAM" attach --ns c1 $E2E_ATTACH
 	expect_same "times" 1 "$(grep -c '"/sys/kernel/btf/vmlinux"' "$calls")"
 }
 
@@ -404,7 +404,7 @@ advertise()
 	containers c1
 	ip netns add c2
 	# shellcheck disable=SC2086 # a list of options
-	strace -f -e trace=bpf -o "$calls" "$NKCTL_PROGRAM" attach --ns c2 $E2E_ATTACH
+	strace -f --seccomp-bpf -e trace=bpf -o "$calls" "$NKCTL_PROGRAM" attach --ns c2 $E2E_ATTACH
 	expect_same "attaches" 1 "$(grep -c BPF_PROG_ATTACH "$calls")"
 	expect_same "loads and new maps" '' "$(grep -E 'BPF_(PROG_LOAD|MAP_CREATE|BTF_LOAD)' "$calls")"
 	expect_same "one program for both" "$(shown c1 program)" "$(shown c2 program)"

@@ -31,7 +31,7 @@ expect_switch() # WORDS VALUE
 sequence() # REQUEST-REGEX COMMAND...
 {
 	local calls=$BATS_TEST_TMPDIR/calls
-	strace -f -e trace=pwrite64,bpf,sendto -o "$calls" "${@:2}" >/dev/null
+	strace -f --seccomp-bpf -e trace=pwrite64,bpf,sendto -o "$calls" "${@:2}" >/dev/null
 	awk -v request="$1" -v on="\"$ON_BY_NKCTL\"" '
 		/pwrite64/ { print index($0, on) ? "on" : "off" }
 		$0 ~ request { print "request" }
@@ -93,7 +93,7 @@ expect_attached_with() # MOUNTS DOCTOR-REGEX
 	local doctor=$BATS_TEST_TMPDIR/doctor
 	CALLS=$BATS_TEST_TMPDIR/calls
 	# shellcheck disable=SC2016 # for the inner shell
-	expect "an attach and a detach" unshare --mount strace -f -e trace=pwrite64 -o "$CALLS" \
+	expect "an attach and a detach" unshare --mount strace -f --seccomp-bpf -e trace=pwrite64 -o "$CALLS" \
 		sh -euc "$1"'
 			"$0" attach --ns c1 --device "$1"
 			"$0" doctor >"$2" || true
