@@ -470,7 +470,8 @@ __noinline int uplink_routed(struct __sk_buff *skb)
 	const struct nk_endpoint *endpoint;
 	struct nk_flow *flow;
 
-	if (!packet || packet->kind != NK_NAT_PLAIN)
+	/* Of TCP the container's SYN+ACK tells who began, which nobody outside can forge. */
+	if (!packet || packet->kind != NK_NAT_PLAIN || packet->key.protocol == IPPROTO_TCP)
 		return 0;
 	flow = packet_flow(packet, 0);
 	endpoint = endpoint_of(&packet->key.daddr);

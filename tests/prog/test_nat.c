@@ -776,6 +776,19 @@ static void test_routed_options(void **state)
 	routed_check(*state, 8);
 }
 
+/* A forged packet of TCP begins nothing, wherever its header is: the container's SYN+ACK does. */
+static void test_routed_forged(void **state)
+{
+	struct datagram datagram;
+
+	nat_begin(*state);
+	datagram = nat_datagram(&nat.remote, &nat.sender, IPPROTO_TCP, SERVER_PORT, CLIENT_PORT);
+	datagram.tcp_flags = TCP_ACK;
+	for (datagram.options_len = 0; datagram.options_len <= 8; datagram.options_len += 8)
+		nat_assert_forwarded(PLACE_WORLD, PLACE_SENDER, &datagram, &datagram);
+	nat_assert_no_flows();
+}
+
 /* As older kernels make one packet of many TCP segments (BIG TCP); here of a few. */
 static void jumbo_make(struct packet *packet)
 {
@@ -928,6 +941,7 @@ static const struct nat_test tests[] = {
 	{ "inbound: to an endpoint", test_inbound_to_endpoint },
 	{ "inbound: routed, and answers", test_routed },
 	{ "inbound: routed, and answers, behind options", test_routed_options },
+	{ "inbound: routed, and forged", test_routed_forged },
 	{ "inbound: BIG TCP with a header of its own", test_jumbo },
 	{ "checksums: zero", test_udp_checksum_zero },
 	{ "checksums: none of UDP", test_udp_checksum_none },
