@@ -16,7 +16,7 @@ static __always_inline bool answers_are_noted(void)
 	return any && *any;
 }
 
-/* The ports of a packet, and which fragment it is. False: it can't be noted, or it has none. */
+/* The ports of a packet, and which fragment it is. False: it's too short to have any. */
 static __always_inline bool answer_read_v4(struct __sk_buff *skb, struct nk_linear linear,
 					   struct nk_nat_packet *packet)
 {
@@ -90,8 +90,15 @@ __noinline int answer_is_noted(struct __sk_buff *skb, __u32 path_slot)
 	return bpf_map_lookup_elem(&forwarded, &packet->key) != NULL;
 }
 
+/* Whether a fragment may be of an answer: none of those takes a path of before, unseen. */
+static __always_inline bool answer_may_be_in(bool is_fragment)
+{
+	return unlikely(is_fragment) && answers_are_noted();
+}
+
 /**
- * answer_is_for_stack - whether a container's packet answers what the stack has brought.
+ * answer_is_for_stack - whether a container's packet answers what the stack has brought. Writes the
+ * packet at work, so it comes before nat_undecided().
  * @path_slot: where its path was begun
  */
 static __always_inline bool answer_is_for_stack(struct __sk_buff *skb, __u32 path_slot)

@@ -77,7 +77,7 @@ __noinline int from_ctr_ipv4(struct __sk_buff *skb, enum nk_hook hook)
 	slot = path_slot(&question);
 	path = path_at(slot);
 	if (likely(path_is_known(path, &question)) && likely(ipv4_is_plain(skb, ip, &upper)) &&
-	    likely(path_takes(path, skb, &upper)))
+	    likely(path_takes(path, skb, &upper)) && !answer_may_be_in(ipv4_is_fragment(ip)))
 		return from_ctr_known_v4(linear, path, slot, hook);
 	path_begin(path, &question);
 
@@ -166,7 +166,7 @@ __noinline int from_ctr_ipv6(struct __sk_buff *skb, enum nk_hook hook)
 	slot = path_slot(&question);
 	path = path_at(slot);
 	if (likely(path_is_known(path, &question)) && likely(ipv6_is_plain(skb, ip6, &upper)) &&
-	    likely(path_takes(path, skb, &upper)))
+	    likely(path_takes(path, skb, &upper)) && !answer_may_be_in(upper.is_fragment))
 		return from_ctr_known_v6(skb, linear, path, slot, hook);
 	path_begin(path, &question);
 

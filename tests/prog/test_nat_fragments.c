@@ -202,6 +202,12 @@ static void answer_check(enum nat_place to, const struct nk_ip *daddr)
 	later = fragment_later(&other, 7);
 	nat_assert_forwarded(PLACE_SENDER, to, &first, &first);
 	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
+
+	/* The identifier comes again, and the path of the first one's ports is known by now. */
+	answer = fragment_first(&answer, 7);
+	nat_assert_stack(PLACE_SENDER, &answer);
+	nat_assert_forwarded(PLACE_SENDER, to, &first, &first);
+	nat_assert_forwarded(PLACE_SENDER, to, &later, &later);
 }
 
 static void test_fragments_answer(void **state)
