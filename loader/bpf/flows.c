@@ -62,13 +62,21 @@ static void entry_fill(void *entry, const void *key, const void *value)
 	*(struct flow_entry *)entry = (struct flow_entry){ .key = *flow_key, .flow = *flow };
 }
 
+/* One entry that doesn't lead back to the other is another flow's by now: bpf/flow.h. */
+static bool leads_to(const struct nk_flow *entry, const struct nk_flow_key *key)
+{
+	const struct nk_flow_key back = nk_flow_key_turn(&entry->to);
+
+	return !key_order(&back, key);
+}
+
 /* Find the reply to an original. */
 static void flow_pair(struct flow *flow, struct flow_entry *replies, size_t count, bool *taken)
 {
 	struct flow_entry *reply =
 		bsearch(&flow->reply_key, replies, count, sizeof(*replies), reply_key_order);
 
-	if (!reply)
+	if (!reply || !leads_to(&reply->flow, &flow->key))
 		return;
 	flow->reply = reply->flow;
 	flow->has_reply = true;
@@ -138,16 +146,18 @@ void flow_list_free(struct flow_list *list)
 	*list = (struct flow_list){ 0 };
 }
 
-/* An entry may have become another flow's meanwhile: only that of @owner goes. */
+/* An entry may have become another flow's meanwhile: only @owner's goes that leads to @other. */
 static int entry_delete(struct datapath *datapath, const struct nk_flow_key *key, uint32_t owner,
-			struct error *err)
+			const struct nk_flow_key *other, struct error *err)
 {
 	struct nk_flow flow;
 	int ret = table_get(datapath, MAP_FLOWS, key, &flow, err);
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	return flow.owner == owner ? table_delete(datapath, MAP_FLOWS, key, err) : 0;
+	if (flow.owner != owner || !leads_to(&flow, other))
+		return 0;
+	return table_delete(datapath, MAP_FLOWS, key, err);
 }
 
 /* The place may be another flow's by now. */
@@ -168,10 +178,10 @@ int flow_delete(struct datapath *datapath, const struct flow *flow, struct error
 {
 	uint32_t owner = flow_owner(flow);
 	const struct nk_flow_slot slot = { .owner = owner, .slot = flow->original.slot };
-	int ret = entry_delete(datapath, &flow->reply_key, owner, err);
+	int ret = entry_delete(datapath, &flow->reply_key, owner, &flow->key, err);
 
 	if (!ret)
-		ret = entry_delete(datapath, &flow->key, owner, err);
+		ret = entry_delete(datapath, &flow->key, owner, &flow->reply_key, err);
 	if (!ret && flow->has_original)
 		ret = slot_free(datapath, &slot, &flow->key, err);
 	return ret;

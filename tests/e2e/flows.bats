@@ -164,6 +164,23 @@ flows_make()
 		"$(bpftool -j map dump pinned "$(echo /sys/fs/bpf/nkctl*/maps/flows)")"
 }
 
+# As two packets at once may leave them: the first one's original leads to the second one's reply.
+@test "what another flow has by now stays with that" {
+	local map key value other
+	map=$(echo /sys/fs/bpf/nkctl*/maps/flows)
+	flow udp c1 remote $REMOTE4
+	flow udp c1 remote $REMOTE6
+	read -r key value other < <(bpftool -j map dump pinned "$map" | jq -r '
+		map(select(.formatted.value.sender != 0)) | sort_by(.formatted.key.daddr.words[0])
+		| "\(.[0].key | join("_")) \(.[0].value | join("_")) \(.[1].value | join("_"))"')
+	# shellcheck disable=SC2086,SC2046 # lists of bytes; what it leads to comes first, of 40 bytes
+	bpftool map update pinned "$map" key ${key//_/ } value $(cut -d_ -f -40 <<<"$other" | tr _ ' ') \
+		$(cut -d_ -f 41- <<<"$value" | tr _ ' ')
+	nkctl flows flush --remote $REMOTE4
+	expect_same "the other flow is whole" 1 "$(flows_count --remote $REMOTE6)"
+	entries -d "$map"
+}
+
 @test "connections go on after a flush, with the same ports" {
 	local before
 	hold_open tcp tcp c1,c2 remote $REMOTE4
