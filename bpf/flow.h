@@ -40,7 +40,7 @@ enum nk_claim { NK_CLAIM_TAKEN, NK_CLAIM_MADE, NK_CLAIM_NO_ROOM };
  * @reply_key: of the reply's direction
  * @former_place, @former_reply: of the flow that the original's entry is taken from
  * @has_former: there is one
- * @other: room for a key
+ * @other: what flow_other() asked for last: most functions here write it
  * @evicted: room for a value
  * @port: room for a port
  * @tuple: of the reply, for host_has_socket()
@@ -125,7 +125,7 @@ static __always_inline bool key_is_turned(const struct nk_flow_key *key,
 /**
  * flow_other - the entry of a flow's other direction. One that doesn't lead back is another flow's.
  * @key: of @flow
- * @ret_key: its key, also where there is none; its padding is zero
+ * @ret_key: its key, also where there is none; the caller has zeroed its padding
  */
 static __always_inline struct nk_flow *
 flow_other(const struct nk_flow_key *key, const struct nk_flow *flow, struct nk_flow_key *ret_key)
@@ -194,17 +194,17 @@ __noinline int flow_renew(const struct nk_flow_key *key)
 {
 	struct nk_flow *flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
 	struct nk_flow_plan *plan = flow_plan_get();
-	struct nk_flow *reply;
+	struct nk_flow *other;
 
 	if (!flow || !plan)
 		return 0;
-	reply = flow_other(key, flow, &plan->other);
-	if (!reply)
+	other = flow_other(key, flow, &plan->other);
+	if (!other)
 		return 0;
-	flow->created_ns = reply->created_ns = bpf_ktime_get_coarse_ns();
+	flow->created_ns = other->created_ns = bpf_ktime_get_coarse_ns();
 	flow->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
-	reply->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
-	flow->packets = flow->bytes = reply->packets = reply->bytes = 0;
+	other->state &= NK_FLOW_ORIGINAL | NK_FLOW_ROUTED;
+	flow->packets = flow->bytes = other->packets = other->bytes = 0;
 	return 0;
 }
 

@@ -56,8 +56,8 @@ static __always_inline int flow_claim(struct __sk_buff *skb, struct nk_flow_plan
 	if (plan->claim == NK_CLAIM_TAKEN)
 		return NK_DROP_NAT_PORTS;
 	if (plan->claim == NK_CLAIM_NO_ROOM &&
-	    !table_write(&flows, &plan->reply_key, &plan->reply, BPF_ANY))
-		return NK_DROP_NAT_FLOWS;
+	    !table_write(&flows, &plan->reply_key, &plan->reply, BPF_NOEXIST))
+		return NK_DROP_NAT_FLOWS; /* it may be another CPU's by now */
 	return NK_KEEP;
 }
 

@@ -10,7 +10,8 @@
  *
  * The ring hands a slot to one CPU, until it has come round. Of those that come to one at once, one
  * can insert its key, and the others look for another. As a flow's entries are there before, a
- * place that is taken is never seen without its flow.
+ * place that is taken is never seen without its flow (but while an upgrade replaces programs that
+ * wrote them afterwards).
  */
 #ifndef NKCTL_BPF_FLOW_RING_H
 #define NKCTL_BPF_FLOW_RING_H
@@ -46,8 +47,10 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 		};
 		(void)bpf_map_update_elem(&evicted, &plan->other, &plan->evicted, BPF_ANY);
 		if (flow->sender) {
-			plan->evicted.other = plan->other;
-			plan->evicted.state = reply->state;
+			plan->evicted = (struct nk_evicted){
+				.other = plan->other,
+				.state = reply->state,
+			};
 			(void)bpf_map_update_elem(&evicted, key, &plan->evicted, BPF_ANY);
 		}
 	}
@@ -55,8 +58,9 @@ static __always_inline void flow_evict(struct nk_flow_plan *plan, const struct n
 }
 
 /*
- * The worth of a flow whose place is wanted: answered ones before others, then the last used. None
- * at all has one that nobody would miss.
+ * The worth of a flow whose place is wanted: answered ones before others, then the last used. One
+ * that nobody would miss has none, nor has an original alone: a reply is written before it, so that
+ * is no flow in the making.
  */
 #define NK_WORTH_NOTHING  0
 #define NK_WORTH_ANSWERED (1ULL << 63)
@@ -219,13 +223,13 @@ __noinline int slot_take(bool evicts)
 	}
 	if (plan->victim_worth == NK_WORTH_NO_FLOW)
 		return false;
-	if (victim_take(plan)) {
-		if (plan->victim_worth != NK_WORTH_NOTHING)
-			flow_evict(plan, &plan->victim);
-		else
-			(void)flow_delete(&plan->victim);
-	}
 	plan->slot = plan->victim_slot;
+	if (!victim_take(plan))
+		return !evicts; /* somebody else has made room, for himself */
+	if (plan->victim_worth != NK_WORTH_NOTHING)
+		flow_evict(plan, &plan->victim);
+	else
+		(void)flow_delete(&plan->victim);
 	return true;
 }
 
@@ -252,8 +256,10 @@ static __always_inline bool table_reclaim(struct nk_flow_plan *plan)
 {
 	for (int i = 0; i < NK_RECLAIM_TRIES; i++) {
 		slots_search(plan, ring_choose(plan->original.owner), true);
-		if (plan->victim_worth < NK_WORTH_ANSWERED)
-			return flow_delete(&plan->victim);
+		if (plan->victim_worth < NK_WORTH_ANSWERED) {
+			(void)flow_delete(&plan->victim); /* gone already is as good */
+			return true;
+		}
 	}
 	return false;
 }

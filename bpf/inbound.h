@@ -86,7 +86,7 @@ static __always_inline void inbound_keep(struct nk_inbound *inbound, __u64 begun
 		inbound->generation = begun;
 }
 
-/* inbound_find_v4 - endpoint_find_v4(), for a packet that came in. */
+/* inbound_find_v4 - endpoint_find_v4(), for a packet that came in, or to a published port. */
 static __always_inline struct nk_endpoint *inbound_find_v4(const __be32 *addr)
 {
 	__u32 slot = inbound_slot(*addr);

@@ -18,9 +18,9 @@
  * net/ipv4/af_inet.c), ties a datagram socket to that source for good, and isn't there for sendmsg.
  * So the host's addresses are in a map: host_addresses.
  *
- * Left alone: a socket that is bound to a loopback address, and a datagram that names one as its
- * source, which none is for a packet to a container (RFC 1122, section 3.2.1.3; __mkroute_output()
- * in net/ipv4/route.c refuses it with EINVAL); and a socket that is bound to a device. They find no
+ * Left alone: a socket that is bound to a device; and what comes from a loopback address, by the
+ * socket's binding or by the datagram's own word, since no packet to a container may (RFC 1122,
+ * section 3.2.1.3; __mkroute_output() in net/ipv4/route.c refuses it with EINVAL). They find no
  * listener, as if nothing were published.
  *
  * An object of its own, since only a node that publishes ports needs it, and since the datapath

@@ -78,8 +78,9 @@ static __always_inline bool uplink_is_watched_v6(struct __sk_buff *skb, struct n
 
 /*
  * Whether translation has to look at a packet: at each fragment, too. A later one doesn't show its
- * port; the first one, though of no flow, ends what an earlier packet's identifier led to. Nor is a
- * port to be seen here behind IPv6's options; of those that routers look at, the stack does.
+ * port; the first one, though of no flow, ends what an earlier packet's identifier led to. Behind
+ * IPv6's options for the destination nobody looks for the port here, so it has to look at all of
+ * those; packets that begin with options for routers are the stack's.
  */
 static __always_inline bool uplink_nat_concerns_v4(struct __sk_buff *skb, enum nk_hook hook)
 {

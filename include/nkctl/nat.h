@@ -34,7 +34,7 @@
 
 #define NK_PORTS 65536
 
-/* Flows that are remembered to have been evicted alive. */
+/* Entries of flows that are remembered to have been evicted alive. */
 #define NK_EVICTED_MAX 8192
 
 /* Flows that others' translation has led to containers: their answers are the stack's. */
@@ -102,11 +102,13 @@ struct nk_fragment_flow {
 };
 
 /**
- * struct nk_evicted - a flow that was evicted alive; value of the evicted map, by the reply's key,
- * and for the port that it had, by a container's original's.
+ * struct nk_evicted - a flow that was evicted alive; value of the evicted map. There are two kinds
+ * of entry: by the reply's key (@state has NK_FLOW_ORIGINAL), for what still comes in, which isn't
+ * the stack's; and by the original's, where a container began, for the port that it had.
  * @other: key of the other direction
- * @since_ns: when it went
- * @state: of the other direction; NK_FLOW_ORIGINAL tells whose key this is by
+ * @since_ns: when it went; 0 by the original's key: programs of before, which know one kind alone,
+ *	take that for long ago
+ * @state: of the other direction
  */
 struct nk_evicted {
 	struct nk_flow_key other;

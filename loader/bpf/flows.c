@@ -194,7 +194,6 @@ int flow_evict(struct datapath *datapath, const struct flow *flow, uint64_t now_
 					     .since_ns = now_ns,
 					     .state = flow->original.state };
 	const struct nk_evicted by_original = { .other = flow->reply_key,
-						.since_ns = now_ns,
 						.state = flow->reply.state };
 	int ret = table_set(datapath, MAP_EVICTED, &flow->reply_key, &by_reply, BPF_ANY, err);
 
